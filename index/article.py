@@ -1,0 +1,46 @@
+"""Article: the unit a reader puts in, and spans of it. Knows nothing of files, formats or storage."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+HEADLINE_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A clean article. Every offset anywhere in Citewire counts code points of `text`.
+
+    Unknown metadata is None, never guessed. `published` is an ISO 8601 date or date-time
+    ("2018-03-21", "2018-03-21T09:30:00+00:00"), `url` the address of the original, `source` the outlet.
+    """
+
+    id: str
+    text: str
+    title: str | None = None
+    source: str | None = None
+    url: str | None = None
+    published: str | None = None
+
+    @property
+    def headline(self) -> str:
+        """The title, or the first words of the text for an article that has none."""
+        if self.title:
+            return self.title
+        words = re.sub(r"\s+", " ", self.text[: HEADLINE_CHARS * 2]).strip()
+        if len(words) <= HEADLINE_CHARS:
+            return words
+        return words[:HEADLINE_CHARS].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open range [start, end) of code points in some text."""
+
+    start: int
+    end: int
+
+    def of(self, text: str) -> str:
+        """The characters of `text` that the span covers."""
+        return text[self.start : self.end]

@@ -1,0 +1,318 @@
+"""Models on disk: listed in models.txt, obtained from their sources, verified before they are believed.
+
+Layout: models_dir()/<model name>/<file path>, and a stamp file that remembers which files were verified.
+Knows neither how a source works (index/source.py) nor how a model is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
+from tqdm import tqdm
+
+from index.errors import ModelError
+from index.manifest import Model, ModelFile, manifest, manifest_path
+
+if TYPE_CHECKING:
+    from index.source import Source
+
+__all__ = [
+    "Model",
+    "ModelFile",
+    "Progress",
+    "Status",
+    "choose",
+    "locate",
+    "manifest",
+    "models_dir",
+    "pull",
+    "verify",
+]
+
+Progress = Callable[[str, int, int], None]
+"""Told (stage, bytes done, bytes in all). Stages: "wait" (for another pull), "download", "check"."""
+
+_STAMPS = ".verified.json"
+_log = logging.getLogger(__name__)
+
+
+class Status(StrEnum):
+    """What was found in place of a file that models.txt lists."""
+
+    OK = "ok"
+    MISSING = "missing"
+    WRONG_SIZE = "wrong size"
+    WRONG_SHA256 = "wrong sha256"
+
+
+def models_dir() -> Path:
+    """CITEWIRE_MODELS, else the folder "citewire/models" in the user's cache. It need not exist yet."""
+    chosen = os.environ.get("CITEWIRE_MODELS")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return user_cache_path("citewire", appauthor=False) / "models"
+
+
+def choose(name: str | None, role: str) -> Model:
+    """The model called `name`, or the default of `role`. Raises ModelError, listing the names."""
+    models = [model for model in manifest() if model.role == role]
+    for model in models:
+        if model.name == name or (name is None and model.default):
+            return model
+    wanted = f"no default {role}" if name is None else f"no {role} called {name!r}"
+    names = ", ".join(model.name for model in models) or "none"
+    hint = "; the path of a .gguf file works too" if role == "llm" else ""
+    raise ModelError(f"{manifest_path()} lists {wanted}; it lists: {names}{hint}")
+
+
+def locate(name: str | None, role: str) -> Path:
+    """Where a verified model lies: the folder of an embedder, the .gguf file of an LLM.
+
+    `name` may be the path of any GGUF file when `role` is "llm". Raises ModelError, with the command that
+    mends it, when a file is missing or is not what models.txt says. A file is hashed once, and again when its
+    size or time of change differs.
+    """
+    own = _own_gguf(name, role)
+    if own is not None:
+        return own
+    model = choose(name, role)
+    for path, status in _statuses(model, rehash=False).items():
+        if status is not Status.OK:
+            place = models_dir() / model.name / path
+            raise ModelError(f"{model.name}: {place}: {status}; run: citewire models pull {model.name}")
+    return _entry(model)
+
+
+def verify(model: Model) -> dict[str, Status]:
+    """Each file path of the model with what is found there. Every file is hashed again."""
+    return _statuses(model, rehash=True)
+
+
+def pull(name: str | None, role: str, *, progress: Progress | None = None, offline: bool | None = None) -> Path:
+    """Obtain what is missing or wrong of a model, source by source, and return what `locate` would.
+
+    A file gets its name only after its size and sha256 were right. An interrupted pull is taken up where it
+    was. `progress` None draws a bar on stderr; `offline` None reads CITEWIRE_OFFLINE. A second process that
+    wants the same model waits. Raises ModelError with the reason of every source that failed.
+    """
+    own = _own_gguf(name, role)
+    if own is not None:
+        return own
+    model = choose(name, role)
+    if not _wanting(model):
+        return _entry(model)
+    offline = os.environ.get("CITEWIRE_OFFLINE", "0") not in ("", "0") if offline is None else offline
+    with _bar(model) if progress is None else nullcontext(progress) as report:
+        try:
+            with _alone(model, report):
+                _obtain(model, report, offline=offline)
+        except OSError as error:
+            raise ModelError(
+                f"{models_dir()} cannot hold {model.name}: {error}; set CITEWIRE_MODELS to another folder"
+            ) from error
+    return _entry(model)
+
+
+def _own_gguf(name: str | None, role: str) -> Path | None:
+    """The user's own GGUF file, when `name` is a path and no listed name."""
+    if role != "llm" or name is None or any(model.name == name for model in manifest()):
+        return None
+    path = Path(name).expanduser()
+    if path.suffix.lower() != ".gguf" and path.name == name:
+        return None
+    if not path.is_file():
+        raise ModelError(f"{path} is not there; give the path of a .gguf file or a name from models.txt")
+    with path.open("rb") as stream:
+        if stream.read(4) != b"GGUF":
+            raise ModelError(f"{path} is not a GGUF file: it does not begin with the letters GGUF")
+    return path.absolute()
+
+
+def _entry(model: Model) -> Path:
+    folder = models_dir() / model.name
+    return folder / model.files[0].path if model.role == "llm" else folder
+
+
+def _obtain(model: Model, progress: Progress, *, offline: bool) -> None:
+    scratch = _downloads() / model.name
+    reasons: list[str] = []
+    for source in model.sources:
+        wanting = _wanting(model)
+        if not wanting:
+            break
+        try:
+            _draw(model, wanting, source, scratch, progress, offline=offline)
+        except (ModelError, OSError) as error:
+            reasons.append(f"{source}: {error}")
+            _log.warning("%s: %s: %s", model.name, source, error)
+    wanting = _wanting(model)
+    if wanting:
+        raise ModelError(
+            "\n  ".join([f"{model.name}: no source gave {', '.join(file.path for file in wanting)}", *reasons])
+            + f"\nWhat was fetched is kept; to go on, run: citewire models pull {model.name}"
+        )
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _draw(
+    model: Model,
+    wanting: list[ModelFile],
+    source: Source,
+    scratch: Path,
+    progress: Progress,
+    *,
+    offline: bool,
+) -> None:
+    """Fetch the wanting files from one source; ModelError or OSError at the first that fails."""
+    if offline and source.network:
+        raise ModelError("not asked: offline (CITEWIRE_OFFLINE), the network is not touched")
+    scratch.mkdir(parents=True, exist_ok=True)
+    _require_space(source.copies * sum(file.size for file in wanting), scratch)
+    ready_bytes = model.size_bytes - sum(file.size for file in wanting)
+    for file in wanting:
+
+        def report(stage: str, done: int, ready: int = ready_bytes, most: int = file.size) -> None:
+            progress(stage, ready + min(done, most), model.size_bytes)
+
+        _fetch(model, file, source, scratch, report)
+        ready_bytes += file.size
+
+
+def _fetch(model: Model, file: ModelFile, source: Source, scratch: Path, report: Callable[[str, int], None]) -> None:
+    target = models_dir() / model.name / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    right = (file.size, file.sha256)
+    report("download", 0)
+    try:
+        source.fetch(
+            file.path,
+            part,
+            size_bytes=file.size,
+            scratch=scratch,
+            progress=lambda done: report("download", done),
+        )
+        report("check", file.size)
+        found = _describe(part)
+        if found == right:
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    if found != right:
+        shutil.rmtree(scratch, ignore_errors=True)  # whatever made it must not make it again
+        came, expected = (f"{size} bytes, sha256 {sha256}" for size, sha256 in (found, right))
+        raise ModelError(f"deleted {file.path}: it came with {came}; models.txt says {expected}")
+    _stamp(model, file)
+
+
+def _describe(path: Path) -> tuple[int, str]:
+    """Size and sha256 of what really lies on disk."""
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        return stream.tell(), sha256
+
+
+def _require_space(needed_bytes: int, scratch: Path) -> None:
+    kept_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
+    free_bytes = shutil.disk_usage(scratch).free
+    lacking_bytes = needed_bytes - kept_bytes
+    if lacking_bytes > free_bytes:
+        raise ModelError(
+            f"downloading takes {lacking_bytes / 1e9:.2f} GB, {models_dir()} has {free_bytes / 1e9:.2f} GB "
+            "free; make room or set CITEWIRE_MODELS to a folder on another disk"
+        )
+
+
+def _downloads() -> Path:
+    return models_dir() / ".downloads"
+
+
+@contextmanager
+def _alone(model: Model, progress: Progress) -> Iterator[None]:
+    """Hold the model's lock, across processes."""
+    _downloads().mkdir(parents=True, exist_ok=True)
+    lock = FileLock(_downloads() / f"{model.name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress("wait", 0, model.size_bytes)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _bar(model: Model) -> Iterator[Progress]:
+    interval_s = 0.2 if sys.stderr.isatty() else 10.0
+    with tqdm(total=model.size_bytes, unit="B", unit_scale=True, mininterval=interval_s, file=sys.stderr) as bar:
+
+        def report(stage: str, done: int, total: int) -> None:
+            del total
+            bar.set_description(f"{model.name}: {stage}", refresh=False)
+            bar.update(done - bar.n)
+
+        yield report
+
+
+def _wanting(model: Model) -> list[ModelFile]:
+    statuses = _statuses(model, rehash=False)
+    return [file for file in model.files if statuses[file.path] is not Status.OK]
+
+
+def _statuses(model: Model, *, rehash: bool) -> dict[str, Status]:
+    stamps = {} if rehash else _stamps(model)
+    return {file.path: _status(model, file, stamps) for file in model.files}
+
+
+def _status(model: Model, file: ModelFile, stamps: dict[str, object]) -> Status:
+    path = models_dir() / model.name / file.path
+    if not path.is_file():
+        return Status.MISSING
+    if path.stat().st_size != file.size:
+        return Status.WRONG_SIZE
+    if stamps.get(file.path) == _stamp_of(path, file):
+        return Status.OK
+    before = _stamp_of(path, file)
+    if _describe(path)[1] != file.sha256:
+        return Status.WRONG_SHA256
+    if before == _stamp_of(path, file):
+        _stamp(model, file)
+    return Status.OK
+
+
+def _stamp_of(path: Path, file: ModelFile) -> list[object]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, file.sha256]
+
+
+def _stamps(model: Model) -> dict[str, object]:
+    try:
+        stamps = json.loads((models_dir() / model.name / _STAMPS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamps if isinstance(stamps, dict) else {}
+
+
+def _stamp(model: Model, file: ModelFile) -> None:
+    """Remember that the file as it lies there was verified. In a read-only folder it is hashed each time."""
+    folder = models_dir() / model.name
+    draft = folder / f"{_STAMPS}.{os.getpid()}.{threading.get_ident()}"
+    with suppress(OSError):
+        stamps = _stamps(model) | {file.path: _stamp_of(folder / file.path, file)}
+        draft.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
+        draft.replace(folder / _STAMPS)
