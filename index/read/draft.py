@@ -1,0 +1,67 @@
+"""Draft: what one format gives, before it has an id; and the rules every piece of metadata must meet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from index.errors import ReadError
+
+LINE_CHARS = 300
+"""Longer titles and names are cut: they stand on one line of a page and of a prompt."""
+URL_CHARS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Clean text and the metadata the document itself gives. Unknown is None."""
+
+    text: str
+    title: str | None = None
+    source: str | None = None
+    url: str | None = None
+    published: str | None = None
+
+
+def one_line(value: str | None) -> str | None:
+    """`value` as one printable line of at most LINE_CHARS, or None if nothing is left of it."""
+    if value is None:
+        return None
+    printable = "".join(character for character in value[: LINE_CHARS * 4] if _shows(character))
+    return " ".join(printable.split())[:LINE_CHARS].rstrip() or None
+
+
+def web_address(value: str) -> str:
+    """`value` trimmed, if it is an http or https address.
+
+    Raises ReadError otherwise: an address is shown as a link, and other schemes can run code.
+    """
+    address = value.strip()
+    if len(address) > URL_CHARS or not re.fullmatch(r"https?://[^\s/\"'<>\\][^\s\"<>\\]*", address, re.IGNORECASE):
+        raise ReadError(f"url {address[:80]!r}: an address that begins with http:// or https:// is needed")
+    return address
+
+
+def publication_date(value: str | date) -> str:
+    """`value` as an ISO 8601 date ("2018-03-21") or date-time ("2018-03-21T09:30:00+00:00").
+
+    Raises ReadError for what is neither; a partial date ("March 2018") is not completed.
+    """
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    text = value.strip()
+    try:
+        if len(text) <= len("2018-03-21"):
+            return date.fromisoformat(text).isoformat()
+        return datetime.fromisoformat(text).isoformat(timespec="seconds")
+    except ValueError:
+        raise ReadError(
+            f"published {text[:80]!r}: a date such as 2018-03-21 or 2018-03-21T09:30:00+00:00 is needed"
+        ) from None
+
+
+def _shows(character: str) -> bool:
+    return character.isprintable() or character.isspace()
