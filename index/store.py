@@ -1,0 +1,439 @@
+"""Store: articles, passages, sentence vectors and the word index in one SQLite file, the one truth on disk.
+
+Readers see one generation through a transaction; the writer publishes the next one in a single transaction, so a
+kill at any instant leaves a whole generation. Vectors are saved while they are computed, before the articles that
+need them are published: an interrupted run keeps them, and no query sees them. This file knows no FAISS, no
+embedder and no file formats.
+
+    root      what the user asked to be indexed: folders and files, read again by a bare sync
+    origin    one row per file read: its fingerprint, and whether the user removed it
+    article   clean text and metadata;  passage  spans of it;  sentence  spans of a passage, each with a vector
+    vector    one row per distinct sentence text, by hash: an edit embeds only what is new
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import queue
+import sqlite3
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from index.article import Article, Span
+from index.errors import LayoutError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from index.passage import Passage
+
+LAYOUT = 1
+"""Version of the tables below, kept in SQLite's user_version."""
+APPLICATION_ID = 0x43495445  # "CITE", so that `file` and we can tell our databases
+
+LOCK_WAIT_MS = 60_000
+CHECKPOINT_WAIT_MS = 100
+
+REBUILD = "run: citewire index rebuild"
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {LAYOUT};
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('generation', '0');
+CREATE TABLE root (uri TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE origin (
+    uri TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, excluded INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE article (
+    id TEXT PRIMARY KEY, origin TEXT, text TEXT NOT NULL,
+    title TEXT, source TEXT, url TEXT, published TEXT
+);
+CREATE INDEX article_origin ON article (origin);
+CREATE TABLE passage (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, article_id TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL
+);
+CREATE INDEX passage_article ON passage (article_id);
+CREATE TABLE sentence (
+    passage_id INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector_id INTEGER NOT NULL,
+    PRIMARY KEY (passage_id, start)
+) WITHOUT ROWID;
+CREATE INDEX sentence_vector ON sentence (vector_id, passage_id);
+CREATE TABLE vector (id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5 (
+    title, text, content = '', tokenize = 'porter unicode61 remove_diacritics 2'
+);
+"""
+
+_ARTICLE = "id, text, title, source, url, published"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage with the article it is cut from and the vector id of each sentence."""
+
+    id: int
+    article_id: str
+    start: int
+    end: int
+    sentences: tuple[tuple[Span, int], ...]
+
+
+@dataclass(slots=True)
+class Change:
+    """Everything one generation changes; `Store.publish` applies it as a whole.
+
+    `put` replaces or adds articles, each with its passages and the file it came from (None when handed in by
+    the caller). `drop` holds article ids.
+    """
+
+    put: list[tuple[Article, tuple[Passage, ...], str | None]] = field(default_factory=list)
+    drop: set[str] = field(default_factory=set)
+    origins: dict[str, str] = field(default_factory=dict)
+    forget_origins: set[str] = field(default_factory=set)
+    exclude_origins: set[str] = field(default_factory=set)
+    roots: list[str] = field(default_factory=list)
+    forget_roots: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        """Whether searches would see a difference."""
+        return bool(self.put or self.drop)
+
+
+def vector_key(text: str) -> bytes:
+    """Key of the vector of `text`: 16 bytes of its SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+class Store:
+    """The SQLite file in a home. Any thread may read; `publish` and `save_vectors` belong to one writer."""
+
+    def __init__(self, path: Path, *, embedder: str) -> None:
+        """Open `path`, or create it. Raises LayoutError or StoreError; then nothing was changed."""
+        self.path = path
+        self.embedder = embedder
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._closed = False
+        try:
+            with self._connection() as connection:
+                self._prepare(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close every idle connection; one in use closes when it is given back."""
+        self._closed = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Generation]:
+        """One generation, unchanged for as long as the block lasts, whatever a writer does meanwhile."""
+        with self._connection() as connection, _transaction(connection, "DEFERRED"):
+            yield Generation(connection)
+
+    def save_vectors(self, keys: Sequence[bytes], matrix: NDArray[np.float32]) -> None:
+        """Keep computed vectors, `matrix` of shape (len(keys), dimension); no query sees them before `publish`."""
+        rows = [(key, row.tobytes()) for key, row in zip(keys, matrix, strict=True)]
+        with self._connection() as connection, _transaction(connection, "IMMEDIATE"):
+            connection.executemany("INSERT OR IGNORE INTO vector (key, value) VALUES (?, ?)", rows)
+            _set_meta(connection, "embedder", self.embedder)
+
+    def publish(self, change: Change) -> int:
+        """Apply `change` in one transaction and return the generation that then is current.
+
+        Every sentence of `change.put` must have its vector saved. What no article uses any more is deleted
+        and its bytes overwritten.
+        """
+        with self._connection() as connection:
+            with _transaction(connection, "IMMEDIATE"):
+                _write_sources(connection, change)
+                generation = int(_meta(connection)["generation"])
+                if change:
+                    replaced = {*change.drop, *(article.id for article, _, _ in change.put)}
+                    if sum(_delete_article(connection, article_id) for article_id in replaced):
+                        # The word index forgets deleted words only when its segments are merged.
+                        connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+                    for article, passages, origin in change.put:
+                        _insert_article(connection, article, passages, origin)
+                    _sweep(connection)
+                    generation += 1
+                    _set_meta(connection, "generation", str(generation))
+            if change:
+                # Old pages would keep removed text readable in the log file until the next checkpoint. A busy
+                # reader puts it off to the next publication; waiting long for it would hold up this one.
+                connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
+                with contextlib.suppress(sqlite3.OperationalError):
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+        return generation
+
+    def check(self) -> list[str]:
+        """What SQLite's own integrity check and our references find wrong; empty when sound."""
+        with self.read() as generation:
+            return generation.problems()
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise StoreError(f"{self.path} was closed; open the index again")
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"{self.path}: {error}; see what is wrong with: citewire doctor") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path} cannot be used ({error}); {REBUILD}") from error
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.put(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=LOCK_WAIT_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        layout = connection.execute("PRAGMA user_version").fetchone()[0]
+        if layout == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            with _transaction(connection, "EXCLUSIVE"):
+                if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    for statement in _SCHEMA.split(";\n"):
+                        connection.execute(statement)
+            layout = LAYOUT
+        if layout != LAYOUT:
+            raise LayoutError(f"{self.path} has layout {layout}, this Citewire reads layout {LAYOUT}; {REBUILD}")
+        built_with = _meta(connection).get("embedder", self.embedder)
+        if built_with != self.embedder:
+            raise LayoutError(f"{self.path} was built with {built_with}, not {self.embedder}; {REBUILD}")
+
+
+class Generation:
+    """Queries over one generation of the store. Valid inside `Store.read`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Within a transaction of `connection`."""
+        self._sql = connection
+        self.number = int(_meta(connection)["generation"])
+
+    def roots(self) -> list[str]:
+        """What the user asked to be indexed."""
+        return [uri for (uri,) in self._sql.execute("SELECT uri FROM root ORDER BY uri")]
+
+    def origins(self) -> dict[str, tuple[str, bool]]:
+        """Every file read before: uri → (fingerprint, whether the user removed it)."""
+        rows = self._sql.execute("SELECT uri, fingerprint, excluded FROM origin")
+        return {uri: (fingerprint, bool(excluded)) for uri, fingerprint, excluded in rows}
+
+    def origin_of(self, article_id: str) -> str | None:
+        """The file an article was read from, or None."""
+        row = self._sql.execute("SELECT origin FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def article(self, article_id: str) -> Article | None:
+        """One article, or None."""
+        row = self._sql.execute(f"SELECT {_ARTICLE} FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else Article(*row)
+
+    def articles(self, *, origin: str | None = None) -> list[Article]:
+        """All articles, or those read from one file, in the order they were added."""
+        where, values = ("WHERE origin = ?", (origin,)) if origin is not None else ("", ())
+        return [
+            Article(*row) for row in self._sql.execute(f"SELECT {_ARTICLE} FROM article {where} ORDER BY rowid", values)
+        ]
+
+    def vector_ids(self, keys: Collection[bytes]) -> dict[bytes, int]:
+        """Ids of those of `keys` whose vectors are kept already."""
+        return {
+            key: vector_id
+            for chunk in _chunks(list(keys))
+            for key, vector_id in self._sql.execute(f"SELECT key, id FROM vector WHERE key IN ({_marks(chunk)})", chunk)
+        }
+
+    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Ids, shape (n,), and unit vectors, shape (n, dimension), of every sentence of this generation."""
+        ids, blobs = [], []
+        for vector_id, value in self._sql.execute(
+            "SELECT id, value FROM vector WHERE id IN (SELECT vector_id FROM sentence) ORDER BY id"
+        ):
+            ids.append(vector_id)
+            blobs.append(value)
+        if not ids:
+            return np.empty(0, dtype=np.int64), np.empty((0, 1), dtype=np.float32)
+        matrix = np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(len(ids), -1)
+        return np.asarray(ids, dtype=np.int64), matrix
+
+    def match(self, terms: Sequence[str], k: int) -> dict[int, float]:
+        """The `k` passages best by BM25 for any of `terms`, id → score; greater is better."""
+        if not terms:
+            return {}
+        query = " OR ".join(f'"{term}"' for term in terms)
+        rows = self._sql.execute(
+            "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? ORDER BY bm25(words) LIMIT ?",
+            (query, k),
+        )
+        return dict(rows.fetchall())
+
+    def passages_of_vectors(self, vector_ids: Sequence[int]) -> set[int]:
+        """Ids of the passages that hold a sentence with one of these vectors."""
+        return {
+            passage_id
+            for chunk in _chunks(list(vector_ids))
+            for (passage_id,) in self._sql.execute(
+                f"SELECT passage_id FROM sentence WHERE vector_id IN ({_marks(chunk)})", chunk
+            )
+        }
+
+    def passages(self, passage_ids: Collection[int]) -> list[StoredPassage]:
+        """The passages with these ids, with their sentences."""
+        wanted = list(passage_ids)
+        sentences: dict[int, list[tuple[Span, int]]] = {passage_id: [] for passage_id in wanted}
+        found: list[StoredPassage] = []
+        for chunk in _chunks(wanted):
+            for passage_id, start, end, vector_id in self._sql.execute(
+                "SELECT passage_id, start, end, vector_id FROM sentence "
+                f"WHERE passage_id IN ({_marks(chunk)}) ORDER BY passage_id, start",
+                chunk,
+            ):
+                sentences[passage_id].append((Span(start, end), vector_id))
+            found.extend(
+                StoredPassage(passage_id, article_id, start, end, tuple(sentences[passage_id]))
+                for passage_id, article_id, start, end in self._sql.execute(
+                    f"SELECT id, article_id, start, end FROM passage WHERE id IN ({_marks(chunk)})", chunk
+                )
+            )
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Rows of article, passage and sentence."""
+        return {
+            table: self._sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("article", "passage", "sentence")
+        }
+
+    def problems(self) -> list[str]:
+        """See Store.check."""
+        found = [row for (row,) in self._sql.execute("PRAGMA integrity_check(5)") if row != "ok"]
+        for what, query in _REFERENCES.items():
+            lost = self._sql.execute(query).fetchone()[0]
+            if lost:
+                found.append(f"{lost} {what}")
+        return found
+
+
+_REFERENCES: Mapping[str, str] = {
+    "passages without an article": ("SELECT count(*) FROM passage WHERE article_id NOT IN (SELECT id FROM article)"),
+    "sentences without a passage": ("SELECT count(*) FROM sentence WHERE passage_id NOT IN (SELECT id FROM passage)"),
+    "sentences without a vector": ("SELECT count(*) FROM sentence WHERE vector_id NOT IN (SELECT id FROM vector)"),
+}
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _meta(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute("SELECT key, value FROM meta").fetchall())
+
+
+def _set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _write_sources(connection: sqlite3.Connection, change: Change) -> None:
+    connection.executemany("INSERT OR IGNORE INTO root VALUES (?)", [(uri,) for uri in change.roots])
+    connection.executemany("DELETE FROM root WHERE uri = ?", [(uri,) for uri in change.forget_roots])
+    connection.executemany("INSERT OR REPLACE INTO origin VALUES (?, ?, 0)", list(change.origins.items()))
+    connection.executemany("DELETE FROM origin WHERE uri = ?", [(uri,) for uri in change.forget_origins])
+    connection.executemany("UPDATE origin SET excluded = 1 WHERE uri = ?", [(uri,) for uri in change.exclude_origins])
+
+
+def _insert_article(
+    connection: sqlite3.Connection, article: Article, passages: Sequence[Passage], origin: str | None
+) -> None:
+    connection.execute(
+        f"INSERT INTO article ({_ARTICLE}, origin) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            article.id, article.text, article.title, article.source, article.url, article.published, origin,
+        ),
+    )  # fmt: skip
+    for passage in passages:
+        passage_id = connection.execute(
+            "INSERT INTO passage (article_id, start, end) VALUES (?, ?, ?)",
+            (article.id, passage.start, passage.end),
+        ).lastrowid
+        connection.executemany(
+            "INSERT INTO sentence SELECT ?, ?, ?, id FROM vector WHERE key = ?",
+            [(passage_id, s.start, s.end, vector_key(s.of(article.text))) for s in passage.sentences],
+        )
+        connection.execute(
+            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+            (passage_id, article.title or "", article.text[passage.start : passage.end]),
+        )
+
+
+def _delete_article(connection: sqlite3.Connection, article_id: str) -> bool:
+    """Delete an article with all that hangs on it; False when there is none."""
+    row = connection.execute("SELECT title, text FROM article WHERE id = ?", (article_id,)).fetchone()
+    if row is None:
+        return False
+    title, text = row
+    passages = connection.execute("SELECT id, start, end FROM passage WHERE article_id = ?", (article_id,)).fetchall()
+    for passage_id, start, end in passages:
+        # A word index without content of its own is told what to take out.
+        connection.execute(
+            "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)",
+            (passage_id, title or "", text[start:end]),
+        )
+        connection.execute("DELETE FROM sentence WHERE passage_id = ?", (passage_id,))
+    connection.execute("DELETE FROM passage WHERE article_id = ?", (article_id,))
+    connection.execute("DELETE FROM article WHERE id = ?", (article_id,))
+    return True
+
+
+def _sweep(connection: sqlite3.Connection) -> None:
+    """Delete vectors that no sentence uses: those of removed text, and leftovers of interrupted runs."""
+    connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
+
+
+def _chunks(values: list[int] | list[bytes], size: int = 500) -> Iterable[list[int] | list[bytes]]:
+    return (values[first : first + size] for first in range(0, len(values), size))
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))

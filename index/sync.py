@@ -1,0 +1,314 @@
+"""Sync: what is new, changed or gone → read, split, embed, publish. Knows no questions and no FAISS.
+
+A run publishes one generation, at its end, whole. What it embedded before being interrupted stays saved, so the
+next run embeds only the rest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from index import read
+from index.errors import Error, InputError, ReadError
+from index.passage import passages
+from index.store import Change, vector_key
+
+if TYPE_CHECKING:
+    import threading
+
+    from index.article import Article
+    from index.embedder import Embedder
+    from index.store import Store
+
+Progress = Callable[[str, int, int], None]
+"""Hears (stage, done, total); stage is "wait" (another run is writing), "read" (files) or "embed" (sentences)."""
+
+SAVE_EVERY = 256
+"""Sentences embedded between two saves: about five seconds of work on two cores, the most a kill can cost."""
+
+
+class Cancelled(Error):  # noqa: N818 - the run was asked to stop; nothing is wrong
+    """A run that was asked to stop; nothing was published, what it embedded is kept for the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that was skipped, and why. What was indexed from it before stays."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a run did: articles added, updated, removed and unchanged, sentences embedded, files failed."""
+
+    added: int = 0
+    updated: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    failed: tuple[Failure, ...] = ()
+    embedded: int = 0
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.added} added, {self.updated} updated, {self.removed} removed, {self.unchanged} unchanged, "
+            f"{len(self.failed)} failed; {self.embedded} sentences embedded"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping."""
+        failed = [{"path": failure.path, "reason": failure.reason} for failure in self.failed]
+        names = ("added", "updated", "removed", "unchanged", "embedded")
+        return {**{name: getattr(self, name) for name in names}, "failed": failed}
+
+
+@dataclass(slots=True)
+class _Run:
+    """A change as it grows, with its counts."""
+
+    change: Change = field(default_factory=Change)
+    report: SyncReport = field(default_factory=SyncReport)
+
+    def count(self, **counts: int) -> None:
+        self.report = replace(self.report, **{name: getattr(self.report, name) + n for name, n in counts.items()})
+
+    def fail(self, path: str, reason: str) -> None:
+        self.report = replace(self.report, failed=(*self.report.failed, Failure(path, reason)))
+
+    def put(self, article: Article, before: Article | None, origin: str | None) -> None:
+        if before == article:
+            self.count(unchanged=1)
+            return
+        self.change.put.append((article, passages(article.text), origin))
+        self.count(**{"added" if before is None else "updated": 1})
+
+    def drop(self, articles: Iterable[Article]) -> None:
+        for article in articles:
+            self.change.drop.add(article.id)
+            self.count(removed=1)
+
+
+class Interrupt:
+    """Tells a run to go on, or raises Cancelled; reports progress on the way."""
+
+    def __init__(self, progress: Progress | None, cancel: threading.Event | None) -> None:
+        """Either may be None."""
+        self._progress = progress
+        self._cancel = cancel
+
+    def tick(self, stage: str, done: int, total: int) -> None:
+        """Report, and raise Cancelled when the run shall stop."""
+        if self._progress is not None:
+            self._progress(stage, done, total)
+        if self._cancel is not None and self._cancel.is_set():
+            raise Cancelled("stopped; what was indexed before is whole, and the next run continues from here")
+
+
+def sync(
+    store: Store, embedder: Embedder, sources: Sequence[str | Path], interrupt: Interrupt
+) -> tuple[SyncReport, Change]:
+    """Bring the index in step with `sources` and remember them; without any, with those remembered.
+
+    Raises InputError for a source that does not exist, Cancelled when interrupted. A file that cannot be read
+    is reported and its earlier article stays; a folder that is missing or unreadable loses nothing either.
+    """
+    given = [_uri(source) for source in sources]
+    with store.read() as generation:
+        known_roots = generation.roots()
+        origins = generation.origins()
+    run = _Run()
+    run.change.roots = [uri for uri in given if uri not in known_roots]
+    found, unreachable = _walk(given or known_roots, run)
+    gone_roots = [root for root in given or known_roots if not Path(root).exists() and root in origins]
+    run.change.forget_roots.update(gone_roots)
+
+    for done, path in enumerate(found):
+        interrupt.tick("read", done, len(found))
+        uri = str(path)
+        fingerprint, excluded = origins.get(uri, ("", False))
+        if excluded and uri not in given:
+            continue
+        _read_file(store, path, "" if excluded else fingerprint, run)
+    interrupt.tick("read", len(found), len(found))
+
+    seen = {str(path) for path in found}
+    for uri in origins:
+        covered = any(_within(uri, root) for root in given or known_roots)
+        protected = any(_within(uri, folder) for folder in unreachable)
+        if covered and not protected and uri not in seen:
+            run.change.forget_origins.add(uri)
+            with store.read() as generation:
+                run.drop(generation.articles(origin=uri))
+    return _finish(store, embedder, run, interrupt)
+
+
+def add(
+    store: Store, embedder: Embedder, articles: Iterable[Article], interrupt: Interrupt
+) -> tuple[SyncReport, Change]:
+    """Add articles handed in by the caller, or replace those with the same id.
+
+    Raises InputError for an article without an id or text, or two with one id; then nothing is added.
+    """
+    run = _Run()
+    seen: set[str] = set()
+    for article in articles:
+        if not article.id or not article.text.strip():
+            raise InputError(f"an article needs an id and a text; got id {article.id!r} without them")
+        if article.id in seen:
+            raise InputError(f"two articles have the id {article.id!r}; give each its own")
+        seen.add(article.id)
+        with store.read() as generation:
+            before, origin = generation.article(article.id), generation.origin_of(article.id)
+        run.put(article, before, origin)
+    return _finish(store, embedder, run, interrupt)
+
+
+def remove(store: Store, names: Iterable[str | Path]) -> Change:
+    """The change that removes articles by id, or everything read from a file or folder.
+
+    A file below a folder that stays remembered is noted as removed, so that the next sync does not bring it
+    back; adding that very file does. Raises InputError for a name that is neither; then nothing is removed.
+    """
+    change = Change()
+    with store.read() as generation:
+        roots, origins = generation.roots(), generation.origins()
+        for name in map(str, names):
+            article = generation.article(name)
+            if article is not None:
+                change.drop.add(article.id)
+                origin = generation.origin_of(article.id)
+                if origin is not None and len(generation.articles(origin=origin)) == 1:
+                    _leave_out(origin, roots, change)
+                continue
+            uri = str(Path(name).expanduser().absolute())
+            below = [origin for origin in origins if _within(origin, uri)]
+            if not below and uri not in roots:
+                raise InputError(
+                    f"{name}: no article with this id, and nothing indexed from such a path; see: citewire index list"
+                )
+            change.forget_roots.update(root for root in roots if _within(root, uri))
+            staying = [root for root in roots if root not in change.forget_roots]
+            for origin in below:
+                change.drop.update(article.id for article in generation.articles(origin=origin))
+                _leave_out(origin, staying, change)
+    return change
+
+
+def embed_missing(
+    store: Store, embedder: Embedder, articles: Iterable[tuple[Article, tuple[Any, ...], str | None]],
+    interrupt: Interrupt,
+) -> int:  # fmt: skip
+    """Embed and save the sentences whose vectors are not kept yet; returns how many there were."""
+    texts = {
+        vector_key(text): text
+        for article, split, _ in articles
+        for passage in split
+        for text in (sentence.of(article.text) for sentence in passage.sentences)
+    }
+    with store.read() as generation:
+        kept = generation.vector_ids(texts.keys())
+    # Neighbours in length share a batch, and a batch costs as much as its longest text.
+    missing = sorted((key for key in texts if key not in kept), key=lambda key: len(texts[key]))
+    for first in range(0, len(missing), SAVE_EVERY):
+        interrupt.tick("embed", first, len(missing))
+        keys = missing[first : first + SAVE_EVERY]
+        store.save_vectors(keys, embedder.embed_documents([texts[key] for key in keys]))
+    interrupt.tick("embed", len(missing), len(missing))
+    return len(missing)
+
+
+def _finish(store: Store, embedder: Embedder, run: _Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
+    if run.change.put:
+        run.count(embedded=embed_missing(store, embedder, run.change.put, interrupt))
+    return run.report, run.change
+
+
+def _read_file(store: Store, path: Path, fingerprint_before: str, run: _Run) -> None:
+    uri = str(path)
+    with store.read() as generation:
+        before = {article.id: article for article in generation.articles(origin=uri)}
+    try:
+        fingerprint = read.fingerprint(path)
+        if fingerprint == fingerprint_before:
+            run.count(unchanged=len(before))
+            return
+        articles = read.read(path)
+    except ReadError as error:
+        run.fail(uri, str(error))
+        return
+    run.change.origins[uri] = fingerprint
+    for article in articles:
+        run.put(article, before.pop(article.id, None), uri)
+    run.drop(before.values())
+
+
+def _walk(roots: Sequence[str], run: _Run) -> tuple[list[Path], list[str]]:
+    """Files to read below `roots`, in order, and folders that could not be looked into."""
+    found: dict[Path, None] = {}
+    unreachable: list[str] = []
+
+    def unreadable(error: OSError) -> None:
+        folder = str(error.filename)
+        unreachable.append(folder)
+        run.fail(folder, f"cannot be listed ({error.strerror}); what was indexed from it stays")
+
+    for root in map(Path, roots):
+        if root.is_file():
+            found[root] = None
+        elif root.is_dir():
+            found.update(dict.fromkeys(_files(root, unreadable, run)))
+        elif not _was_file(root):
+            unreachable.append(str(root))
+            run.fail(
+                str(root),
+                f"folder not found; what was indexed from it stays. To forget it: citewire index remove {root}",
+            )
+    return list(found), unreachable
+
+
+def _files(root: Path, onerror: Callable[[OSError], None], run: _Run) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(root, onerror=onerror):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.startswith(".") or read.is_sidecar(path):
+                continue
+            if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+                run.fail(str(path), "a link that leads out of the folder; add its target itself")
+            elif not read.readable(path):
+                run.fail(str(path), f"no reader for {path.suffix or 'a file without an ending'}")
+            else:
+                yield path
+
+
+def _was_file(root: Path) -> bool:
+    return read.readable(root)
+
+
+def _uri(source: str | Path) -> str:
+    if "://" in str(source):
+        raise InputError(f"{source}: save the page as HTML and add the file; addresses cannot be read yet")
+    path = Path(source).expanduser().absolute()
+    path = Path(os.path.normpath(path))
+    if not path.exists():
+        raise InputError(f"{source}: no such file or folder")
+    return str(path)
+
+
+def _within(uri: str, root: str) -> bool:
+    return uri == root or uri.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _leave_out(origin: str, roots: Iterable[str], change: Change) -> None:
+    """Forget a file, or keep a note that it was removed if a remembered folder would bring it back."""
+    if any(_within(origin, root) and origin != root for root in roots):
+        change.exclude_origins.add(origin)
+    else:
+        change.forget_origins.add(origin)
+        change.forget_roots.add(origin)
