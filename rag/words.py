@@ -1,0 +1,97 @@
+"""Words of a text as evidence sees them: stemmed, weighted, numbers normalized. Pure; knows no articles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+STOP_WORDS = frozenset(
+    "a about after all also an and any are as at be been before being but by can could did do does doing for from "
+    "had has have he her him his how i if in into is it its itself me more most my no nor not of on one or other "
+    "our out over own said say says she should so some such than that the their them then there these they this "
+    "those to too under until up was we were what when where which while who whom whose why will with would you "
+    "your according article articles passage passages mentioned stated".split()
+)
+"""Function words and words of reporting: they carry no evidence."""
+
+WEIGHTS = {"number": 3.0, "name": 2.0, "word": 1.0}
+"""How much a missing word matters: a wrong number or name makes a false claim, a synonym does not."""
+
+_NUMBERS = {
+    word: str(value)
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+    if value > 1  # "one" is mostly a pronoun
+} | {"ii": "2", "iii": "3", "first": "1st", "second": "2nd", "third": "3rd"}
+
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One telling word: its `stem` for comparing, its `kind` (a key of WEIGHTS), and where it stands."""
+
+    stem: str
+    kind: str
+    start: int
+    end: int
+
+    @property
+    def weight(self) -> float:
+        """How much it matters."""
+        return WEIGHTS[self.kind]
+
+
+@lru_cache(maxsize=4096)
+def words(text: str) -> tuple[Word, ...]:
+    """The telling words of `text` in order; stop words are left out."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        lower = re.sub(r"['’]s?$", "", token.lower())
+        if token[0].isdigit():
+            found.append(Word(_number(lower), "number", match.start(), match.end()))
+        elif lower in _NUMBERS and not (lower in ("first", "second") and token[0].isupper()):
+            found.append(Word(_NUMBERS[lower], "word", match.start(), match.end()))
+        elif lower not in STOP_WORDS and (len(lower) > 1 or token.isupper()):
+            named = token[0].isupper() and not _starts_sentence(text, match.start())
+            found.append(Word(_stem(lower), "name" if named else "word", match.start(), match.end()))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def stems(text: str) -> frozenset[str]:
+    """The stems of the telling words of `text`, whatever their kind."""
+    return frozenset(word.stem for word in words(text))
+
+
+def _number(token: str) -> str:
+    return token.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", token) else token
+
+
+def _starts_sentence(text: str, start: int) -> bool:
+    before = text[:start].rstrip(" \t\"'“‘(")
+    return not before or before[-1] in ".!?:\n"
+
+
+@lru_cache(maxsize=65536)
+def _stem(word: str) -> str:
+    return str(_stemmer().stemWord(word))
+
+
+@cache
+def _stemmer() -> _Stemmer:
+    import snowballstemmer
+
+    stemmer: _Stemmer = snowballstemmer.stemmer("english")
+    return stemmer
+
+
+class _Stemmer:
+    """What we use of snowballstemmer's objects."""
+
+    def stemWord(self, word: str) -> str:  # noqa: N802 - the library's name
+        raise NotImplementedError

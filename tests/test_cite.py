@@ -1,0 +1,96 @@
+"""Citing and verifying: pure functions over passages."""
+
+from __future__ import annotations
+
+import pytest
+
+from index.article import Article, Span
+from index.search import Hit
+from rag import cite, verify
+from rag.answer import Source
+
+TALKS = (
+    "Putin said both countries support the six-party talks, which broke down in 2009. "
+    "Abe said he and Putin have agreed to work together. "
+    'Brown told the radio that their cooperation "can only go so far."'
+)
+TRADE = "Trade grew by 12.5 percent to 1,300 million dollars in 2009. Four ports were opened in the north."
+
+
+def source(number: int, text: str, *, article_id: str = "", around: str = "") -> Source:
+    article = Article(article_id or f"a{number}", around + text, source="The Post")
+    start = len(around)
+    return Source(number, Hit(article, start, start + len(text), 1.0, 0.6, 0.4, Span(start, start + 1)))
+
+
+SOURCES = (source(1, TALKS, around="A heading nobody cites. "), source(2, TRADE))
+
+
+def said(claim: str, question: str = "") -> list[str]:
+    return [quote.text for quote in cite.align(claim, SOURCES, question=question)]
+
+
+def test_a_claim_finds_the_sentence_that_says_it() -> None:
+    assert said("The six-party talks broke down in 2009.") == [TALKS.split(". ")[0] + "."]
+
+
+def test_every_quote_is_a_slice_of_its_article() -> None:
+    for quote in cite.align("Four ports opened and the talks broke down in 2009.", SOURCES):
+        assert quote.article.text[quote.start : quote.end] == quote.text
+
+
+def test_a_bare_number_is_cited_where_the_question_points() -> None:
+    assert said("2009.", "When did the talks break down?")[0].startswith("Putin said")
+    assert said("2009.", "In which year did trade grow?")[0].startswith("Trade grew")
+
+
+def test_a_claim_that_rests_on_two_places_gets_both() -> None:
+    quotes = said("Trade grew by 12.5 percent, and Abe and Putin agreed to work together.")
+    assert {quote.split()[0] for quote in quotes} == {"Trade", "Abe"}
+
+
+@pytest.mark.parametrize("claim", ["Penguins live in Antarctica.", "Yes.", "...", ""])
+def test_what_no_passage_says_is_not_cited(claim: str) -> None:
+    assert said(claim) == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "least", "most"),
+    [
+        ("The talks broke down in 2009.", 0.9, 1.0),
+        ("The talks broke down in 2010.", 0.0, verify.FAILED),
+        ("Trade grew by 12.5 percent to 1300 million dollars.", 0.9, 1.0),
+        ("Trade grew by 13.5 percent.", 0.0, verify.FAILED),
+        ("4 ports were opened.", 0.9, 1.0),
+        ('Brown said that it "can only go so far".', 0.9, 1.0),
+        ('Brown said that it "can go very far".', 0.0, verify.FAILED),
+        ("Abe visited Madrid with a delegation of bankers.", 0.0, 0.45),
+    ],
+)
+def test_support_follows_words_and_numbers(claim: str, least: float, most: float) -> None:
+    assert least <= verify.support(claim, cite.align(claim, SOURCES)) <= most
+
+
+def test_a_name_that_stands_in_no_passage_fails_the_claim() -> None:
+    question = "What did Trump say about the talks?"
+    for claim, name in (
+        ("Trump said both countries support the six-party talks.", "Trump"),
+        ("Both countries and Donald Trump support the six-party talks.", "Donald"),
+    ):
+        quotes = cite.align(claim, SOURCES, question=question)
+        assert verify.support(claim, quotes, read=SOURCES, question=question) <= verify.FAILED
+        assert name in verify.missing(claim, quotes, read=SOURCES, question=question)
+
+
+def test_a_common_word_that_opens_a_claim_is_no_name() -> None:
+    claim = "Negotiations: the six-party talks broke down in 2009."
+    assert verify.missing(claim, cite.align(claim, SOURCES), read=SOURCES) == ()
+
+
+def test_what_is_missing_is_named() -> None:
+    quotes = cite.align("The talks broke down in 2010.", SOURCES)
+    assert verify.missing("The talks broke down in 2010.", quotes) == ("2010",)
+
+
+def test_no_quotes_no_support() -> None:
+    assert verify.support("The talks broke down in 2009.", ()) == 0.0
