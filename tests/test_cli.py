@@ -1,0 +1,425 @@
+"""The command line through main() and, where a process matters, as one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import BagOfWordsEmbedder, ScriptedLLM
+
+import index.search
+from index import Article, Index
+from index.search import Hit
+from rag import Answer, Citation, Claim, Engine, Reason, Source
+from ui import cli, terminal
+
+SEEDS = Path(__file__).parent.parent / "seeds"
+COOPERATION = "The two nations also have military cooperation."
+HOSTILE = "\x1b[31mred\x1b[0m \x1b]8;;http://x\x07link\x1b]8;;\x07 \x9b2Jbell\x07 cr\roverwritten \u202egpj.exe"
+
+
+@pytest.fixture(autouse=True)
+def light_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index.search, "SentenceEmbedder", BagOfWordsEmbedder)
+
+
+@pytest.fixture
+def llm(monkeypatch: pytest.MonkeyPatch) -> ScriptedLLM:
+    scripted = ScriptedLLM()
+    real_open = Engine.open.__func__  # type: ignore[attr-defined]
+
+    def scripted_open(cls: type[Engine], home: Path | None = None, **options: Any) -> Engine:
+        return real_open(cls, home, **{**options, "llm": scripted})
+
+    monkeypatch.setattr(Engine, "open", classmethod(scripted_open))
+    return scripted
+
+
+@pytest.fixture
+def articles(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SEEDS, tmp_path / "articles"))
+
+
+def as_json(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def hit(text: str, **known: str) -> Hit:
+    from index.article import Span
+
+    return Hit(Article("a1", text, **known), 0, len(text), 1.0, 0.5, 0.5, Span(0, len(text)))
+
+
+# Indexing
+
+
+def test_adding_a_second_time_embeds_nothing(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["index", "add", str(articles), "--json"]) == 0
+    first = as_json(capsys)
+    assert (first["added"], first["failed"]) == (2, [])
+    assert first["embedded"] > 10
+    assert cli.main(["index", "add", str(articles), "--json"]) == 0
+    again = as_json(capsys)
+    assert (again["added"], again["unchanged"], again["embedded"]) == (0, 2, 0)
+
+
+def test_bare_sync_reads_what_was_added_before(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["index", "add", str(articles)])
+    (articles / "new.txt").write_text("The harbor of Rotterdam froze in January.", encoding="utf-8")
+    next(articles.glob("000_*.txt")).unlink()
+    capsys.readouterr()
+    assert cli.main(["index", "sync", "--json"]) == 0
+    report = as_json(capsys)
+    assert (report["added"], report["removed"], report["unchanged"]) == (1, 1, 1)
+
+
+def test_bare_sync_of_nothing_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["index", "sync"]) == 1
+    assert capsys.readouterr().err == "citewire: nothing was added yet; run: citewire index add PATH\n"
+
+
+def test_a_missing_path_is_one_line_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["index", "add", str(tmp_path / "not\x1b[31mhere")]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("citewire: ")
+    assert shown.err.count("\n") == 1
+    assert "nothere" in shown.err
+
+
+def test_a_file_that_fails_is_named_and_the_rest_is_indexed(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (articles / "broken.pdf").write_bytes(b"%PDF-1.7 no more")
+    assert cli.main(["index", "add", str(articles)]) == 0
+    shown = capsys.readouterr()
+    assert "broken.pdf" in shown.err
+    assert shown.out.startswith("2 added")
+
+
+def test_it_is_an_error_when_every_file_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "broken.pdf").write_bytes(b"%PDF-1.7 no more")
+    assert cli.main(["index", "add", str(tmp_path / "only")]) == 1
+    assert "broken.pdf" in capsys.readouterr().err
+
+
+def test_an_article_can_be_listed_shown_and_removed(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    cli.main(["index", "list", "--json"])
+    listed = as_json(capsys)
+    assert len(listed) == 2
+    assert "text" not in listed[0]
+    article_id = listed[0]["id"]
+    cli.main(["index", "list"])
+    assert article_id in capsys.readouterr().out
+    cli.main(["index", "show", article_id, "--json"])
+    with Index.open() as opened:
+        assert as_json(capsys)["text"] == opened.article(article_id).text
+    assert cli.main(["index", "remove", article_id]) == 0
+    assert capsys.readouterr().out == "1 removed\n"
+    assert cli.main(["index", "show", article_id]) == 1
+    assert article_id in capsys.readouterr().err
+    assert cli.main(["index", "remove", article_id]) == 1
+
+
+def test_status_tells_home_counts_and_sources(articles: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    cli.main(["index", "status", "--json"])
+    status = as_json(capsys)
+    assert (status["home"], status["articles"], status["sources"]) == (str(home), 2, [str(articles)])
+    cli.main(["index", "status"])
+    assert str(articles) in capsys.readouterr().out
+
+
+def test_rebuild_embeds_everything_again(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["index", "add", str(articles), "--json"])
+    embedded = as_json(capsys)["embedded"]
+    assert cli.main(["index", "rebuild", "--json"]) == 0
+    assert as_json(capsys)["embedded"] == embedded
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_home_is_understood_before_and_after_the_command(
+    tmp_path: Path, articles: Path, home: Path, *, before: bool
+) -> None:
+    option = ["--home", str(tmp_path / "elsewhere")]
+    command = ["index", "add", str(articles)]
+    assert cli.main([*option, *command] if before else [*command, *option]) == 0
+    assert not home.exists()
+    with Index.open(tmp_path / "elsewhere") as opened:
+        assert opened.stats().articles == 2
+
+
+# Searching and asking
+
+
+def test_search_gives_the_exact_words_best_first(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    assert cli.main(["search", "military cooperation", "-k", "2", "--json"]) == 0
+    hits = as_json(capsys)
+    assert len(hits) == 2
+    assert COOPERATION in hits[0]["text"]
+    with Index.open() as opened:
+        article = opened.article(hits[0]["article_id"])
+    assert article.text[hits[0]["start"] : hits[0]["end"]] == hits[0]["text"]
+    cli.main(["search", "military cooperation", "-k", "1"])
+    assert COOPERATION in capsys.readouterr().out
+
+
+def test_an_answer_shows_markers_and_quotes(
+    articles: Path, llm: ScriptedLLM, capsys: pytest.CaptureFixture[str]
+) -> None:
+    llm.replies = [COOPERATION]
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    assert cli.main(["ask", "Do the two nations have military cooperation?"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{COOPERATION} [1]\n\n[1] “")
+    assert COOPERATION in shown.split("\n\n")[1]
+
+
+def test_json_of_an_answer_has_the_documented_keys(
+    articles: Path, llm: ScriptedLLM, capsys: pytest.CaptureFixture[str]
+) -> None:
+    llm.replies = [COOPERATION]
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    assert cli.main(["ask", "Do the two nations have military cooperation?", "--json"]) == 0
+    answer = as_json(capsys)
+    assert set(answer) == {
+        "question", "text", "claims", "sources", "refused", "reason", "model", "timings"
+    }  # fmt: skip
+    citation = answer["claims"][0]["citations"][0]
+    with Index.open() as opened:
+        text = opened.article(citation["article_id"]).text
+    assert text[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_earlier_questions_are_asked_first_and_only_the_last_answer_is_printed(
+    articles: Path, llm: ScriptedLLM, capsys: pytest.CaptureFixture[str]
+) -> None:
+    llm.replies = [COOPERATION, "Japanese investments are entering Russia."]
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    first, second = "Do the two nations have military cooperation?", "And are Japanese investments entering?"
+    assert cli.main(["ask", second, "--after", first, "--json"]) == 0
+    assert as_json(capsys)["question"] == second
+    assert [(turn.question, turn.answer) for turn in llm.prompts[-1].history] == [(first, COOPERATION)]
+
+
+def test_a_question_can_come_from_standard_input(
+    articles: Path,
+    llm: ScriptedLLM,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import io
+
+    llm.replies = [COOPERATION]
+    cli.main(["index", "add", str(articles)])
+    monkeypatch.setattr("sys.stdin", io.StringIO("Do the two nations have military cooperation?\n"))
+    assert cli.main(["ask"]) == 0
+    assert f"{COOPERATION} [1]" in capsys.readouterr().out
+
+
+def test_a_refusal_has_a_reason_and_a_status_of_its_own(llm: ScriptedLLM, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ask", "Who won the cup?"]) == 3
+    assert f"No answer: {Reason.EMPTY_INDEX}." in capsys.readouterr().out
+    assert llm.prompts == []
+
+
+def test_an_empty_question_is_an_error(llm: ScriptedLLM, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ask", "  "]) == 1
+    assert "empty" in capsys.readouterr().err
+
+
+def test_a_missing_model_names_the_command_that_mends_it(
+    articles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli.main(["index", "add", str(articles)])
+    monkeypatch.setenv("CITEWIRE_MODELS", str(tmp_path / "no-models"))
+    assert cli.main(["ask", "Do the two nations have military cooperation?"]) == 1
+    assert "citewire models pull" in capsys.readouterr().err
+
+
+# Models
+
+
+def test_pull_offline_without_models_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITEWIRE_MODELS", str(tmp_path / "no-models"))
+    assert cli.main(["models", "pull", "smollm2-135m"]) == 1
+    assert "offline" in capsys.readouterr().err
+
+
+def test_models_are_listed_with_what_is_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITEWIRE_MODELS", str(tmp_path / "no-models"))
+    assert cli.main(["models", "list", "--json"]) == 0
+    listed = {model["name"]: model for model in as_json(capsys)}
+    assert listed["all-minilm-l6-v2"]["default"]
+    assert not any(model["here"] for model in listed.values())
+    cli.main(["models", "list"])
+    assert "qwen2.5-coder-1.5b" in capsys.readouterr().out
+
+
+def test_verify_fails_for_a_damaged_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITEWIRE_MODELS", str(tmp_path))
+    (tmp_path / "smollm2-135m").mkdir()
+    (tmp_path / "smollm2-135m" / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"GGUF and little more")
+    assert cli.main(["models", "verify", "smollm2-135m"]) == 1
+    assert "citewire models pull smollm2-135m" in capsys.readouterr().out
+
+
+def test_an_unknown_model_name_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "pull", "gpt-9"]) == 1
+    assert "smollm2-135m" in capsys.readouterr().err
+
+
+# Usage and text
+
+
+@pytest.mark.parametrize("arguments", [[], ["index"], ["ask", "a", "b"], ["search", "x", "-k", "many"]])
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("index add", "index sync", "index list", "index show", "index remove", "index status",
+                    "index rebuild", "search", "ask", "chat", "models list", "models pull", "models verify",
+                    "doctor"):  # fmt: skip
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([*command.split(), "--help"])
+        assert stopped.value.code == 0
+        assert f"citewire {command}" in capsys.readouterr().out
+
+
+def test_nothing_an_article_holds_reaches_the_terminal_as_a_command() -> None:
+    text = f"First. {HOSTILE}"
+    article = Article("id\x1b[2J", text, title=HOSTILE, source="\x1b]0;owned\x07CGTN", url="http://x/\x1b[1m")
+    citation = Citation(1, article, 0, len(text))
+    source = Source(1, Hit(article, 0, len(text), 1.0, 0.5, 0.5, hit("x").nearest))
+    answer = Answer("?", text, (Claim(text, 0, len(text), (citation,), 1.0, True),), (source,))
+    refusal = Answer("?", text, (), (source,), refused=True, reason=Reason.NOT_ANSWERED)
+    shown = "".join(
+        [
+            terminal.render_answer(answer),
+            terminal.render_answer(answer, columns=60),
+            terminal.render_answer(refusal),
+            terminal.render_hits([source.hit]),
+            terminal.render_articles([article]),
+            terminal.render_article(article),
+        ]
+    )
+    assert "red link bell" in shown
+    assert {character for character in shown if not character.isprintable()} == {"\n"}
+
+
+def test_a_sequence_that_never_ends_hides_nothing() -> None:
+    assert "and the rest" in terminal.clean("\x1b]0;title and the rest")
+
+
+def test_a_claim_without_support_is_marked_in_words() -> None:
+    kept, loose = "Talks ended in 2009.", "Everyone was pleased."
+    article = Article("a", kept, title="Talks", source="Sputnik", published="2017-04-27T10:00:00+00:00")
+    claims = (
+        Claim(kept, 0, len(kept), (Citation(1, article, 0, len(kept)),), 1.0, True),
+        Claim(loose, len(kept) + 1, len(kept) + 1 + len(loose)),
+    )
+    assert terminal.render_answer(Answer("?", f"{kept} {loose}", claims)) == (
+        f"{kept} [1] {loose} {terminal.UNSUPPORTED}\n\n[1] “{kept}”\n    Sputnik · Talks · 2017-04-27"
+    )
+
+
+def test_long_lines_are_folded_under_their_number() -> None:
+    text = "word " * 40 + "end."
+    article = Article("a", text)
+    answer = Answer("?", text, (Claim(text, 0, len(text), (Citation(1, article, 0, len(text)),), 1.0, True),))
+    lines = terminal.render_answer(answer, columns=60).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert all(line.startswith(("[1] ", "    ")) for line in lines[lines.index("") + 1 :])
+
+
+# As a process
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ui.cli", *arguments]
+    return subprocess.run(command, text=True, capture_output=True, timeout=120, check=False, **options)
+
+
+def test_help_loads_no_heavy_library() -> None:
+    program = (
+        "import contextlib, io, sys\n"
+        "from ui.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    main(['--help'])\n"
+        "heavy = {'numpy', 'torch', 'faiss', 'sentence_transformers', 'llama_cpp', 'gradio'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    tried = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
+    assert tried.stdout.strip() == "[]"
+
+
+def test_version_is_the_package_version() -> None:
+    from index import __version__
+
+    assert run("--version").stdout == f"citewire {__version__}\n"
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with subprocess.Popen(
+        [sys.executable, "-m", "ui.cli", "models", "list", "--json"], stdout=writing, stderr=subprocess.PIPE
+    ) as process:
+        os.close(writing)
+        _, complaint = process.communicate(timeout=60)
+    assert complaint == b""
+    assert process.returncode == cli.BROKEN_PIPE
+
+
+def test_ctrl_c_while_indexing_leaves_what_was_there(articles: Path, tmp_path: Path, home: Path) -> None:
+    cli.main(["index", "add", str(articles)])
+    program = (
+        "import sys, time, index.search\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from fakes import BagOfWordsEmbedder\n"
+        "class Slow(BagOfWordsEmbedder):\n"
+        "    def embed_documents(self, texts, *, progress=None):\n"
+        "        print('embedding', flush=True)\n"
+        "        time.sleep(60)\n"
+        "index.search.SentenceEmbedder = Slow\n"
+        "from ui.cli import main\n"
+        f"sys.exit(main(['index', 'add', {str(tmp_path / 'more')!r}]))"
+    )
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "new.txt").write_text("The harbor of Rotterdam froze in January.", encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "embedding\n"
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "what was indexed before is whole" in complaint
+    assert "Traceback" not in complaint
+    with Index.open(home) as opened:
+        assert opened.stats().articles == 2
+        assert opened.check() == []

@@ -1,0 +1,122 @@
+"""The shape of the project: what may import what, what stays light, and what other programs rely on."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import index
+import rag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOP = Path(__file__).parent.parent
+ROOMS = ("index", "rag", "ui")
+HEAVY = {
+    "faiss": "index/vectors.py",
+    "sentence_transformers": "index/embedder.py",
+    "llama_cpp": "rag/llm.py",
+    "gradio": "ui/web.py",
+}
+LATER = ("numpy", "torch", "faiss", "sentence_transformers", "llama_cpp", "gradio")
+SEEDS = {
+    "000_20ab625326f02e24.txt": "29321e29486e4ae37bf9a1a86256dfd7a5d4cc9709d5b826170d339a302f6495",
+    "004_458792bda5bb12f3.txt": "5fc68132cfd829078c94b8058e2e0e0c0216826c47d3ca52007f2fa7ee0cff1d",
+}
+VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "types", "misc", "manager"}
+
+
+def sources(room: str) -> list[Path]:
+    return sorted((TOP / room).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Dotted names of the modules a file imports, at any depth, for type checking or for real."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def rooms_imported(room: str) -> set[str]:
+    return {name.split(".")[0] for path in sources(room) for name in imports(path)} & {*ROOMS, "benchmarks"}
+
+
+def test_rooms_are_used_in_one_direction() -> None:
+    assert rooms_imported("index") <= {"index"}
+    assert rooms_imported("rag") <= {"index", "rag"}
+    assert rooms_imported("ui") <= {"index", "rag", "ui"}
+
+
+@pytest.mark.parametrize("library", HEAVY)
+def test_one_heavy_library_one_file(library: str) -> None:
+    users = {
+        path.relative_to(TOP).as_posix()
+        for room in ROOMS
+        for path in sources(room)
+        if library in {name.split(".")[0] for name in imports(path)}
+    }
+    assert users == {HEAVY[library]}
+
+
+@pytest.mark.parametrize("package", ["index", "rag"])
+def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
+    program = f"import sys, {package}; print(*sorted(set({LATER!r}) & set(sys.modules)))"
+    tried = subprocess.run([sys.executable, "-c", program], cwd=TOP, text=True, capture_output=True, check=True)
+    assert tried.stdout.split() == []
+
+
+def test_public_names_stay() -> None:
+    assert {
+        "Answer", "Citation", "Claim", "Engine", "Evidence", "Reason", "Settings", "Source", "Token", "Turn",
+        "ask",
+    } <= set(rag.__all__)  # fmt: skip
+    assert {
+        "Article", "Error", "Failure", "Hit", "Index", "InputError", "LayoutError", "ModelError", "ReadError",
+        "Span", "Stats", "StoreError", "SyncReport",
+    } <= set(index.__all__)  # fmt: skip
+    for package in (index, rag):
+        for name in package.__all__:
+            assert getattr(package, name).__name__ == name
+
+
+def test_no_file_has_a_vague_name_or_that_of_a_room() -> None:
+    for room in ROOMS:
+        names = {part for path in sources(room) for part in path.relative_to(TOP / room).with_suffix("").parts}
+        assert not names & (VAGUE | {"index", "rag", "ui"})
+
+
+def test_tests_are_flat_and_each_names_its_subject() -> None:
+    found = [path.relative_to(TOP / "tests").as_posix() for path in sources("tests")]
+    assert [name for name in found if "/" in name] == []
+    others = {"conftest.py", "fakes.py"}
+    assert [name for name in found if not name.startswith("test_") and name not in others] == []
+
+
+def test_the_sample_articles_are_byte_for_byte_the_originals() -> None:
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (TOP / "seeds").iterdir()}
+    assert {name: found.get(name) for name in SEEDS} == SEEDS
+    assert not [name for name in found if name.endswith(".txt") and name not in SEEDS]
+
+
+def test_everything_that_is_asked_for_is_pinned() -> None:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = {
+        re.split(r"[\s<>=!~;\[]", line)[0].lower() for lines in (project["dependencies"], *extras) for line in lines
+    }
+    lines = (TOP / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert [name for name, version in pins.items() if not re.fullmatch(r"[0-9][0-9a-z.]*", version)] == []
+    assert wanted - {"pip"} <= set(pins)  # pip comes with the interpreter

@@ -1,0 +1,148 @@
+"""Every command and every program in README.md works, in the order in which a reader would try them.
+
+Commands of `citewire` and Python blocks run for real, with the real models, in a home and a HOME of their own
+where ~/articles holds the sample articles. What would leave this machine, wait for a reader or install things
+is checked instead: that make knows the target, that the arguments parse, that models.txt lists the model.
+A command without a rule here fails, so that none goes untested.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from index import models
+from ui import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOP = Path(__file__).parent.parent
+README = TOP / "README.md"
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SHELL = ("sh", "bash", "shell", "console")
+ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
+TIMEOUT_S = 600
+
+
+def blocks() -> Iterator[tuple[str, str]]:
+    """(language, content) of each fenced block that names its language."""
+    yield from FENCE.findall(README.read_text(encoding="utf-8"))
+
+
+def commands(language: str, content: str) -> list[str]:
+    """The commands of a shell block, continuation lines joined; in console blocks those after the prompt."""
+    lines = content.replace("\\\n", " ").splitlines()
+    if language == "console":
+        lines = [line[2:] for line in lines if line.startswith("$ ")]
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def words_of(command: str) -> list[str]:
+    """The words of a command, without comments, leading assignments and the folder of the program."""
+    words = shlex.split(command, comments=True)
+    while words and ASSIGNMENT.fullmatch(words[0]):
+        del words[0]
+    return [Path(words[0]).name, *words[1:]] if words else []
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path, home: Path) -> tuple[Path, dict[str, str]]:
+    """A folder like a fresh checkout to work in, and an environment with a HOME of its own."""
+    checkout, person = tmp_path / "citewire", tmp_path / "person"
+    shutil.copytree(TOP / "seeds", checkout / "seeds")
+    shutil.copytree(TOP / "seeds", person / "articles")
+    environment = {
+        **os.environ,
+        "HOME": str(person),
+        "CITEWIRE_HOME": str(home),
+        "CITEWIRE_MODELS": str(models.models_dir()),
+        "PYTHONPATH": str(TOP),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
+    return checkout, environment
+
+
+@pytest.mark.model
+@pytest.mark.timeout(1800)
+def test_every_command_and_program_works(surroundings: tuple[Path, dict[str, str]]) -> None:
+    checkout, environment = surroundings
+    tried = 0
+    for language, content in blocks():
+        if language in SHELL:
+            for command in commands(language, content):
+                for single in re.split(r"\s*&&\s*", command):
+                    try_command(single, checkout, environment)
+                    tried += 1
+        elif language == "python":
+            finish([sys.executable, "-c", content], checkout, environment)
+            tried += 1
+    assert tried > 5
+
+
+def try_command(command: str, checkout: Path, environment: dict[str, str]) -> None:
+    """Run one command, or check what stands for it."""
+    words = words_of(command)
+    match words:
+        case ["make", *arguments]:
+            finish(["make", "-n", *arguments], TOP, environment)
+        case [".ci/run" | "run"]:
+            assert os.access(TOP / ".ci" / "run", os.X_OK)
+        case ["git", "clone", address, *_]:
+            assert address.startswith("https://"), command
+        case ["cd", folder]:
+            assert folder in ("citewire", "."), command
+        case ["pip", "install", *arguments] | ["python" | "python3", "-m", "pip", "install", *arguments]:
+            assert {"-e", "--editable", "."} & set(arguments), command
+            named = [arguments[i + 1] for i, word in enumerate(arguments) if word in ("-c", "--constraint")]
+            assert all((TOP / name).is_file() for name in named), command
+        case ["python" | "python3", "-m", "venv", *_] | ["source" | ".", _]:
+            assert ".venv" in command, command
+        case ["citewire", "chat", *arguments]:
+            cli.parser().parse_args(["chat", *arguments])
+        case ["citewire", "models", "pull", *names]:
+            cli.parser().parse_args(words[1:])
+            assert set(names) <= {model.name for model in models.manifest()}, command
+        case ["citewire", *arguments] | ["python" | "python3", "-m", "ui.cli", *arguments]:
+            allowed = (0, cli.NOT_ANSWERED) if "ask" in arguments else (0,)
+            finish(["bash", "-o", "pipefail", "-c", with_article_ids(command)], checkout, environment, allowed)
+        case _:
+            pytest.fail(f"README.md: no rule for {command!r}; give it one in {Path(__file__).name}")
+
+
+def with_article_ids(command: str) -> str:
+    """The command with the placeholder ID replaced by the id of an article that is indexed."""
+    if not re.search(r"\bID\b", command):
+        return command
+    from index import Index
+
+    with Index.open() as opened:
+        return re.sub(r"\bID\b", shlex.quote(opened.articles()[0].id), command)
+
+
+def finish(command: list[str], folder: Path, environment: dict[str, str], allowed: tuple[int, ...] = (0,)) -> None:
+    """Run a command to its end and fail with what it printed unless its status is allowed."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment, text=True, capture_output=True, timeout=TIMEOUT_S, check=False
+    )
+    assert done.returncode in allowed, f"README.md: {command[-1]}\n{done.stdout}{done.stderr}"
+
+
+def test_shell_blocks_are_read_as_a_reader_would() -> None:
+    assert commands("console", "$ citewire doctor  # all\nsome output\n$ make \\\n  chat\n") == [
+        "citewire doctor  # all",
+        "make    chat",
+    ]
+    assert words_of("CITEWIRE_HOME=/x .venv/bin/citewire ask 'Who left?'  # cited") == [
+        "citewire",
+        "ask",
+        "Who left?",
+    ]

@@ -1,0 +1,1 @@
+"""Front ends: the command line and the chat. No logic of their own; they show what rag and index say."""

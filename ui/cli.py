@@ -1,0 +1,396 @@
+"""`citewire …`: the command line. Parses arguments, calls one room, prints; no logic of its own.
+
+Exit status: 0 fine · 1 an error · 2 wrong usage · 3 the question is not answered · 130 stopped by Ctrl-C.
+Results go to standard output, progress and complaints to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import index
+import rag
+from index import models
+from index.errors import Error, InputError
+from rag.settings import Settings
+from ui import doctor, terminal
+from ui.progress import Bars, Notes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from index.models import Model
+    from index.sync import SyncReport
+    from rag import Answer, Engine, Turn
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+OK, ERROR, NOT_ANSWERED, BROKEN_PIPE, INTERRUPTED = 0, 1, 3, 141, 130
+MARKS = {doctor.Status.FINE: "✓", doctor.Status.ABSENT: "–", doctor.Status.WRONG: "✗"}
+
+EXAMPLES = """\
+examples:
+  citewire index add ~/articles                 index a folder and remember it
+  citewire index sync                           re-read everything remembered
+  citewire ask "When did the talks break down?"
+  citewire ask "And who left?" --after "When did the talks break down?"
+  citewire chat                                 the same, as a page in the browser
+
+exit status: 0 fine, 1 an error, 2 wrong usage, 3 the question is not answered, 130 stopped"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. Argument errors exit through argparse, with status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    options = parser().parse_args(argv)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone; without this the interpreter would complain again when it closes stdout.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (Error, OSError) as error:
+        print(f"citewire: {terminal.line(str(error))}", file=sys.stderr)
+        return ERROR
+    except KeyboardInterrupt:
+        print(f"\ncitewire: {options.stopped}", file=sys.stderr)
+        return INTERRUPTED
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole grammar of the command line; each command leaves its function in `run`."""
+    top = argparse.ArgumentParser(
+        prog="citewire",
+        description="Ask questions of a collection of articles and get an answer you can check.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"citewire {index.__version__}")
+    top.add_argument("--home", type=Path, help="where the index lives (default: CITEWIRE_HOME, else your user data)")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _index_commands(commands)
+    _question_commands(commands)
+    _model_commands(commands)
+    _command(commands, "doctor", run_doctor, "--json", "--llm")
+    return top
+
+
+def run_add(options: argparse.Namespace) -> int:
+    """Index files and folders, and remember them."""
+    return run_sync(options)
+
+
+def run_sync(options: argparse.Namespace) -> int:
+    """Re-read everything that was added, or only the given paths, and index what has changed."""
+    with index.Index.open(options.home) as opened, Bars() as progress:
+        if not options.paths and not opened.stats().sources:
+            raise InputError("nothing was added yet; run: citewire index add PATH")
+        report = opened.sync(options.paths, progress=progress)
+    return _print_report(report, as_json=options.json)
+
+
+def run_rebuild(options: argparse.Namespace) -> int:
+    """Embed every article again, for another embedder or after a change of layout."""
+    with Bars() as progress:
+        report = index.Index.rebuild(options.home, progress=progress)
+    return _print_report(report, as_json=options.json)
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """One line for each article, newest first, undated last."""
+    with index.Index.open(options.home) as opened:
+        articles = sorted(opened.articles(), key=lambda article: article.published or "", reverse=True)
+    if options.json:
+        rows = [dataclasses.asdict(article) for article in articles]
+        return _print_json([{key: value for key, value in row.items() if key != "text"} for row in rows])
+    return _print(terminal.render_articles(articles))
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """One article, whole."""
+    with index.Index.open(options.home) as opened:
+        article = opened.article(options.id)
+    return _print_json(dataclasses.asdict(article)) if options.json else _print(terminal.render_article(article))
+
+
+def run_remove(options: argparse.Namespace) -> int:
+    """Take articles out, by id or by the path or address they came from."""
+    with index.Index.open(options.home) as opened:
+        removed = opened.remove(options.ids)
+    if not removed:
+        raise InputError(f"nothing indexed under {', '.join(options.ids)}; to see what is: citewire index list")
+    return _print_json({"removed": removed}) if options.json else _print(f"{removed} removed")
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """How much is indexed, from where, and by which embedder."""
+    with index.Index.open(options.home) as opened:
+        home, stats = opened.home, dataclasses.asdict(opened.stats())
+    rows = {"home": str(home), **stats}
+    if options.json:
+        return _print_json(rows)
+    sources = rows.pop("sources")
+    rows["size"] = f"{rows.pop('size_bytes') / 1e6:.1f} MB"
+    lines = [f"{name:<11}{terminal.line(str(value))}" for name, value in rows.items()]
+    return _print("\n".join([*lines, *(f"{'source':<11}{terminal.line(source)}" for source in sources)]))
+
+
+def run_search(options: argparse.Namespace) -> int:
+    """The passages nearest to a query, best first; no LLM is involved."""
+    with index.Index.open(options.home) as opened:
+        hits = opened.search(_words(options.query), options.k)
+    if options.json:
+        return _print_json([rag.Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)])
+    if not hits:
+        print("citewire: nothing found", file=sys.stderr)
+    return _print(terminal.render_hits(hits, columns=_columns()))
+
+
+def run_ask(options: argparse.Namespace) -> int:
+    """Answer one question, after those of --after; without a question, read it from standard input."""
+    with rag.Engine.open(options.home, settings=_settings(options.llm)) as engine:
+        if options.question is None and sys.stdin.isatty():
+            return _converse(engine, as_json=options.json)
+        history: list[Turn] = []
+        for earlier in options.after:
+            history.append(_turn(_ask(engine, _words(earlier), history)))
+        question = sys.stdin.read() if options.question is None else options.question
+        return _print_answer(_ask(engine, _words(question), history), as_json=options.json)
+
+
+def run_chat(options: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C."""
+    from ui.web import serve
+
+    serve(
+        options.home,
+        host=options.host,
+        port=options.port,
+        open_browser=not options.no_browser,
+        settings=_settings(options.llm),
+    )
+    return OK
+
+
+def run_models_list(options: argparse.Namespace) -> int:
+    """Every model of the manifest, and whether it is here."""
+    listed = models.manifest()
+    here = {model.name for model in listed if _is_here(model)}
+    if not options.json:
+        return _print(terminal.render_models(listed, here=here))
+    names = ("name", "role", "default", "licence", "note", "size_bytes")
+    rows = [{name: getattr(model, name) for name in names} for model in listed]
+    return _print_json([{**row, "here": row["name"] in here} for row in rows])
+
+
+def run_models_pull(options: argparse.Namespace) -> int:
+    """Obtain and verify models; without names, the two that are used by default."""
+    for model in _chosen(options.names):
+        print(f"{model.name}  {models.pull(model.name, model.role)}", flush=True)
+    return OK
+
+
+def run_models_verify(options: argparse.Namespace) -> int:
+    """Hash every file of the models again; without names, of all models that are here."""
+    checks = [doctor.check_model(model, needed=bool(options.names)) for model in _chosen(options.names, every=True)]
+    return _print_checks(checks, as_json=options.json)
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Look at everything Citewire needs and say how to mend what is wrong."""
+    return _print_checks(doctor.examine(options.home, llm=_settings(options.llm).llm), as_json=options.json)
+
+
+def _index_commands(commands: Commands) -> None:
+    group = _group(commands, "index", "add, refresh, list and remove articles")
+    whole = "stopped; what was indexed before is whole, and the next run goes on from here"
+    command = _command(group, "add", run_add, "--json", stopped=whole)
+    command.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder of articles")
+    command = _command(group, "sync", run_sync, "--json", stopped=whole)
+    command.add_argument("paths", nargs="*", metavar="PATH", help="default: everything remembered")
+    _command(group, "list", run_list, "--json")
+    _command(group, "show", run_show, "--json").add_argument(
+        "id", metavar="ID", help="as `citewire index list` shows it"
+    )
+    _command(group, "remove", run_remove, "--json").add_argument("ids", nargs="+", metavar="ID|PATH")
+    _command(group, "status", run_status, "--json")
+    _command(group, "rebuild", run_rebuild, "--json", stopped="stopped half way; to finish: citewire index rebuild")
+
+
+def _question_commands(commands: Commands) -> None:
+    command = _command(commands, "search", run_search, "--json")
+    command.add_argument("query")
+    command.add_argument("-k", type=int, default=5, help="how many passages (default: 5)")
+    command = _command(commands, "ask", run_ask, "--json", "--llm")
+    command.add_argument("question", nargs="?", help="without it: read from standard input, or line by line")
+    command.add_argument(
+        "--after",
+        action="append",
+        default=[],
+        metavar="QUESTION",
+        help="an earlier question; repeatable",
+    )
+    command = _command(commands, "chat", run_chat, "--llm")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    command.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    command.add_argument("--no-browser", action="store_true", help="do not open the page")
+
+
+def _model_commands(commands: Commands) -> None:
+    group = _group(commands, "models", "list, download and verify models")
+    _command(group, "list", run_models_list, "--json")
+    command = _command(group, "pull", run_models_pull, stopped="stopped; to go on: citewire models pull")
+    command.add_argument("names", nargs="*", metavar="NAME", help="default: the two that are needed")
+    command = _command(group, "verify", run_models_verify, "--json")
+    command.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+
+
+def _group(commands: Commands, name: str, summary: str) -> Commands:
+    group = commands.add_parser(name, help=summary, description=summary)
+    _add_home(group)
+    return group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *flags: str,
+    stopped: str = "stopped",
+) -> argparse.ArgumentParser:
+    """A command that does `run`, whose docstring is its help, with the shared `flags` it understands."""
+    summary = " ".join((run.__doc__ or "").split())
+    command = commands.add_parser(name, help=summary.rstrip("."), description=summary)
+    command.set_defaults(run=run, stopped=stopped)
+    _add_home(command)
+    if "--json" in flags:
+        command.add_argument("--json", action="store_true", help="print JSON, for programs")
+    if "--llm" in flags:
+        command.add_argument("--llm", metavar="NAME|PATH", help="a name from `citewire models list`, or a GGUF file")
+    return command
+
+
+def _add_home(command: argparse.ArgumentParser) -> None:
+    # Understood before and after the command; SUPPRESS keeps the second place from undoing the first.
+    command.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def _settings(llm: str | None) -> Settings:
+    settings = Settings.from_env()
+    return settings if llm is None else dataclasses.replace(settings, llm=llm)
+
+
+def _chosen(names: Sequence[str], *, every: bool = False) -> list[Model]:
+    """The models of these names; without names, all of them or the default ones."""
+    known = {model.name: model for model in models.manifest()}
+    for name in names:
+        if name not in known:
+            raise InputError(f"no model is called {name!r}; there are {', '.join(known)}")
+    return [known[name] for name in names] or [model for model in known.values() if every or model.default]
+
+
+def _is_here(model: Model) -> bool:
+    return all((models.models_dir() / model.name / file.path).is_file() for file in model.files)
+
+
+def _words(argument: str) -> str:
+    """A question as typed; bytes that are no text in this locale, which nothing can store, become "?"."""
+    return argument.encode("utf-8", "replace").decode("utf-8").strip()
+
+
+def _ask(engine: Engine, question: str, history: Sequence[Turn]) -> Answer:
+    """The answer to a question, with a line on standard error that says what is being done."""
+    with Notes() as note:
+        note("searching")
+        for event in engine.stream(question, history=history):
+            if isinstance(event, rag.Evidence):
+                note(f"reading {len(event.sources)} passages")
+            elif isinstance(event, rag.Answer):
+                return event
+            else:
+                note("writing")
+    raise RuntimeError("Engine.stream ended without an Answer")
+
+
+def _converse(engine: Engine, *, as_json: bool) -> int:
+    """Questions from the terminal, one a line, each following those before; ends at end of file."""
+    history: list[Turn] = []
+    while True:
+        try:
+            question = _words(input("? "))
+        except EOFError:
+            print()
+            return OK
+        if question:
+            answer = _ask(engine, question, history)
+            history.append(_turn(answer))
+            _print_answer(answer, as_json=as_json)
+
+
+def _turn(answer: Answer) -> Turn:
+    return rag.Turn(answer.question, answer.text)
+
+
+def _print_answer(answer: Answer, *, as_json: bool) -> int:
+    if as_json:
+        _print_json(answer.to_dict())
+    else:
+        _print(terminal.render_answer(answer, columns=_columns()))
+    return NOT_ANSWERED if answer.refused else OK
+
+
+def _print_report(report: SyncReport, *, as_json: bool) -> int:
+    """The report; an error only when files failed and none could be read."""
+    for failure in report.failed:
+        print(terminal.line(f"not read: {failure.path}: {failure.reason}"), file=sys.stderr)
+    _print_json(report.to_dict()) if as_json else _print(str(report))
+    read = report.added + report.updated + report.removed + report.unchanged
+    return ERROR if report.failed and not read else OK
+
+
+def _print_checks(checks: Iterable[doctor.Check], *, as_json: bool) -> int:
+    made = []
+    for check in checks:
+        made.append(check)
+        if not as_json:
+            print(f"{MARKS[check.status]} {check.name}: {terminal.line(check.found)}", flush=True)
+            if check.mend:
+                print(f"    → {terminal.line(check.mend)}")
+    if as_json:
+        _print_json([check.to_dict() for check in made])
+    return ERROR if any(check.status is doctor.Status.WRONG for check in made) else OK
+
+
+def _print(text: str) -> int:
+    if text:
+        print(text)
+    return OK
+
+
+def _print_json(value: object) -> int:
+    # Escaped to ASCII: what an article holds cannot reach the terminal as a control character.
+    print(json.dumps(value, indent=2))
+    return OK
+
+
+def _columns() -> int:
+    """Width to fold at: the terminal's, up to what reads well; 0 where output goes to a file or a program."""
+    return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

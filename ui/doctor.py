@@ -1,0 +1,182 @@
+"""Doctor: what must be in place for Citewire to work, and how to mend it. Mends nothing, prints nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from index import models
+from index.errors import Error, ModelError
+from index.home import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from index.models import Model
+
+PYTHON = (3, 11)
+NATIVE = {
+    "llama.cpp": ("llama_cpp", "llama_cpp.llama_print_system_info()"),
+    "FAISS": ("faiss", "faiss.IndexFlatIP(2)"),
+    "PyTorch": ("torch", "torch.ones(2).sum()"),
+}
+"""Compiled libraries: the module, and a call that needs its shared library to load and run."""
+IMPORT_TIMEOUT_S = 120
+SPARE_BYTES = 500_000_000
+"""Room that indexing and the passage cache want beside the models."""
+REINSTALL = "reinstall it: .venv/bin/pip install --force-reinstall --no-deps --no-cache-dir"
+
+
+class Status(StrEnum):
+    """How a check came out; only WRONG keeps Citewire from working."""
+
+    FINE = "fine"
+    ABSENT = "absent"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: what was found, and the command or step that mends it where something is wrong."""
+
+    name: str
+    status: Status
+    found: str
+    mend: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping."""
+        return {"name": self.name, "status": str(self.status), "found": self.found, "mend": self.mend}
+
+
+def examine(home: str | Path | None = None, *, llm: str | None = None) -> Iterator[Check]:
+    """Every check, as it is made. `llm` is the model in use, a name or a path; None is the default."""
+    yield check_python()
+    for name in NATIVE:
+        yield check_native(name)
+    yield from check_models(llm)
+    yield check_index(home)
+    yield from check_space(home)
+
+
+def check_python(version: Sequence[int] = sys.version_info[:3]) -> Check:
+    """Whether the running Python is new enough."""
+    found = ".".join(map(str, version))
+    if tuple(version) >= PYTHON:
+        return Check("Python", Status.FINE, found)
+    wanted = ".".join(map(str, PYTHON))
+    return Check("Python", Status.WRONG, f"{found}, {wanted} is needed", "install a newer Python, then: make clean")
+
+
+def check_native(name: str) -> Check:
+    """Whether the compiled library `name` of NATIVE loads and runs here.
+
+    It is tried in a process of its own: a library built for another processor dies of a signal, not of an
+    exception.
+    """
+    module, call = NATIVE[name]
+    program = f"import importlib, sys; {module} = importlib.import_module({module!r}); {call}"
+    program += f"; sys.stdout.write({module}.__version__)"
+    try:
+        tried = subprocess.run(  # noqa: S603 -- our own interpreter and a program made of constants
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=IMPORT_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Check(name, Status.WRONG, f"did not load within {IMPORT_TIMEOUT_S} s", _reinstall(module))
+    if tried.returncode == 0:
+        return Check(name, Status.FINE, tried.stdout.strip())
+    if tried.returncode < 0:
+        found = f"dies of signal {-tried.returncode}; it may be built for another processor"
+    else:
+        found = (tried.stderr.strip().splitlines() or ["cannot be loaded"])[-1]
+    return Check(name, Status.WRONG, found, _reinstall(module))
+
+
+def check_models(llm: str | None = None) -> Iterator[Check]:
+    """Presence and sha256 of every model: those in use must be there, others only must not be damaged."""
+    try:
+        listed = {model.name: model for model in models.manifest()}
+        used = {models.choose(None, "embedder").name}
+        if llm is None or llm in listed:
+            used.add(models.choose(llm, "llm").name)
+        else:
+            yield Check("model in use", Status.FINE, f"{models.locate(llm, 'llm')}, your own, not verified")
+    except ModelError as error:
+        yield Check("model in use", Status.WRONG, str(error), "citewire models list")
+        return
+    for name, model in listed.items():
+        yield check_model(model, needed=name in used)
+
+
+def check_model(model: Model, *, needed: bool) -> Check:
+    """Presence and sha256 of every file of a model. Having none of them is wrong only when it is `needed`."""
+    name, mend = f"model {model.name}", f"citewire models pull {model.name}"
+    wrong = {path: status for path, status in models.verify(model).items() if status != models.Status.OK}
+    if not wrong:
+        return Check(name, Status.FINE, "verified")
+    if set(wrong.values()) == {models.Status.MISSING} and len(wrong) == len(model.files):
+        return Check(name, Status.WRONG if needed else Status.ABSENT, "not downloaded", mend)
+    return Check(name, Status.WRONG, "; ".join(f"{path}: {status}" for path, status in wrong.items()), mend)
+
+
+def check_index(home: str | Path | None = None) -> Check:
+    """Whether database and FAISS snapshot in `home` are sound. A home without an index is left alone."""
+    place = resolve(home)
+    if not (place.is_dir() and any(place.iterdir())):
+        return Check("index", Status.ABSENT, f"nothing indexed yet in {place}", "citewire index add PATH")
+    from index import Index
+
+    try:
+        with Index.open(place) as index:
+            problems, stats = index.check(), index.stats()
+    except (Error, OSError) as error:
+        return Check("index", Status.WRONG, str(error))
+    if problems:
+        # A search builds a snapshot that is missing or damaged anew; only a rebuild mends the database.
+        mend = "ask something; if it stays: citewire index rebuild"
+        return Check("index", Status.WRONG, "; ".join(problems), mend)
+    found = f"{stats.articles} articles, {stats.sentences} sentences in {place}"
+    return Check("index", Status.FINE, found)
+
+
+def check_space(home: str | Path | None = None) -> Iterator[Check]:
+    """Whether there is room for what is still to be downloaded and for an index."""
+    missing = sum(
+        file.size
+        for model in models.manifest()
+        for file in model.files
+        if model.default and not (models.models_dir() / model.name / file.path).is_file()
+    )
+    for name, place, needed in (
+        ("space for the index", resolve(home), SPARE_BYTES),
+        ("space for models", models.models_dir(), missing),
+    ):
+        free = shutil.disk_usage(_existing(place)).free
+        found = f"{_gigabytes(free)} free for {place}"
+        if free >= needed:
+            yield Check(name, Status.FINE, found)
+        else:
+            yield Check(name, Status.WRONG, f"{found}, {_gigabytes(needed)} needed", f"free some space for {place}")
+
+
+def _reinstall(module: str) -> str:
+    project = {"llama_cpp": "llama-cpp-python", "faiss": "faiss-cpu"}.get(module, module)
+    return f"{REINSTALL} --constraint constraints.txt {project}"
+
+
+def _existing(place: Path) -> Path:
+    return next(folder for folder in (place, *place.parents) if folder.exists())
+
+
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB"

@@ -1,0 +1,138 @@
+"""Answers, hits and articles → plain text for a terminal, free of control characters. Prints nothing."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from index import Article, Hit
+    from index.models import Model
+    from rag import Answer, Citation, Claim
+
+UNSUPPORTED = "(not supported by the articles)"
+
+_ESCAPES = re.compile(
+    r"""
+      (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]?                          # CSI: colors, cursor
+    | (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]) [^\x07\x1b\x9c]* (?:\x07|\x1b\\|\x9c)   # OSC, DCS and the like
+    | \x1b [ -/]* [0-~]?                                            # the other escapes
+    """,
+    re.VERBOSE,
+)
+"""Escape sequences of ECMA-48 with their text; one that never ends hides nothing after it."""
+
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and newline, marks that reorder what is seen, and halves of surrogate pairs."""
+
+
+def clean(text: str) -> str:
+    """`text` without what a terminal would obey: escape sequences, control characters, reordering marks."""
+    return _INVISIBLE.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+
+
+def line(text: str) -> str:
+    """`text` cleaned and on a single line."""
+    return " ".join(clean(text).split())
+
+
+def origin(article: Article) -> str:
+    """Outlet, headline and day of an article on one line, as far as they are known."""
+    day = (article.published or "")[:10]
+    return line(" · ".join(part for part in (article.source, article.headline, day) if part))
+
+
+def render_answer(answer: Answer, *, columns: int = 0) -> str:
+    """The answer with its markers, then every quote with its origin; a refusal with its reason.
+
+    Lines are folded at `columns`; 0 leaves them whole.
+    """
+    parts = [_fold(clean(_marked(answer)), columns)]
+    if answer.reason is not None:
+        verdict = "No answer" if answer.refused else "Incomplete"
+        parts.append(f"{verdict}: {line(str(answer.reason))}.")
+    parts += [_quoted(citation, columns) for citation in answer.citations]
+    if answer.refused and answer.sources:
+        read = [f"  {origin(source.hit.article)}" for source in answer.sources]
+        parts.append("\n".join(["Nearest articles:", *dict.fromkeys(read)]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def render_hits(hits: Iterable[Hit], *, columns: int = 0) -> str:
+    """Numbered passages, best first, each with its score and origin."""
+    return "\n\n".join(
+        f"{number}. {origin(hit.article)}  ({hit.score:.2f})\n{_fold(line(hit.text), columns, indent='   ')}"
+        for number, hit in enumerate(hits, start=1)
+    )
+
+
+def render_articles(articles: Iterable[Article]) -> str:
+    """One line for each article: id, then origin."""
+    return "\n".join(f"{line(article.id)}  {origin(article)}" for article in articles)
+
+
+def render_article(article: Article) -> str:
+    """What is known of an article, then its whole text."""
+    known = (
+        ("id", article.id),
+        ("title", article.title),
+        ("source", article.source),
+        ("published", article.published),
+        ("url", article.url),
+    )
+    heading = "\n".join(f"{name + ':':<11}{line(value)}" for name, value in known if value)
+    return f"{heading}\n\n{clean(article.text)}"
+
+
+def render_models(models: Iterable[Model], *, here: Collection[str]) -> str:
+    """One line for each model, ticked when its name is `here`."""
+    return "\n".join(
+        f"{'✓' if model.name in here else ' '} {model.name:<20}{model.role:<10}"
+        f"{model.size_bytes / 1e6:>6.0f} MB  "
+        f"{model.licence:<12}{'default' if model.default else '':<9}{model.note}".rstrip()
+        for model in models
+    )
+
+
+def _marked(answer: Answer) -> str:
+    """`answer.text` with a marker after each claim, and a word where a claim rests on nothing."""
+    pieces, position = [], 0
+    for claim in answer.claims:
+        pieces += [answer.text[position : claim.end], _marker(claim)]
+        position = claim.end
+    return "".join([*pieces, answer.text[position:]]).strip()
+
+
+def _marker(claim: Claim) -> str:
+    if not claim.supported:
+        return f" {UNSUPPORTED}"
+    return " " + "".join(f"[{citation.number}]" for citation in claim.citations) if claim.citations else ""
+
+
+def _quoted(citation: Citation, columns: int) -> str:
+    lead = f"[{citation.number}] "
+    under = " " * len(lead)
+    quote = _fold(f"{lead}“{line(citation.quote)}”", columns, hanging=under)
+    below = [origin(citation.article), *([line(citation.url)] if citation.url else [])]
+    return "\n".join([quote, *(_fold(text, columns, indent=under) for text in below)])
+
+
+def _fold(text: str, columns: int, *, indent: str = "", hanging: str | None = None) -> str:
+    """Each line of `text` folded at `columns`, the first one indented by `indent`, the next by `hanging`."""
+    hanging = indent if hanging is None else hanging
+    if not columns:
+        return "\n".join(indent + single for single in text.splitlines())
+    return "\n".join(
+        textwrap.fill(
+            single,
+            width=max(columns, 40),
+            initial_indent=indent,
+            subsequent_indent=hanging,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for single in text.splitlines()
+    )
