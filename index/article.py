@@ -12,8 +12,9 @@ HEADLINE_CHARS = 80
 class Article:
     """A clean article. Every offset anywhere in Citewire counts code points of `text`.
 
-    Unknown metadata is None, never guessed. `published` is an ISO 8601 date or date-time
-    ("2018-03-21", "2018-03-21T09:30:00+00:00"), `url` the address of the original, `source` the outlet.
+    Unknown metadata is None, never guessed. `published` and `updated` are ISO 8601 dates or date-times
+    ("2018-03-21", "2018-03-21T09:30:00+00:00"), `url` the address of the original, `source` the outlet, `author`
+    the byline without its "By", `language` a tag such as "en" or "pt-BR".
     """
 
     id: str
@@ -22,6 +23,9 @@ class Article:
     source: str | None = None
     url: str | None = None
     published: str | None = None
+    author: str | None = None
+    updated: str | None = None
+    language: str | None = None
 
     @property
     def headline(self) -> str:

@@ -45,6 +45,10 @@ _MARKERS = (
     r"already (?:a subscriber|have an account|registered)\?(?: (?:sign|log) in\.?)?",
     r"sign up (?:for|to) (?:our|the|your) (?:[\w-]+ ){0,3}(?:newsletter|emails?|alerts?)s?",
     r"subscribe (?:now|today|here|for (?:free|full access)|to our newsletters?)",
+    r"unsubscribe(?: (?:here|now|from (?:this list|these emails|our newsletter)))?",
+    r"(?:view|read|open)(?: (?:this|the))?(?: (?:e-?mail|message|newsletter))?"
+    r" (?:online|(?:in|on) (?:your |a |the )?(?:web ?)?browser)",
+    r"(?:update|manage|change) (?:your )?(?:e-?mail |subscription )?preferences",
     # Comments
     r"community (?:standards|guidelines)",
     r"comment via \w+?",

@@ -4,46 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import sqlite3
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
 from index import home as homes
+from index import ranking
 from index import sync as syncing
 from index.article import Article, Span
 from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, LayoutError, StoreError
+from index.fetch import Fetcher
 from index.store import Change, Store
 from index.sync import Failure, Interrupt, Progress, SyncReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from index.store import Generation, StoredPassage
+    from index.ranking import Ranked
+    from index.store import Generation
     from index.vectors import Vectors
 
 DATABASE = "index.sqlite"
-CANDIDATES = 64
-"""Passages taken from each of the two searches before they are scored together."""
-STOP_WORDS = frozenset(
-    "a an and are as at be been by did do does for from had has have how in is it its of on or that the their there "
-    "these they this to was were what when where which who whom whose why will with".split()
-)
-"""Words that say nothing of what a question is about; they are left out of the word search."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A passage that a search found: article.text[start:end].
 
-    `similarity` is the cosine of the query and the nearest sentence, which is `nearest`; `bm25` is the passage's
-    BM25 score divided by the best of this search, 0 when no word matched; `score` is their sum.
+    `score` is the sum of what speaks for it: `similarity`, the cosine of the query and the nearest sentence, which
+    is `nearest`; `bm25`, for the words of the query, 0 when none matched; `context`, for the words said before the
+    query, alike for all passages of an article. How the parts are weighted is in index/ranking.py.
     """
 
     article: Article
@@ -53,6 +49,7 @@ class Hit:
     similarity: float
     bm25: float
     nearest: Span
+    context: float = 0.0
 
     @property
     def text(self) -> str:
@@ -74,6 +71,7 @@ class Hit:
             "score": round(self.score, 4),
             "similarity": round(self.similarity, 4),
             "bm25": round(self.bm25, 4),
+            "context": round(self.context, 4),
         }
 
 
@@ -100,16 +98,23 @@ class Index:
     Readers are never blocked: each search sees one whole generation. Writers take turns.
     """
 
-    def __init__(self, home: Path, embedder: Embedder) -> None:
+    def __init__(self, home: Path, embedder: Embedder, fetcher: Fetcher | None = None) -> None:
         """Use `Index.open`."""
         self.home = home
         self.embedder = embedder
+        self.fetcher = fetcher or Fetcher()
         self._store = Store(home / DATABASE, embedder=embedder.name)
         self._vectors: Vectors | None = None
         self._vectors_lock = threading.Lock()
 
     @classmethod
-    def open(cls, home: str | Path | None = None, *, embedder: Embedder | None = None) -> Self:
+    def open(
+        cls,
+        home: str | Path | None = None,
+        *,
+        embedder: Embedder | None = None,
+        fetcher: Fetcher | None = None,
+    ) -> Self:
         """Open the index in `home` (default: see index/home.py), creating it when missing.
 
         Opening is quick: models load at first use. Raises LayoutError for an index of another embedder or layout,
@@ -120,7 +125,7 @@ class Index:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"the home {folder} cannot be made ({error.strerror}); choose one with --home") from error
-        return cls(folder, embedder or SentenceEmbedder())
+        return cls(folder, embedder or SentenceEmbedder(), fetcher)
 
     @classmethod
     def rebuild(
@@ -128,24 +133,26 @@ class Index:
         home: str | Path | None = None,
         *,
         embedder: Embedder | None = None,
+        fetcher: Fetcher | None = None,
         progress: Progress | None = None,
     ) -> SyncReport:
         """Build the index in `home` anew, from its remembered sources and its own copies of other articles.
 
-        The new one is made aside and put in place when it is whole; the old one stays beside it, with ".old" in
-        its name. What the user removed stays removed. Close other users of this home first.
+        The new one is made aside and put in place when it is whole. The old one stays beside it, with ".old" in its
+        name, if anything in it could not be carried over. What the user removed stays removed. Close other users of
+        this home first.
         Raises as `open` does.
         """
         folder = homes.resolve(home)
         workshop = folder / "rebuild"
         with _write_lock(folder, Interrupt(progress, None)):
             left = _salvage(folder / DATABASE)
-            with cls.open(workshop, embedder=embedder) as index:
+            with cls.open(workshop, embedder=embedder, fetcher=fetcher) as index:
                 added = index.add(left.articles, progress=progress)
                 synced = index.sync(left.roots, progress=progress) if left.roots else SyncReport()
                 read_again = set(index._origins())
                 index.remove(uri for uri in left.excluded if uri in read_again)
-            _replace_database(workshop, folder)
+            _replace_database(workshop, folder, keep_old=not left.whole)
         return SyncReport(
             added=added.added + synced.added,
             failed=(*left.failed, *synced.failed),
@@ -164,6 +171,11 @@ class Index:
         """Let go of the database."""
         self._store.close()
 
+    @property
+    def uploads(self) -> Path:
+        """Folder for files that a front end was handed; they belong to the index and go with their articles."""
+        return self.home / "uploads"
+
     def sync(
         self,
         sources: Iterable[str | Path] | str | Path = (),
@@ -171,15 +183,15 @@ class Index:
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
     ) -> SyncReport:
-        """Index what is new or changed in these files and folders, drop what is gone, and remember them.
+        """Index what is new or changed in these files, folders, pages and feeds, drop what is gone, remember them.
 
-        Without sources, re-read those remembered. A file that cannot be read is in `SyncReport.failed`, and what
-        was indexed from it stays. Raises InputError for a source that does not exist, index.sync.Cancelled
-        when `cancel` was set; then the index is as before.
+        Without sources, re-read those remembered. What cannot be read is in `SyncReport.failed`, and what was indexed
+        from it stays; so do the articles of a feed that have left it. Raises InputError for a source that does not
+        exist, index.sync.Cancelled when `cancel` was set; then the index is as before.
         """
         interrupt = Interrupt(progress, cancel)
         with _write_lock(self.home, interrupt):
-            report, change = syncing.sync(self._store, self.embedder, _listed(sources), interrupt)
+            report, change = syncing.sync(self._store, self.embedder, _listed(sources), interrupt, self.fetcher)
             self._publish(change)
         return report
 
@@ -200,19 +212,23 @@ class Index:
     def remove(self, names: Iterable[str | Path] | str | Path) -> int:
         """Remove articles by id, or all that was read from a file or folder, and return how many there were.
 
-        Their text is overwritten on disk. Raises InputError for a name nothing was indexed under; then nothing
-        is removed.
+        Their text is overwritten on disk, and copies of ours in `uploads` are deleted; the user's own files are not
+        touched. Raises InputError for a name nothing was indexed under; then nothing is removed.
         """
         with _write_lock(self.home, Interrupt(None, None)):
             change = syncing.remove(self._store, _listed(names))
             self._publish(change)
+            for origin in change.forget_origins | change.exclude_origins:
+                if origin.startswith(f"{self.uploads}{os.sep}"):
+                    self.uploads.joinpath(origin).unlink(missing_ok=True)
         return len(change.drop)
 
-    def search(self, query: str, k: int = 8) -> list[Hit]:
+    def search(self, query: str, k: int = 8, *, rewordings: Sequence[str] = (), context: str = "") -> list[Hit]:
         """The `k` passages that fit `query` best, best first; of an empty index, none.
 
-        Score = BM25 / best BM25 + cosine of the nearest sentence, over the best of both searches. On SQuAD2
-        this fusion found the paragraph first for .848 of questions, BM25 alone for .811 (docs/architecture.md).
+        `rewordings` say what is meant at greater length, for a query that cannot be understood by itself: a sentence
+        is as similar as it is to the nearest wording. `context` is what was said before: passages with its words
+        rise. For the score see Hit; why it is made so, docs/experiments.md.
         Raises InputError for an empty query or k < 1.
         """
         if not query.strip():
@@ -223,19 +239,9 @@ class Index:
             vectors = self._vectors_of(generation)
             if vectors is None:
                 return []
-            embedded = self.embedder.embed_query(query)
-            near = [vector_id for vector_id, _ in vectors.search(embedded, CANDIDATES)]
-            bm25 = generation.match(_terms(query), CANDIDATES)
-            candidates = generation.passages(generation.passages_of_vectors(near) | bm25.keys())
-            ids = {vector_id for passage in candidates for _, vector_id in passage.sentences}
-            similarities = vectors.similarities(embedded, list(ids))
-            best_bm25 = max(bm25.values(), default=0.0) or 1.0
-            scored = [
-                _Scored(passage, *_nearest(passage, similarities), bm25.get(passage.id, 0.0) / best_bm25)
-                for passage in candidates
-            ]
-            scored.sort(key=lambda s: (-s.score, s.passage.id))
-            return [_hit(generation, s) for s in scored[:k]]
+            wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
+            ranked = ranking.rank(generation, vectors, wordings, query, context=context)
+            return [_hit(generation, one) for one in ranked[:k]]
 
     def article(self, article_id: str) -> Article:
         """The article with this id. Raises InputError when there is none."""
@@ -271,7 +277,7 @@ class Index:
 
         problems = self._store.check()
         with self._store.read() as generation:
-            ids, _ = generation.vectors()
+            ids = generation.vector_ids_in_use()
             if len(ids):
                 try:
                     stored = len(Vectors.load(self._snapshot(generation.number), generation.number))
@@ -309,11 +315,11 @@ class Index:
             try:
                 loaded = Vectors.load(path, generation.number)
             except SnapshotError:
-                ids, matrix = generation.vectors()
+                ids = generation.vector_ids_in_use()
                 if not len(ids):
                     self._sweep_snapshots(None)
                     return None
-                loaded = Vectors.build(generation.number, ids, matrix)
+                loaded = Vectors.build(generation.number, ids, generation.vectors, before=current)
                 # A home that cannot be written, or a full disk, costs speed at the next start and nothing else.
                 with contextlib.suppress(OSError):
                     loaded.save(path)
@@ -336,35 +342,21 @@ def _listed(names: Iterable[str | Path] | str | Path) -> list[str | Path]:
     return [names] if isinstance(names, (str, os.PathLike)) else list(names)
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    passage: StoredPassage
-    nearest: Span
-    similarity: float
-    bm25: float
-
-    @property
-    def score(self) -> float:
-        return self.bm25 + self.similarity
-
-
-def _nearest(passage: StoredPassage, similarities: dict[int, float]) -> tuple[Span, float]:
-    span, vector_id = max(passage.sentences, key=lambda sentence: similarities[sentence[1]])
-    return span, similarities[vector_id]
-
-
-def _hit(generation: Generation, scored: _Scored) -> Hit:
-    passage = scored.passage
+def _hit(generation: Generation, ranked: Ranked) -> Hit:
+    passage = ranked.passage
     article = generation.article(passage.article_id)
     if article is None:
         raise StoreError(f"passage {passage.id} has lost its article; run: citewire index rebuild")
-    return Hit(article, passage.start, passage.end, scored.score, scored.similarity, scored.bm25, scored.nearest)
-
-
-def _terms(query: str) -> list[str]:
-    words = dict.fromkeys(re.findall(r"\w+", query.lower()))
-    telling = [word for word in words if word not in STOP_WORDS]
-    return telling or list(words)
+    return Hit(
+        article,
+        passage.start,
+        passage.end,
+        ranked.score,
+        ranked.similarity,
+        ranked.bm25,
+        ranked.nearest,
+        ranked.context,
+    )
 
 
 @contextlib.contextmanager
@@ -391,38 +383,48 @@ class _Salvage:
     excluded: list[str] = field(default_factory=list)
     articles: list[Article] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
+    whole: bool = True
 
 
 def _salvage(path: Path) -> _Salvage:
     left = _Salvage()
     if not path.exists():
         return left
-    queries = {
-        "roots": "SELECT uri FROM root",
-        "excluded": "SELECT uri FROM origin WHERE excluded",
-        "articles": "SELECT id, text, title, source, url, published FROM article WHERE origin IS NULL",
-    }
-    rows: dict[str, list[tuple[Any, ...]]] = {}
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        for what, query in queries.items():
-            with contextlib.suppress(sqlite3.Error):
-                rows[what] = connection.execute(query).fetchall()
-    left.excluded = [uri for (uri,) in rows.get("excluded", [])]
-    left.articles = [Article(*row) for row in rows.get("articles", [])]
-    for (uri,) in rows.get("roots", []):
-        if os.path.exists(uri):  # noqa: PTH110 - a stored string, not yet known to be a good path
+
+        def rows(table: str, columns: Sequence[str], where: str) -> list[tuple[Any, ...]]:
+            try:
+                known = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+                wanted = ", ".join(column if column in known else "NULL" for column in columns)
+                return connection.execute(f"SELECT {wanted} FROM {table} WHERE {where}").fetchall()
+            except sqlite3.Error:
+                left.whole = False
+                return []
+
+        left.excluded = [uri for (uri,) in rows("origin", ["uri"], "excluded")]
+        left.articles = [
+            Article(*row)
+            for row in rows(
+                "article", [one.name for one in fields(Article)], "origin IS NULL OR origin LIKE 'http%://%'"
+            )
+        ]
+        roots = [uri for (uri,) in rows("root", ["uri"], "TRUE")]
+    for uri in roots:
+        if "://" in uri or os.path.exists(uri):  # noqa: PTH110 - a stored string, not yet known to be a good path
             left.roots.append(uri)
         else:
+            left.whole = False
             left.failed.append(Failure(uri, f"not found, so not indexed again; the old index is {path.name}.old"))
     return left
 
 
-def _replace_database(workshop: Path, folder: Path) -> None:
-    """Put the database made in `workshop` in the place of the one in `folder`, which is kept as ".old"."""
+def _replace_database(workshop: Path, folder: Path, *, keep_old: bool) -> None:
+    """Put the database made in `workshop` in the place of the one in `folder`."""
     for suffix in ("", "-wal", "-shm"):
         old = folder / f"{DATABASE}{suffix}"
-        if old.exists():
+        if old.exists() and keep_old:
             old.replace(folder / f"{DATABASE}.old{suffix}")
+        old.unlink(missing_ok=True)
     for snapshot in folder.glob("vectors-*.faiss"):
         snapshot.unlink(missing_ok=True)
     for file in (*workshop.glob(f"{DATABASE}*"), *workshop.glob("vectors-*.faiss")):

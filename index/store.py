@@ -5,8 +5,8 @@ kill at any instant leaves a whole generation. Vectors are saved while they are 
 need them are published: an interrupted run keeps them, and no query sees them. This file knows no FAISS, no
 embedder and no file formats.
 
-    root      what the user asked to be indexed: folders and files, read again by a bare sync
-    origin    one row per file read: its fingerprint, and whether the user removed it
+    root      what the user asked to be indexed: folders, files, pages and feeds, read again by a bare sync
+    origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by
     article   clean text and metadata;  passage  spans of it;  sentence  spans of a passage, each with a vector
     vector    one row per distinct sentence text, by hash: an edit embeds only what is new
 """
@@ -37,6 +37,10 @@ LAYOUT = 1
 """Version of the tables below, kept in SQLite's user_version."""
 APPLICATION_ID = 0x43495445  # "CITE", so that `file` and we can tell our databases
 
+OCCURRENCE_WEIGHT = 2.0
+"""Weight of an occurrence in BM25, in title and text alike. Twice the weight is half of k1, which FTS5 fixes at 1.2:
+passages are short, so a word repeated says little more than one said once (docs/experiments.md)."""
+
 LOCK_WAIT_MS = 60_000
 CHECKPOINT_WAIT_MS = 100
 
@@ -49,11 +53,11 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('generation', '0');
 CREATE TABLE root (uri TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE origin (
-    uri TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, excluded INTEGER NOT NULL DEFAULT 0
+    uri TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, excluded INTEGER NOT NULL DEFAULT 0, feed TEXT
 ) WITHOUT ROWID;
 CREATE TABLE article (
     id TEXT PRIMARY KEY, origin TEXT, text TEXT NOT NULL,
-    title TEXT, source TEXT, url TEXT, published TEXT
+    title TEXT, source TEXT, url TEXT, published TEXT, author TEXT, updated TEXT, language TEXT
 );
 CREATE INDEX article_origin ON article (origin);
 CREATE TABLE passage (
@@ -71,7 +75,7 @@ CREATE VIRTUAL TABLE words USING fts5 (
 );
 """
 
-_ARTICLE = "id, text, title, source, url, published"
+_ARTICLE = "id, text, title, source, url, published, author, updated, language"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,15 @@ class StoredPassage:
 class Change:
     """Everything one generation changes; `Store.publish` applies it as a whole.
 
-    `put` replaces or adds articles, each with its passages and the file it came from (None when handed in by
-    the caller). `drop` holds article ids.
+    `put` replaces or adds articles, each with its passages and the file or address it came from (None when handed
+    in by the caller). `drop` holds article ids. `origins` are fingerprints of what was read, `feeds` says which of
+    them came by which feed.
     """
 
     put: list[tuple[Article, tuple[Passage, ...], str | None]] = field(default_factory=list)
     drop: set[str] = field(default_factory=set)
     origins: dict[str, str] = field(default_factory=dict)
+    feeds: dict[str, str] = field(default_factory=dict)
     forget_origins: set[str] = field(default_factory=set)
     exclude_origins: set[str] = field(default_factory=set)
     roots: list[str] = field(default_factory=list)
@@ -249,9 +255,18 @@ class Generation:
         return [uri for (uri,) in self._sql.execute("SELECT uri FROM root ORDER BY uri")]
 
     def origins(self) -> dict[str, tuple[str, bool]]:
-        """Every file read before: uri → (fingerprint, whether the user removed it)."""
+        """Every file or address read before: uri → (fingerprint, whether the user removed it)."""
         rows = self._sql.execute("SELECT uri, fingerprint, excluded FROM origin")
         return {uri: (fingerprint, bool(excluded)) for uri, fingerprint, excluded in rows}
+
+    def entries(self, feed: str) -> list[str]:
+        """The addresses read by way of this feed."""
+        return [uri for (uri,) in self._sql.execute("SELECT uri FROM origin WHERE feed = ? ORDER BY uri", (feed,))]
+
+    def feed_of(self, uri: str) -> str | None:
+        """The feed by way of which an address was read, or None."""
+        row = self._sql.execute("SELECT feed FROM origin WHERE uri = ?", (uri,)).fetchone()
+        return None if row is None else row[0]
 
     def origin_of(self, article_id: str) -> str | None:
         """The file an article was read from, or None."""
@@ -278,27 +293,37 @@ class Generation:
             for key, vector_id in self._sql.execute(f"SELECT key, id FROM vector WHERE key IN ({_marks(chunk)})", chunk)
         }
 
-    def vectors(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids, shape (n,), and unit vectors, shape (n, dimension), of every sentence of this generation."""
-        ids, blobs = [], []
-        for vector_id, value in self._sql.execute(
-            "SELECT id, value FROM vector WHERE id IN (SELECT vector_id FROM sentence) ORDER BY id"
-        ):
-            ids.append(vector_id)
-            blobs.append(value)
-        if not ids:
-            return np.empty(0, dtype=np.int64), np.empty((0, 1), dtype=np.float32)
-        matrix = np.frombuffer(b"".join(blobs), dtype=np.float32).reshape(len(ids), -1)
-        return np.asarray(ids, dtype=np.int64), matrix
+    def vector_ids_in_use(self) -> NDArray[np.int64]:
+        """Ids of the vectors of every sentence of this generation, ascending, shape (n,)."""
+        rows = self._sql.execute("SELECT DISTINCT vector_id FROM sentence ORDER BY vector_id")
+        return np.fromiter((vector_id for (vector_id,) in rows), dtype=np.int64)
 
-    def match(self, terms: Sequence[str], k: int) -> dict[int, float]:
-        """The `k` passages best by BM25 for any of `terms`, id → score; greater is better."""
-        if not terms:
+    def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The unit vectors with these ids, shape (len(ids), dimension), in the order of `ids`."""
+        found: dict[int, bytes] = {}
+        for chunk in _chunks(ids.tolist()):
+            found.update(self._sql.execute(f"SELECT id, value FROM vector WHERE id IN ({_marks(chunk)})", chunk))
+        blobs = b"".join([found[vector_id] for vector_id in ids.tolist()])
+        return np.frombuffer(blobs, dtype=np.float32).reshape(len(ids), -1)
+
+    def similarities(self, query: NDArray[np.float32], vector_ids: Collection[int]) -> dict[int, float]:
+        """Cosine similarity of `query`, shape (dimension,), to each of these vectors; exact, not the index's."""
+        ids = np.fromiter(vector_ids, dtype=np.int64, count=len(vector_ids))
+        if not len(ids):
             return {}
-        query = " OR ".join(f'"{term}"' for term in terms)
+        return dict(zip(ids.tolist(), (self.vectors(ids) @ query).tolist(), strict=True))
+
+    def match(self, phrases: Sequence[str], k: int) -> dict[int, float]:
+        """The `k` passages best by BM25 for any of `phrases`, id → score; greater is better.
+
+        A phrase is one word, or several that must follow each other in a title or a text.
+        """
+        if not phrases:
+            return {}
+        bm25 = f"bm25(words, {OCCURRENCE_WEIGHT}, {OCCURRENCE_WEIGHT})"
         rows = self._sql.execute(
-            "SELECT rowid, -bm25(words) FROM words WHERE words MATCH ? ORDER BY bm25(words) LIMIT ?",
-            (query, k),
+            f"SELECT rowid, -{bm25} FROM words WHERE words MATCH ? ORDER BY {bm25} LIMIT ?",
+            (" OR ".join(f'"{phrase}"' for phrase in phrases), k),
         )
         return dict(rows.fetchall())
 
@@ -378,7 +403,10 @@ def _set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
 def _write_sources(connection: sqlite3.Connection, change: Change) -> None:
     connection.executemany("INSERT OR IGNORE INTO root VALUES (?)", [(uri,) for uri in change.roots])
     connection.executemany("DELETE FROM root WHERE uri = ?", [(uri,) for uri in change.forget_roots])
-    connection.executemany("INSERT OR REPLACE INTO origin VALUES (?, ?, 0)", list(change.origins.items()))
+    connection.executemany(
+        "INSERT OR REPLACE INTO origin VALUES (?, ?, 0, ?)",
+        [(uri, fingerprint, change.feeds.get(uri)) for uri, fingerprint in change.origins.items()],
+    )
     connection.executemany("DELETE FROM origin WHERE uri = ?", [(uri,) for uri in change.forget_origins])
     connection.executemany("UPDATE origin SET excluded = 1 WHERE uri = ?", [(uri,) for uri in change.exclude_origins])
 
@@ -387,9 +415,10 @@ def _insert_article(
     connection: sqlite3.Connection, article: Article, passages: Sequence[Passage], origin: str | None
 ) -> None:
     connection.execute(
-        f"INSERT INTO article ({_ARTICLE}, origin) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO article ({_ARTICLE}, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            article.id, article.text, article.title, article.source, article.url, article.published, origin,
+            article.id, article.text, article.title, article.source, article.url, article.published, article.author,
+            article.updated, article.language, origin,
         ),
     )  # fmt: skip
     for passage in passages:

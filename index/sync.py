@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from index import read
+from index import fetch, read
 from index.errors import Error, InputError, ReadError
 from index.passage import passages
 from index.store import Change, vector_key
+from index.web import read_address
 
 if TYPE_CHECKING:
     import threading
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from index.store import Store
 
 Progress = Callable[[str, int, int], None]
-"""Hears (stage, done, total); stage is "wait" (another run is writing), "read" (files) or "embed" (sentences)."""
+"""Hears (stage, done, total); stage is "wait" (another run writes), "read" (files, pages) or "embed" (sentences)."""
 
 SAVE_EVERY = 256
 """Sentences embedded between two saves: about five seconds of work on two cores, the most a kill can cost."""
@@ -69,26 +70,30 @@ class SyncReport:
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """A change as it grows, with its counts."""
 
     change: Change = field(default_factory=Change)
     report: SyncReport = field(default_factory=SyncReport)
 
     def count(self, **counts: int) -> None:
+        """Add to the report's numbers."""
         self.report = replace(self.report, **{name: getattr(self.report, name) + n for name, n in counts.items()})
 
     def fail(self, path: str, reason: str) -> None:
+        """Note a file or address that could not be read."""
         self.report = replace(self.report, failed=(*self.report.failed, Failure(path, reason)))
 
-    def put(self, article: Article, before: Article | None, origin: str | None) -> None:
-        if before == article:
+    def put(self, article: Article, before: Article | None, origin: str | None, *, is_moved: bool = False) -> None:
+        """Add or replace an article, unless it is as before and comes from the same place."""
+        if before == article and not is_moved:
             self.count(unchanged=1)
             return
         self.change.put.append((article, passages(article.text), origin))
         self.count(**{"added" if before is None else "updated": 1})
 
     def drop(self, articles: Iterable[Article]) -> None:
+        """Remove articles."""
         for article in articles:
             self.change.drop.add(article.id)
             self.count(removed=1)
@@ -111,22 +116,23 @@ class Interrupt:
 
 
 def sync(
-    store: Store, embedder: Embedder, sources: Sequence[str | Path], interrupt: Interrupt
+    store: Store, embedder: Embedder, sources: Sequence[str | Path], interrupt: Interrupt, fetcher: fetch.Fetcher
 ) -> tuple[SyncReport, Change]:
     """Bring the index in step with `sources` and remember them; without any, with those remembered.
 
-    Raises InputError for a source that does not exist, Cancelled when interrupted. A file that cannot be read
-    is reported and its earlier article stays; a folder that is missing or unreadable loses nothing either.
+    Raises InputError for a source that does not exist, Cancelled when interrupted. A file or address that cannot be
+    read is reported and its earlier article stays; a folder that is missing or unreadable loses nothing either.
     """
     given = [_uri(source) for source in sources]
     with store.read() as generation:
         known_roots = generation.roots()
         origins = generation.origins()
-    run = _Run()
+    run = Run()
     run.change.roots = [uri for uri in given if uri not in known_roots]
-    found, unreachable = _walk(given or known_roots, run)
-    gone_roots = [root for root in given or known_roots if not Path(root).exists() and root in origins]
-    run.change.forget_roots.update(gone_roots)
+    paths = [root for root in given or known_roots if not is_address(root)]
+    addresses = [root for root in given or known_roots if is_address(root)]
+    found, unreachable = _walk(paths, run)
+    run.change.forget_roots.update(root for root in paths if not Path(root).exists() and root in origins)
 
     for done, path in enumerate(found):
         interrupt.tick("read", done, len(found))
@@ -139,12 +145,14 @@ def sync(
 
     seen = {str(path) for path in found}
     for uri in origins:
-        covered = any(_within(uri, root) for root in given or known_roots)
+        covered = any(_within(uri, root) for root in paths)
         protected = any(_within(uri, folder) for folder in unreachable)
         if covered and not protected and uri not in seen:
             run.change.forget_origins.add(uri)
             with store.read() as generation:
                 run.drop(generation.articles(origin=uri))
+    for address in addresses:
+        read_address(store, fetcher, address, run, interrupt)
     return _finish(store, embedder, run, interrupt)
 
 
@@ -155,7 +163,7 @@ def add(
 
     Raises InputError for an article without an id or text, or two with one id; then nothing is added.
     """
-    run = _Run()
+    run = Run()
     seen: set[str] = set()
     for article in articles:
         if not article.id or not article.text.strip():
@@ -184,10 +192,11 @@ def remove(store: Store, names: Iterable[str | Path]) -> Change:
                 change.drop.add(article.id)
                 origin = generation.origin_of(article.id)
                 if origin is not None and len(generation.articles(origin=origin)) == 1:
-                    _leave_out(origin, roots, change)
+                    _leave_out(origin, roots, change, feed=generation.feed_of(origin))
                 continue
-            uri = str(Path(name).expanduser().absolute())
+            uri = _address(name) if is_address(name) else str(Path(name).expanduser().absolute())
             below = [origin for origin in origins if _within(origin, uri)]
+            below = list(dict.fromkeys(below + generation.entries(uri)))
             if not below and uri not in roots:
                 raise InputError(
                     f"{name}: no article with this id, and nothing indexed from such a path; see: citewire index list"
@@ -196,7 +205,7 @@ def remove(store: Store, names: Iterable[str | Path]) -> Change:
             staying = [root for root in roots if root not in change.forget_roots]
             for origin in below:
                 change.drop.update(article.id for article in generation.articles(origin=origin))
-                _leave_out(origin, staying, change)
+                _leave_out(origin, staying, change, feed=generation.feed_of(origin))
     return change
 
 
@@ -223,13 +232,13 @@ def embed_missing(
     return len(missing)
 
 
-def _finish(store: Store, embedder: Embedder, run: _Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
+def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
     if run.change.put:
         run.count(embedded=embed_missing(store, embedder, run.change.put, interrupt))
     return run.report, run.change
 
 
-def _read_file(store: Store, path: Path, fingerprint_before: str, run: _Run) -> None:
+def _read_file(store: Store, path: Path, fingerprint_before: str, run: Run) -> None:
     uri = str(path)
     with store.read() as generation:
         before = {article.id: article for article in generation.articles(origin=uri)}
@@ -238,9 +247,9 @@ def _read_file(store: Store, path: Path, fingerprint_before: str, run: _Run) -> 
         if fingerprint == fingerprint_before:
             run.count(unchanged=len(before))
             return
-        articles = read.read(path)
+        articles = read.read(path, left_out=lambda reason: run.fail(uri, reason.removeprefix(f"{uri}: ")))
     except ReadError as error:
-        run.fail(uri, str(error))
+        run.fail(uri, str(error).removeprefix(f"{uri}: "))
         return
     run.change.origins[uri] = fingerprint
     for article in articles:
@@ -248,7 +257,7 @@ def _read_file(store: Store, path: Path, fingerprint_before: str, run: _Run) -> 
     run.drop(before.values())
 
 
-def _walk(roots: Sequence[str], run: _Run) -> tuple[list[Path], list[str]]:
+def _walk(roots: Sequence[str], run: Run) -> tuple[list[Path], list[str]]:
     """Files to read below `roots`, in order, and folders that could not be looked into."""
     found: dict[Path, None] = {}
     unreachable: list[str] = []
@@ -272,7 +281,7 @@ def _walk(roots: Sequence[str], run: _Run) -> tuple[list[Path], list[str]]:
     return list(found), unreachable
 
 
-def _files(root: Path, onerror: Callable[[OSError], None], run: _Run) -> Iterator[Path]:
+def _files(root: Path, onerror: Callable[[OSError], None], run: Run) -> Iterator[Path]:
     for folder, subfolders, names in os.walk(root, onerror=onerror):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
@@ -292,8 +301,8 @@ def _was_file(root: Path) -> bool:
 
 
 def _uri(source: str | Path) -> str:
-    if "://" in str(source):
-        raise InputError(f"{source}: save the page as HTML and add the file; addresses cannot be read yet")
+    if is_address(source):
+        return _address(source)
     path = Path(source).expanduser().absolute()
     path = Path(os.path.normpath(path))
     if not path.exists():
@@ -301,13 +310,25 @@ def _uri(source: str | Path) -> str:
     return str(path)
 
 
+def is_address(source: str | Path) -> bool:
+    """Whether a source is an address of the web rather than a path."""
+    return isinstance(source, str) and "://" in source
+
+
+def _address(source: str | Path) -> str:
+    try:
+        return fetch.normal(str(source))
+    except ReadError as error:
+        raise InputError(str(error)) from None
+
+
 def _within(uri: str, root: str) -> bool:
     return uri == root or uri.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def _leave_out(origin: str, roots: Iterable[str], change: Change) -> None:
-    """Forget a file, or keep a note that it was removed if a remembered folder would bring it back."""
-    if any(_within(origin, root) and origin != root for root in roots):
+def _leave_out(origin: str, roots: Sequence[str], change: Change, *, feed: str | None) -> None:
+    """Forget a file or address, or note that it was removed if a remembered folder or feed would bring it back."""
+    if feed in roots or any(_within(origin, root) and origin != root for root in roots):
         change.exclude_origins.add(origin)
     else:
         change.forget_origins.add(origin)

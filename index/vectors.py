@@ -1,5 +1,9 @@
 """Vectors: sentence vectors of one generation in FAISS, and their snapshot on disk. The only file that imports faiss.
 
+Finds candidates only; how near they are is computed from the stored vectors (Generation.similarities). Up to EXACT
+vectors every one is looked at. Beyond, they are kept in one byte a dimension in the cells of a partition (IVF with
+8-bit scalar quantization), and only the nearest cells are looked at.
+
 A snapshot is derived from the database and may be lost at any time: it is checksummed, named by its generation,
 replaced atomically, and whoever finds it missing or damaged builds it again from the stored vectors.
 """
@@ -16,9 +20,25 @@ import faiss
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    Fetch = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+    """Ids, shape (n,) → unit vectors, shape (n, dimension)."""
+
+EXACT = 20_000
+"""Most vectors that are searched exhaustively: 5 ms on one core, less than the embedding of the question."""
+CELLS_PER_ROOT = 2.0
+"""Cells of the partition for each square root of the number of vectors (python -m benchmarks scale)."""
+PROBES = 64
+"""Cells looked at by a query."""
+TRAINING_PER_CELL = 50
+"""Vectors drawn for each cell to train the partition; FAISS advises at least 39."""
+OUTGROWN = 2.0
+"""A partition is trained anew when the vectors have become this many times those it was trained for."""
+ADD_AT_ONCE = 65_536
 
 _HEADER = struct.Struct("<8sQQ32s")  # magic, generation, payload bytes, sha256 of the payload
 _MAGIC = b"citewire"
@@ -30,45 +50,57 @@ class SnapshotError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Exact inner-product search over unit vectors by integer id. Immutable, so threads share it freely."""
+    """Inner-product search over unit vectors by integer id. Immutable, so threads share it freely."""
 
     generation: int
     _faiss: Any
 
     @classmethod
-    def build(cls, generation: int, ids: NDArray[np.int64], matrix: NDArray[np.float32]) -> Vectors:
-        """`ids` of shape (n,), `matrix` of shape (n, dimension)."""
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(matrix.shape[1]))
-        index.add_with_ids(matrix, ids)
-        return cls(generation, index)
+    def build(cls, generation: int, ids: NDArray[np.int64], fetch: Fetch, *, before: Vectors | None = None) -> Vectors:
+        """Index the vectors with these `ids`, ascending, shape (n,), n > 0.
+
+        Given those of a generation `before`, only the difference is fetched and added, unless the kind of index
+        or the size of its partition no longer fits.
+        """
+        if before is None or not before._fits(len(ids)):
+            return cls(generation, _filled(_empty(ids, fetch), ids, fetch))
+        held = before.ids()
+        index: Any = faiss.clone_index(before._faiss)
+        gone = np.setdiff1d(held, ids)
+        if len(gone):
+            index.remove_ids(gone)
+        return cls(generation, _filled(index, np.setdiff1d(ids, held), fetch))
 
     def __len__(self) -> int:
         """Number of vectors."""
         return int(self._faiss.ntotal)
 
-    def search(self, query: NDArray[np.float32], k: int) -> list[tuple[int, float]]:
-        """The `k` ids nearest to `query` (shape (dimension,)) with their cosine similarity, best first."""
+    def ids(self) -> NDArray[np.int64]:
+        """Ids of all vectors, shape (n,), in no order."""
+        if not self._is_partition:
+            return np.asarray(faiss.vector_to_array(self._faiss.id_map), dtype=np.int64)
+        lists = self._faiss.invlists
+        parts = [
+            faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)).copy() for cell in range(self._faiss.nlist)
+        ]
+        return np.concatenate(parts).astype(np.int64)
+
+    def search(self, query: NDArray[np.float32], k: int) -> list[int]:
+        """The `k` ids nearest to `query`, shape (dimension,), best first."""
         if len(self) == 0:
             return []
-        similarities, ids = self._faiss.search(query[None, :], min(k, len(self)))
-        return list(zip(ids[0].tolist(), similarities[0].tolist(), strict=True))
-
-    def similarities(self, query: NDArray[np.float32], ids: list[int]) -> dict[int, float]:
-        """Cosine similarity of `query` to each of `ids`."""
-        if not ids:
-            return {}
-        rows = self._faiss.reconstruct_batch(np.asarray(ids, dtype=np.int64))
-        return dict(zip(ids, (rows @ query).tolist(), strict=True))
+        _, ids = self._faiss.search(query[None, :], min(k, len(self)))
+        return [vector_id for vector_id in ids[0].tolist() if vector_id >= 0]
 
     def save(self, path: Path) -> None:
         """Write the snapshot and replace `path` with it atomically. Raises OSError."""
-        payload = faiss.serialize_index(self._faiss)
-        header = _HEADER.pack(_MAGIC, self.generation, payload.nbytes, hashlib.sha256(payload.data).digest())
+        payload = faiss.serialize_index(self._faiss).data
+        header = _HEADER.pack(_MAGIC, self.generation, payload.nbytes, hashlib.sha256(payload).digest())
         draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
             with draft.open("wb") as file:
                 file.write(header)
-                file.write(payload.data)
+                file.write(payload)
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
@@ -91,3 +123,38 @@ class Vectors:
         if of_generation != generation:
             raise SnapshotError(f"{path.name} is of generation {of_generation}, not {generation}")
         return cls(generation, faiss.deserialize_index(np.frombuffer(payload, dtype=np.uint8)))
+
+    @property
+    def _is_partition(self) -> bool:
+        return hasattr(self._faiss, "nlist")
+
+    def _fits(self, size: int) -> bool:
+        """Whether this index, with some vectors changed, is as good as a new one for `size` vectors."""
+        if not self._is_partition:
+            return size <= EXACT
+        return size > EXACT / OUTGROWN and self._faiss.nlist * OUTGROWN**0.5 >= _cells(size)
+
+
+def _cells(size: int) -> int:
+    return int(CELLS_PER_ROOT * size**0.5)
+
+
+def _empty(ids: NDArray[np.int64], fetch: Fetch) -> Any:
+    """An index of the kind that fits so many vectors, trained on a sample of them."""
+    if len(ids) <= EXACT:
+        return faiss.IndexIDMap2(faiss.IndexFlatIP(fetch(ids[:1]).shape[1]))
+    cells = _cells(len(ids))
+    drawn = np.random.default_rng(0).choice(ids, min(len(ids), TRAINING_PER_CELL * cells), replace=False)
+    sample = fetch(np.sort(drawn))
+    index: Any = faiss.index_factory(sample.shape[1], f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter = 8
+    index.train(sample)
+    index.nprobe = PROBES
+    return index
+
+
+def _filled(index: Any, ids: NDArray[np.int64], fetch: Fetch) -> Any:
+    for first in range(0, len(ids), ADD_AT_ONCE):
+        some = ids[first : first + ADD_AT_ONCE]
+        index.add_with_ids(fetch(some), some)
+    return index

@@ -150,13 +150,15 @@ class Engine:
 
     def _stream(self, question: str, history: tuple[Turn, ...], cancel: threading.Event) -> Iterator[Event]:
         clock = _Clock()
-        searched = query.search_text(question, history)
-        hits = self.index.search(searched, k=2 * self.settings.passages)
+        asked = query.understand(question, history)
+        hits = self.index.search(
+            asked.text, 2 * self.settings.passages, rewordings=asked.rewordings, context=asked.context
+        )
         clock.mark("search")
         if not hits:
             yield self._refusal(question, Reason.EMPTY_INDEX, clock)
             return
-        if not verify.relevant(searched, hits):
+        if not verify.relevant(asked, hits):
             yield self._refusal(question, Reason.NOTHING_RELEVANT, clock)
             return
         if cancel.is_set():
@@ -168,7 +170,7 @@ class Engine:
         passages = [source.hit for source in sources]
         turns = evidence.trim_history(question, passages, history, llm, self.settings)
         clock.mark("evidence")
-        yield Evidence(searched, sources)
+        yield Evidence(asked.full, sources)
 
         draft = ""
         request = prompt.build(question, passages, turns)

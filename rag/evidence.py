@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 LEAST_SHARE = 0.6
-"""Least score, as a share of the best hit's, of a passage worth reading. Of the SQuAD2 paragraphs that hold the answer
-and come second or later, 1 in 100 scores less than .64 of the first (python -m benchmarks relevance)."""
+"""Least score, as a share of the best hit's, of a passage worth reading. Of the SQuAD 2 paragraphs that hold the answer
+and come second or later, 1 in 100 scores less (python -m benchmarks relevance)."""
 
 
 def select(question: str, hits: Sequence[Hit], llm: LLM, settings: Settings) -> tuple[Source, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.words import words
@@ -13,32 +14,64 @@ if TYPE_CHECKING:
     from rag.answer import Turn
 
 TURNS_BACK = 2
-"""Earlier questions that a follow-up may lean on."""
+"""Earlier questions that count. Three find as much; earlier answers as well add nothing (docs/experiments.md)."""
 
 _LEANING = re.compile(
-    r"^(and|but|so|also|then|what about|how about|why not|why|how so)\b|"
-    r"\b(he|him|his|she|her|hers|it|its|they|them|their|theirs|this|that|these|those|there|then|"
-    r"the (?:same|other|former|latter)|else)\b",
+    r"^(?:and|but|so|also|then|what about|how about|why not|how so)\b|"
+    r"\b(?:he|him|she|her|hers|it|they|them|theirs|this|these|those|there|then|else|the (?:other|former|latter))\b|"
+    # Elsewhere "that" mostly opens a clause: "the treaty that ended the war".
+    r"(?:^|\b(?:is|are|was|were|do|does|did|can|could|will|would|has|had|mean|about|of|in|on|at|for|to|from|with|by|"
+    r"like|after|before|during|since|and|but) )that\b",
     re.IGNORECASE,
 )
-_RELATIVE = re.compile(
-    r"\b(?:say|said|says|claim\w*|think|thought|believe\w*|know|known|mean\w*)\s+that\b", re.IGNORECASE
+_POSSESSIVE = re.compile(r"\b(?:his|its|their)\b", re.IGNORECASE)
+_EXPLETIVE = re.compile(
+    r"\b(?:is|are|was|were|be|been) there\b|\bthere (?:is|are|was|were|be|has|have|will|can|could|would)\b",
+    re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to search for: the question, the earlier questions as `context`, and, if the question cannot be
+    understood alone, `rewordings` that put before it what it leans on."""
+
+    text: str
+    rewordings: tuple[str, ...] = ()
+    context: str = ""
+
+    @property
+    def full(self) -> str:
+        """The fullest wording."""
+        return self.rewordings[-1] if self.rewordings else self.text
+
+
+def understand(question: str, history: Sequence[Turn] = ()) -> Query:
+    """The query for `question` after `history`, oldest first.
+
+    Every question has the earlier ones as context: few change the subject, and those that do have words of their
+    own that outweigh it. One that leans is reworded with the questions back to the last that stands alone.
+    """
+    recent = [turn.question for turn in history[-TURNS_BACK:]]
+    leant_on = _leant_on(question, recent)
+    rewordings = (" ".join([*leant_on, question]),) if leant_on else ()
+    return Query(question, rewordings, " ".join(recent))
 
 
 def leans_on_history(question: str) -> bool:
     """Whether a question can only be understood with what was asked before: it opens with a conjunction, has a
-    pronoun, or names next to nothing."""
-    return bool(_LEANING.search(_RELATIVE.sub(" ", question))) or len(words(question)) < 2
+    pronoun (a possessive one with no name before it), or names next to nothing."""
+    asked = words(question)
+    if len(asked) < 2 or _LEANING.search(_EXPLETIVE.sub(" ", question)):
+        return True
+    possessive = _POSSESSIVE.search(question)
+    return possessive is not None and not any(word.kind == "name" and word.start < possessive.start() for word in asked)
 
 
-def search_text(question: str, history: Sequence[Turn] = ()) -> str:
-    """What to search for: the question, and before it the questions that it leans on, oldest first."""
-    if not history or not leans_on_history(question):
-        return question
-    earlier: list[str] = []
-    for turn in reversed(history[-TURNS_BACK:]):
-        earlier.insert(0, turn.question)
-        if not leans_on_history(turn.question):
+def _leant_on(question: str, earlier: Sequence[str]) -> list[str]:
+    needed: list[str] = []
+    for before in reversed(earlier):
+        if not leans_on_history(needed[0] if needed else question):
             break
-    return " ".join([*earlier, question])
+        needed.insert(0, before)
+    return needed

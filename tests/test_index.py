@@ -138,7 +138,17 @@ def test_sources_that_do_not_exist_are_named_and_nothing_changes(index: Index, a
 
 
 def test_added_articles_are_found_replaced_and_removed(index: Index) -> None:
-    article = Article("a1", "Snow fell in Oslo.", title="Weather", source="The Post", published="2020-01-02")
+    article = Article(
+        "a1",
+        "Snow fell in Oslo.",
+        title="Weather",
+        source="The Post",
+        url="https://x.example/a",
+        published="2020-01-02",
+        author="Ann A",
+        updated="2020-01-03",
+        language="en",
+    )
     assert index.add([article]).added == 1
     assert index.article("a1") == article
     assert index.add([article]).unchanged == 1
@@ -165,6 +175,17 @@ def test_removing_a_folder_forgets_it(index: Index, articles: Path) -> None:
     assert index.stats().sources == ()
     assert index.sync().added == 0
     assert index.sync([articles]).added == 2
+
+
+def test_an_uploaded_copy_goes_with_its_article_and_a_file_of_the_user_stays(index: Index, articles: Path) -> None:
+    index.uploads.mkdir()
+    copy = index.uploads / "copy.txt"
+    copy.write_text("An uploaded report on turbines.")
+    index.sync([index.uploads, articles])
+    turbines = index.search("turbines")[0].article.id
+    index.remove([turbines, articles / "harvest.txt"])
+    assert not copy.exists()
+    assert (articles / "harvest.txt").exists()
 
 
 def test_removing_an_unknown_name_removes_nothing(index: Index, articles: Path) -> None:
@@ -233,6 +254,7 @@ def test_another_embedder_is_refused_with_the_command_that_mends(index: Index, a
     assert (report.added, report.embedded) == (2, 6)
     with Index.open(index.home, embedder=other) as rebuilt:
         assert "wheat" in rebuilt.search("wheat harvest")[0].text
+    assert not list(index.home.glob("*.old*")), "all was carried over, so no copy of removed text lingers"
 
 
 def test_another_layout_is_refused_and_rebuilt_from_its_sources(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.answer import Turn
-from rag.query import leans_on_history, search_text
+from rag.query import Query, leans_on_history, understand
 
 BROWN = Turn("What did Dr James Brown say about cooperation?", "It can only go so far.")
 
@@ -18,12 +18,17 @@ BROWN = Turn("What did Dr James Brown say about cooperation?", "It can only go s
         "What about China?",
         "When was it signed?",
         "Who else?",
+        "When did that happen?",
+        "What does their treaty say?",
+        "Who lives there now?",
     ],
 )
-def test_a_question_that_leans_is_searched_with_what_it_leans_on(question: str) -> None:
+def test_a_question_that_leans_is_reworded_with_what_it_leans_on(question: str) -> None:
     assert leans_on_history(question)
-    assert search_text(question, [BROWN]) == f"{BROWN.question} {question}"
-    assert search_text(question) == question
+    query = understand(question, [BROWN])
+    assert query == Query(question, (f"{BROWN.question} {question}",), BROWN.question)
+    assert query.full == f"{BROWN.question} {question}"
+    assert understand(question) == Query(question)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +37,25 @@ def test_a_question_that_leans_is_searched_with_what_it_leans_on(question: str) 
         "What is the population of Tokyo?",
         "Who won the 2018 football World Cup?",
         "What did Abe say that Putin denied?",
+        "Which treaty that ended the war did Japan sign?",
+        "Is there a ferry to Helsinki?",
+        "When did Japan sign its treaty with Russia?",
+        "Why did Moscow reject the treaty?",
     ],
 )
-def test_a_question_that_stands_alone_is_searched_alone(question: str) -> None:
-    assert search_text(question, [BROWN]) == question
+def test_a_question_that_stands_alone_keeps_its_words(question: str) -> None:
+    query = understand(question, [BROWN])
+    assert query.full == query.text == question
+    assert query.context == BROWN.question
 
 
 def test_a_chain_of_follow_ups_reaches_the_question_that_names_the_subject() -> None:
-    history = [BROWN, Turn("And about Japan?", "Japan is an ally.")]
-    searched = search_text("Why does he think so?", history)
-    assert searched == f"{BROWN.question} And about Japan? Why does he think so?"
+    history = [Turn("Who rules France?", "A king."), BROWN, Turn("And about Japan?", "Japan is an ally.")]
+    query = understand("Why does he think so?", history)
+    assert query.full == f"{BROWN.question} And about Japan? Why does he think so?"
+    assert "France" not in query.context
+
+
+def test_a_chain_ends_at_a_question_that_stands_alone() -> None:
+    query = understand("Why?", [BROWN, Turn("Who won the 2018 World Cup?", "France.")])
+    assert query.full == "Who won the 2018 World Cup? Why?"

@@ -78,7 +78,10 @@ def test_the_sputnik_seed_is_read_without_its_furniture() -> None:
 # Which files
 
 
-@pytest.mark.parametrize("name", ["a.txt", "A.TXT", "a.md", "a.markdown", "a.html", "a.b.htm"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.txt", "A.TXT", "a.md", "a.markdown", "a.html", "a.b.htm", "a.pdf", "a.docx", "a.epub", "a.jsonl", "a.eml"],
+)
 def test_known_kinds_are_readable(name: str) -> None:
     assert readable(Path(name))
     assert not is_sidecar(Path(name))
@@ -86,7 +89,7 @@ def test_known_kinds_are_readable(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.txt.toml", "a", ".txt", ".hidden.txt", "~$a.txt", "a.docx", "a.txt~", "pyproject.toml"]
+    "name", ["a.txt.toml", "a", ".txt", ".hidden.txt", "~$a.txt", "a.doc", "a.txt~", "pyproject.toml"]
 )
 def test_other_names_are_not(name: str) -> None:
     assert not readable(Path(name))
@@ -241,7 +244,7 @@ def test_html_keeps_paragraphs_and_fuses_no_words(tmp_path: Path) -> None:
         "<ul><li>apples</li><li>pears</li></ul><table><tr><td>x</td><td>y</td></tr><tr><td>1</td><td>2</td></tr></table>"
     )
     text = one(put(tmp_path, "a.html", page(body=body))).text
-    assert "The two leaders met\n\nin Moscow.\n\nThey agreed." in text.replace("\u00a0", " ")
+    assert "The two leaders met\nin Moscow.\n\nThey agreed." in text.replace("\u00a0", " ")
     assert "- apples\n- pears" in text
     assert "x | y\n1 | 2" in text
     assert "Paragraph 0 says a little more about the talks in the capital.\n\nParagraph 1" in text
@@ -305,6 +308,72 @@ def test_a_date_is_never_invented(tmp_path: Path, head: str, body: str, expected
     assert one(put(tmp_path, "a.html", page(head, body))).published == expected
 
 
+@pytest.mark.parametrize(
+    ("head", "body", "expected"),
+    [
+        (LINKED.format('{"@type":"NewsArticle","author":[{"name":"Ann A"},{"name":"Ben B"}]}'), "", "Ann A, Ben B"),
+        ("<meta name='author' content='By Ann A'>", "", "Ann A"),
+        ("<meta property='article:author' content='https://x.example/ann'>", "", None),
+        ("", "<p class='byline'>By <a rel='author'>Ann A</a> • 8h</p>", "Ann A"),
+        ("", "<span class='post-author'>By Ann A, March 11, 2015</span>", "Ann A"),
+        ("", "<div class='follow-author'>Follow Ann</div><div id='authorization'>Sign in</div>", None),
+    ],
+)
+def test_the_author_is_who_the_page_names(tmp_path: Path, head: str, body: str, expected: str | None) -> None:
+    assert one(put(tmp_path, "a.html", page(head, body))).author == expected
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("<title>Talks in the capital go on | The Post</title>", "Talks in the capital go on"),
+        ("<title>The Post</title><meta name='dc.title' content='Talks'>", "Talks"),
+        (LINKED.format('{"@type":"Article","name":"The Post","headline":"Talks in the capital"}')
+         + "<title>Talks in the capital - The Post</title>", "Talks in the capital"),
+        ("<title>Mozilla - Wikipedia</title>", "Mozilla - Wikipedia"),
+        ("<title>  </title>", None),
+    ],
+)  # fmt: skip
+def test_the_title_is_the_articles_and_not_the_outlets(tmp_path: Path, head: str, expected: str | None) -> None:
+    assert one(put(tmp_path, "a.html", page(head))).title == expected
+
+
+def test_a_page_says_its_language_and_when_it_was_updated(tmp_path: Path) -> None:
+    head = "<meta property='article:modified_time' content='2018-03-22T10:00:00Z'>"
+    html = page(head).replace("<html>", "<html lang='pt_BR'>")
+    article = one(put(tmp_path, "a.html", html))
+    assert (article.language, article.updated, article.published) == ("pt-BR", "2018-03-22T10:00:00+00:00", None)
+
+
+def test_what_the_page_hides_and_what_readers_comment_is_no_article(tmp_path: Path) -> None:
+    body = (
+        "<p>Seen by all, and it is long enough to be a paragraph.</p>"
+        "<p style='display: none'>Hidden away, and it is long enough to be a paragraph.</p>"
+        "<div id='comments'><p>I disagree with this, and it is long enough to be a paragraph.</p></div>"
+    )
+    text = one(put(tmp_path, "a.html", page(body=body))).text
+    assert "Seen by all" in text
+    assert "Hidden" not in text
+    assert "disagree" not in text
+
+
+def test_blocks_never_fuse_and_code_keeps_its_lines(tmp_path: Path) -> None:
+    body = (
+        "<div><p>One and two and so on,</p><p>three<span>.</span></p>Four</div><p>a<wbr>b <em>c</em>d</p>"
+        "<pre>if x:\n    y\n\nz</pre>"
+        "<table><tr><th>k</th><td></td><td>v</td></tr></table><ol><li><p>first</p></li><li>second<br>line</li></ol>"
+    )
+    text = one(put(tmp_path, "a.html", page(body=body))).text
+    for piece in (
+        "One and two and so on,\n\nthree.\n\nFour",
+        "ab cd",
+        "if x:\n    y\n\nz",
+        "k | v",
+        "first\n- second\nline",
+    ):
+        assert piece in text
+
+
 def test_html_is_decoded_as_it_declares(tmp_path: Path) -> None:
     html = page("<meta charset='iso-8859-1'>", "<p>Un café à Orléans, “bien sûr”, dit-il.</p>")
     assert "Un café à Orléans, “bien sûr”, dit-il." in one(put(tmp_path, "a.html", html.encode("cp1252"))).text
@@ -323,17 +392,21 @@ def test_a_sidecar_overrides_the_file(tmp_path: Path) -> None:
     put(
         tmp_path,
         "a.md.toml",
-        'title = "Other"\nsource = ""\nurl = "http://example.org/"\npublished = 2019-01-02\n',
+        'title = "Other"\nsource = ""\nurl = "http://example.org/"\npublished = 2019-01-02\n'
+        'author = "Ann A"\nupdated = 2019-01-03\nlanguage = "en"\n',
     )
     article = one(path)
     assert (article.title, article.source, article.url) == ("Other", None, "http://example.org/")
     assert article.published == "2019-01-02"
+    assert (article.author, article.updated, article.language) == ("Ann A", "2019-01-03", "en")
 
 
 @pytest.mark.parametrize(
     "content",
     [
         'titel = "typo"',
+        'language = "the English one"',
+        'updated = "soon"',
         "title = 5",
         'published = "soon"',
         "published = 09:30:00",
@@ -379,13 +452,13 @@ def test_the_fingerprint_follows_file_sidecar_and_reader(tmp_path: Path, monkeyp
         ("a.txt", "02:12 GMT31 March 2020\nListen Live\n", "no article text"),
         ("a.md", "---\ntitle: only\n---\n", "no article text"),
         ("a.txt", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "PNG image.*convert"),
-        ("a.txt", b"%PDF-1.7 text", "a PDF.*convert"),
+        ("a.txt", b"%PDF-1.7 text", "a PDF.*rename it to .pdf"),
         ("a.txt", b"some\x00bytes", "binary.*iconv"),
         ("a.txt", "text".encode("utf-16-le"), "binary.*iconv"),
         ("a.txt", bytes(range(1, 32)) * 20, "binary"),
         ("a.txt", b"caf\xe9", "not UTF-8.*iconv"),
         ("a.txt", b"\xff\xfea", "damaged.*iconv"),
-        ("a.docx", b"x", "no reader.*\\.txt"),
+        ("a.doc", b"x", "no reader.*\\.txt"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_remedy(

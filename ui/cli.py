@@ -1,6 +1,7 @@
 """`citewire …`: the command line. Parses arguments, calls one room, prints; no logic of its own.
 
 Exit status: 0 fine · 1 an error · 2 wrong usage · 3 the question is not answered · 130 stopped by Ctrl-C.
+With --json a refused question is a result like any other: status 0, and "refused": true in what is printed.
 Results go to standard output, progress and complaints to standard error.
 """
 
@@ -45,7 +46,7 @@ examples:
   citewire ask "And who left?" --after "When did the talks break down?"
   citewire chat                                 the same, as a page in the browser
 
-exit status: 0 fine, 1 an error, 2 wrong usage, 3 the question is not answered, 130 stopped"""
+exit status: 0 fine, 1 an error, 2 wrong usage, 3 the question is not answered (0 with --json), 130 stopped"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,6 +115,8 @@ def run_list(options: argparse.Namespace) -> int:
     """One line for each article, newest first, undated last."""
     with index.Index.open(options.home) as opened:
         articles = sorted(opened.articles(), key=lambda article: article.published or "", reverse=True)
+    if not articles:
+        print("citewire: no articles yet; run: citewire index add PATH", file=sys.stderr)
     if options.json:
         rows = [dataclasses.asdict(article) for article in articles]
         return _print_json([{key: value for key, value in row.items() if key != "text"} for row in rows])
@@ -219,7 +222,7 @@ def _index_commands(commands: Commands) -> None:
     group = _group(commands, "index", "add, refresh, list and remove articles")
     whole = "stopped; what was indexed before is whole, and the next run goes on from here"
     command = _command(group, "add", run_add, "--json", stopped=whole)
-    command.add_argument("paths", nargs="+", metavar="PATH", help="a file or a folder of articles")
+    command.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder, or the address of a page or feed")
     command = _command(group, "sync", run_sync, "--json", stopped=whole)
     command.add_argument("paths", nargs="*", metavar="PATH", help="default: everything remembered")
     _command(group, "list", run_list, "--json")
@@ -246,7 +249,7 @@ def _question_commands(commands: Commands) -> None:
     )
     command = _command(commands, "chat", run_chat, "--llm")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    command.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    command.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
 
 
@@ -347,9 +350,8 @@ def _turn(answer: Answer) -> Turn:
 
 def _print_answer(answer: Answer, *, as_json: bool) -> int:
     if as_json:
-        _print_json(answer.to_dict())
-    else:
-        _print(terminal.render_answer(answer, columns=_columns()))
+        return _print_json(answer.to_dict())
+    _print(terminal.render_answer(answer, columns=_columns()))
     return NOT_ANSWERED if answer.refused else OK
 
 

@@ -478,7 +478,7 @@ class Page:
         engine = self.backend.opened(threading.Event())
         if engine is None:
             return []
-        folder = engine.index.home / "uploads"
+        folder = engine.index.uploads
         results: list[render.FileResult] = []
         stored: dict[str, str] = {}
         for path in paths:

@@ -1,12 +1,16 @@
 """Reading: a file → articles with clean text and the metadata it has.
 
     read        a file → its articles
+    page        a web page that was fetched → its article
+    entries     a feed that was fetched → a draft of each article it announces
+    is_feed     whether what was fetched is a feed
     readable    whether a file's name says that read() knows its format
     is_sidecar  whether it says that the file is metadata of another
     fingerprint what changes when an article would read differently
 
-A format is one file here with a `parse(content: bytes) -> Draft`. Metadata comes from the file, then from its
-side-car `<name>.toml`, which wins; nothing is guessed.
+A format is one file here with a `parse(content: bytes) -> Draft`; all but plain text are parsed in a process of
+their own (worker.py). Metadata comes from the file, then from its side-car `<name>.toml`, which wins; nothing is
+guessed.
 """
 
 from __future__ import annotations
@@ -16,56 +20,77 @@ import os
 import shlex
 import stat
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index.article import Article
 from index.errors import ReadError
-from index.read import html, markdown, sidecar, text
+from index.read import feed, formats, sidecar
+from index.read.draft import Draft, web_address
+from index.read.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from index.read.draft import Draft
-
-READER_VERSION = "1"
+READER_VERSION = "2"
 """Part of every fingerprint: raise it when any format reads differently, and all files are read again."""
 MAX_BYTES = 32 * 1024 * 1024
 """Default size limit of a file; CITEWIRE_MAX_FILE_BYTES overrides it."""
 
-_FORMATS: dict[str, Callable[[bytes], Draft]] = {
-    ".txt": text.parse,
-    ".md": markdown.parse,
-    ".markdown": markdown.parse,
-    ".html": html.parse,
-    ".htm": html.parse,
-}
+_worker = Worker()
 
 
-def read(path: Path) -> tuple[Article, ...]:
-    """The articles in the file at `path`; these formats hold one.
+def read(path: Path, *, left_out: Callable[[str], None] | None = None) -> tuple[Article, ...]:
+    """The articles in the file at `path`: one, but for JSON Lines.
 
-    Raises ReadError, naming the file and what mends it, for a file that is missing, unreadable, too large, of
-    an unknown format, binary, not certainly decodable, or without a word of article; and for a bad side-car.
+    `left_out` hears of each part of a file that could not be read while others could; without it such a part
+    fails the file. Raises ReadError, naming the file and what mends it, for a file that is missing, unreadable, too
+    large, of an unknown or another format, binary, not certainly decodable, damaged, too costly to parse, or without
+    a word of article; and for a bad side-car.
     """
     beside = sidecar.beside(path)
     with _naming(path):
-        parse = _FORMATS.get(path.suffix.lower())
-        if parse is None:
-            raise ReadError(f"no reader for this kind of file; the kinds are {', '.join(_FORMATS)}")
-        draft = parse(_content(path))
-        if not any(character.isalnum() for character in draft.text):
-            raise ReadError("no article text in it, only white space or page furniture; save the article itself")
+        kind = path.suffix.lower()
+        if kind not in formats.PARSERS:
+            raise ReadError(f"no reader for this kind of file; the kinds are {', '.join(formats.PARSERS)}")
+        content = _content(path)
+        parse = formats.parse if kind in formats.INLINE else _worker.parse
+        drafts = _with_text(parse(kind, content), path, left_out)
         origin = _origin(path)
     with _naming(beside):
         extra = _content_if_any(beside)
-        draft = draft if extra is None else sidecar.apply(extra, draft)
-    return (Article(article_id(origin), draft.text, draft.title, draft.source, draft.url, draft.published),)
+        drafts = drafts if extra is None else [sidecar.apply(extra, draft) for draft in drafts]
+    return tuple(_article(f"{origin}#{draft.key}" if draft.key else origin, draft) for draft in drafts)
+
+
+def page(content: bytes, *, address: str, charset: str | None = None) -> Article:
+    """The article on a fetched page; its id is that of `address`. Raises ReadError, without naming the page."""
+    options = {"address": address, "charset": charset}
+    (draft,) = _with_text(_worker.parse(".html", content, options), None, None)
+    return _article(address, draft)
+
+
+def document(content: bytes, kind: str, *, address: str) -> Article:
+    """The article in a fetched file with an ending that read() knows, such as ".pdf". Raises ReadError."""
+    (draft,) = _with_text(_worker.parse(kind, content), None, None)
+    return _article(address, replace(draft, url=draft.url or web_address(address)))
+
+
+def entries(content: bytes, *, address: str) -> tuple[Draft, ...]:
+    """What the feed fetched from `address` announces: drafts with what it gives of each. Raises ReadError."""
+    found = _worker.parse(formats.FEED, content, {"address": address})
+    return tuple(draft for draft in found if isinstance(draft, Draft))
+
+
+def is_feed(content: bytes) -> bool:
+    """Whether fetched content is a feed and not a page."""
+    return feed.looks_like(content)
 
 
 def readable(path: Path) -> bool:
     """Whether the name says that `path` is an article for read(); hidden and editors' lock files are not."""
-    return path.suffix.lower() in _FORMATS and not path.name.startswith((".", "~$"))
+    return path.suffix.lower() in formats.PARSERS and not path.name.startswith((".", "~$"))
 
 
 def is_sidecar(path: Path) -> bool:
@@ -94,6 +119,38 @@ def fingerprint(path: Path) -> str:
 def article_id(origin: str) -> str:
     """The id of the article from `origin`, its resolved path or address: 16 hex digits of its SHA-256."""
     return hashlib.sha256(origin.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _with_text(
+    found: tuple[Draft | ReadError, ...], path: Path | None, left_out: Callable[[str], None] | None
+) -> list[Draft]:
+    drafts = [item for item in found if isinstance(item, Draft) and any(map(str.isalnum, item.text))]
+    errors = [item for item in found if isinstance(item, ReadError)]
+    if not drafts:
+        raise (
+            errors[0]
+            if errors
+            else ReadError("no article text in it, only white space or page furniture; save the article itself")
+        )
+    if errors and left_out is None:
+        raise errors[0]
+    for error in errors:
+        left_out(f"{'' if path is None else _shown(path) + ': '}{error}")  # type: ignore[misc]
+    return drafts
+
+
+def _article(origin: str, draft: Draft) -> Article:
+    return Article(
+        article_id(origin),
+        draft.text,
+        draft.title,
+        draft.source,
+        draft.url,
+        draft.published,
+        draft.author,
+        draft.updated,
+        draft.language,
+    )
 
 
 def _origin(path: Path) -> str:

@@ -11,17 +11,32 @@ from index.errors import ReadError
 LINE_CHARS = 300
 """Longer titles and names are cut: they stand on one line of a page and of a prompt."""
 URL_CHARS = 2048
+_BY = re.compile(r"^(?:(?:written |posted )?by|par)(?:: ?| )", re.IGNORECASE)
+_NOT_NAMES = re.compile(
+    r"\s[•·|]\s|\s*\(https?:|(?:^|\s)(?:last )?updated\b"
+    r"|[\s,]+(?:on |updated )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \d{1,2},? \d{4}"
+    r"|[\s,]+\d{1,2} (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{4}",
+    re.IGNORECASE,
+)
+"""What follows the names in a byline element: the date, the age, an address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Clean text and the metadata the document itself gives. Unknown is None."""
+    """Clean text and the metadata the document itself gives. Unknown is None.
+
+    `key` tells the article from others in the same file; it is empty where the file is one article.
+    """
 
     text: str
     title: str | None = None
     source: str | None = None
     url: str | None = None
     published: str | None = None
+    author: str | None = None
+    updated: str | None = None
+    language: str | None = None
+    key: str = ""
 
 
 def one_line(value: str | None) -> str | None:
@@ -30,6 +45,18 @@ def one_line(value: str | None) -> str | None:
         return None
     printable = "".join(character for character in value[: LINE_CHARS * 4] if _shows(character))
     return " ".join(printable.split())[:LINE_CHARS].rstrip() or None
+
+
+def byline(value: str | None) -> str | None:
+    """The names in a byline, as one line without its "By"; None if nothing is left."""
+    names = _BY.sub("", one_line(value) or "")
+    return _NOT_NAMES.split(names, maxsplit=1)[0].strip(" ,:;|·-–—") or None
+
+
+def language_tag(value: str) -> str | None:
+    """`value` as a language tag such as "en" or "pt-BR"; None for what is none."""
+    tag = value.strip().split(",")[0].replace("_", "-")
+    return tag if re.fullmatch(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}", tag) else None
 
 
 def web_address(value: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from index.errors import ReadError
-from index.read.draft import Draft, one_line, publication_date, web_address
+from index.read.draft import Draft, byline, language_tag, one_line, publication_date, web_address
+from index.read.metadata import web_date
 
 _BLOCK = re.compile(r"---[ \t]*\n(.*?\n|)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _KEY = re.compile(r"([A-Za-z_][\w -]{0,40}?)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
@@ -52,6 +53,9 @@ def draft(values: dict[str, str], text: str) -> Draft:
         source=one_line(values.get("source")),
         url=web_address(values["url"]) if values.get("url") else None,
         published=_published(values),
+        author=byline(values.get("author") or values.get("authors")),
+        updated=web_date(values.get("updated") or values.get("lastmod") or ""),
+        language=language_tag(values.get("language") or values.get("lang") or ""),
     )
 
 

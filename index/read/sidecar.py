@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
-from index.read.draft import Draft, one_line, publication_date, web_address
+from index.read.draft import Draft, language_tag, one_line, publication_date, web_address
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".toml"
 MAX_BYTES = 64 * 1024
-KEYS = ("title", "source", "url", "published")
+KEYS = ("title", "source", "url", "published", "author", "updated", "language")
+_DATES = ("published", "updated")
 
 
 def beside(path: Path) -> Path:
@@ -37,23 +39,19 @@ def apply(content: bytes, draft: Draft) -> Draft:
     for key in table:
         if key not in KEYS:
             raise ReadError(f"unknown key {key[:40]!r}; the keys are {', '.join(KEYS)}")
-    values = {key: _value(key, value) for key, value in table.items()}
-    return Draft(
-        draft.text,
-        title=values.get("title", draft.title),
-        source=values.get("source", draft.source),
-        url=values.get("url", draft.url),
-        published=values.get("published", draft.published),
-    )
+    values: dict[str, Any] = {key: _value(key, value) for key, value in table.items()}
+    return replace(draft, **values)
 
 
 def _value(key: str, value: object) -> str | None:
-    if key == "published" and isinstance(value, date):
+    if key in _DATES and isinstance(value, date):
         return publication_date(value)
     if not isinstance(value, str):
         raise ReadError(f'{key} must be text in quotes, as in  {key} = "…"')
     if not value.strip():
         return None
-    if key == "published":
+    if key in _DATES:
         return publication_date(value)
+    if key == "language" and not language_tag(value):
+        raise ReadError(f'language {value[:40]!r}: a tag such as "en" or "pt-BR" is needed')
     return web_address(value) if key == "url" else one_line(value)

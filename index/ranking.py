@@ -1,0 +1,140 @@
+"""Ranking: a query → the passages of one generation that fit it, scored by part. Knows no files and no embedder."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from index.article import Span
+    from index.store import Generation, StoredPassage
+    from index.vectors import Vectors
+
+CANDIDATES = 32
+"""Passages or sentences that each search puts forward to be scored together."""
+MATCHES = 512
+"""Passages that the word search scores, so that what the vectors put forward has its score for words too. With as
+few as CANDIDATES, 1 answer in 200 leaves the first five."""
+WORDS_WEIGHT = 0.6
+"""What the best match of words counts beside a cosine of 1. Like the other weights it was chosen on half of SQuAD 2
+and MTRAG-UN and confirmed on the other half; a third more or less changes little (docs/experiments.md)."""
+PAIR_WEIGHT = 0.15
+"""What two words in the order of the query count beside the same words apart, in BM25."""
+CONTEXT_WEIGHT = 0.4
+"""What the words of the context count at most. The more it is, the more it costs questions that change the subject."""
+STOP_WORDS = frozenset(
+    "a an and are as at be been by did do does for from had has have how in is it its of on or that the their there "
+    "these they this to was were what when where which who whom whose why will with".split()
+)
+"""Words that say nothing of what a question is about; they are left out of the word search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A passage with its scores by part; see index.search.Hit."""
+
+    passage: StoredPassage
+    nearest: Span
+    similarity: float
+    bm25: float
+    context: float
+
+    @property
+    def score(self) -> float:
+        """The sum of the parts."""
+        return self.similarity + self.bm25 + self.context
+
+
+def rank(
+    generation: Generation,
+    vectors: Vectors,
+    wordings: Sequence[NDArray[np.float32]],
+    query: str,
+    *,
+    context: str = "",
+) -> list[Ranked]:
+    """The passages that fit `query` or `context`, best first.
+
+    `wordings` are the vectors of the query and of its rewordings, each of shape (dimension,).
+    """
+    bm25 = _shares(_matches(generation, query), WORDS_WEIGHT)
+    around = _shares(generation.match(terms(context), MATCHES), CONTEXT_WEIGHT)
+    near = {vector_id for wording in wordings for vector_id in vectors.search(wording, CANDIDATES)}
+    passages = generation.passages(generation.passages_of_vectors(list(near)) | _first(bm25) | _first(around))
+    similarities = _similarities(generation, wordings, passages)
+    speaks = _by_article(passages, around)
+    ranked = [
+        Ranked(
+            passage,
+            *_nearest(passage, similarities),
+            bm25.get(passage.id, 0.0),
+            speaks[passage.article_id],
+        )
+        for passage in passages
+    ]
+    return sorted(ranked, key=lambda one: (-one.score, one.passage.id))
+
+
+def _matches(generation: Generation, query: str) -> dict[int, float]:
+    """Passage id → BM25 of the words of `query` and, for less, of its pairs of words."""
+    scores = generation.match(terms(query), MATCHES)
+    for passage_id, score in generation.match(pairs(query), MATCHES).items():
+        scores[passage_id] = scores.get(passage_id, 0.0) + PAIR_WEIGHT * score
+    return scores
+
+
+def _shares(scores: dict[int, float], weight: float) -> dict[int, float]:
+    """The scores divided by the best of them, times `weight`."""
+    best = max(scores.values(), default=0.0) or 1.0
+    return {passage_id: weight * score / best for passage_id, score in scores.items()}
+
+
+def _first(scores: dict[int, float]) -> set[int]:
+    """Ids of the passages put forward."""
+    return set(heapq.nlargest(CANDIDATES, scores, key=lambda passage_id: (scores[passage_id], -passage_id)))
+
+
+def _by_article(passages: Collection[StoredPassage], scores: dict[int, float]) -> dict[str, float]:
+    """Article id → the best score of its passages: a conversation stays with an article more than with a passage."""
+    best: dict[str, float] = {}
+    for passage in passages:
+        best[passage.article_id] = max(best.get(passage.article_id, 0.0), scores.get(passage.id, 0.0))
+    return best
+
+
+def _similarities(
+    generation: Generation, wordings: Sequence[NDArray[np.float32]], passages: Collection[StoredPassage]
+) -> dict[int, float]:
+    """Vector id → cosine similarity to the wording that is nearest."""
+    ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
+    by_wording = [generation.similarities(wording, ids) for wording in wordings]
+    return {vector_id: max(similarities[vector_id] for similarities in by_wording) for vector_id in ids}
+
+
+def _nearest(passage: StoredPassage, similarities: dict[int, float]) -> tuple[Span, float]:
+    span, vector_id = max(passage.sentences, key=lambda sentence: similarities[sentence[1]])
+    return span, similarities[vector_id]
+
+
+def terms(text: str) -> list[str]:
+    """The words of `text` worth looking up, each once; its stop words only when it has no others."""
+    words = list(dict.fromkeys(_words(text)))
+    return [word for word in words if word not in STOP_WORDS] or words
+
+
+def pairs(text: str) -> list[str]:
+    """Each two words of `text` that follow each other, unless both are stop words."""
+    both = itertools.pairwise(_words(text))
+    return list(dict.fromkeys(" ".join(pair) for pair in both if not STOP_WORDS.issuperset(pair)))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())

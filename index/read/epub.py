@@ -1,0 +1,90 @@
+"""EPUB → Draft: the chapters of the spine, in order, and the book's own metadata."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+from urllib.parse import unquote
+
+from index.clean import tidy
+from index.errors import ReadError
+from index.read import markup
+from index.read.archive import Archive
+from index.read.charset import decode
+from index.read.draft import Draft, byline, language_tag, one_line
+from index.read.metadata import web_date
+
+_CONTAINER = "META-INF/container.xml"
+_MARKUP = ("application/xhtml+xml", "text/html")
+
+
+def parse(content: bytes) -> Draft:
+    """The text of the chapters. Raises ReadError for what is no EPUB, is damaged, or is locked against copying."""
+    archive = Archive(content)
+    if _CONTAINER not in archive.names:
+        raise ReadError("this is a zip archive but no EPUB, whatever its name says; give it the ending it should have")
+    if "META-INF/encryption.xml" in archive.names and b"EncryptedData" in archive.read("META-INF/encryption.xml"):
+        raise ReadError("the book is encrypted; get a copy that is not")
+    place = _first(_xml(archive.read(_CONTAINER)), "rootfile", "full-path")
+    package = _xml(archive.read(place))
+    chapters = [
+        tree
+        for name in _spine(package, posixpath.dirname(place))
+        if name in archive.names and (tree := markup.parse_tree(decode(archive.read(name)))) is not None
+    ]
+    if not chapters:
+        raise ReadError("the EPUB is damaged (no chapter is in it); get it again")
+    dates = [web_date(date.text or "") for date in _all(package, "date") if _event(date) in ("", "publication")]
+    known = [date for date in dates if date]
+    return Draft(
+        tidy("\n\n".join(map(markup.text_of, chapters)), indented=True),
+        title=one_line(_text(package, "title")),
+        source=one_line(_text(package, "publisher")),
+        published=known[0] if len(known) == 1 else None,
+        author=byline(", ".join(filter(None, (one_line(element.text) for element in _all(package, "creator"))))),
+        language=language_tag(_text(package, "language") or ""),
+    )
+
+
+def _xml(content: bytes) -> Any:
+    from lxml import etree
+
+    # No entities, no network, no huge trees: what a package needs is plain elements.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        return etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        raise ReadError(f"the EPUB is damaged ({error}); get it again") from error
+
+
+def _spine(package: Any, folder: str) -> list[str]:
+    """Names of the members that make up the book, in reading order; the table of contents is none."""
+    items = {item.get("id"): item for item in _all(package, "item")}
+    wanted = (items.get(reference.get("idref")) for reference in _all(package, "itemref"))
+    return [
+        posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
+        for item in wanted
+        if item is not None
+        and item.get("media-type") in _MARKUP
+        and "nav" not in (item.get("properties") or "").split()
+    ]
+
+
+def _all(tree: Any, name: str) -> list[Any]:
+    found: list[Any] = tree.xpath(f"//*[local-name()='{name}']")
+    return found
+
+
+def _first(tree: Any, name: str, attribute: str) -> str:
+    value = next((element.get(attribute) for element in _all(tree, name)), None)
+    if not value:
+        raise ReadError("the EPUB is damaged (it does not say where its contents are); get it again")
+    return str(value)
+
+
+def _text(tree: Any, name: str) -> str | None:
+    return next((element.text for element in _all(tree, name) if element.text), None)
+
+
+def _event(element: Any) -> str:
+    return next((value for key, value in element.attrib.items() if key.endswith("event")), "")

@@ -1,0 +1,63 @@
+"""Formats: which ending is parsed by what. Nothing here loads a parser before its first file."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from index.errors import ReadError
+
+if TYPE_CHECKING:
+    from index.read.draft import Draft
+
+PARSERS = {
+    ".txt": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".epub": "epub",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".eml": "eml",
+}
+"""Ending → module here with `parse(content) -> Draft | tuple[Draft | ReadError, ...]`."""
+FEED = "feed"
+INLINE = frozenset((".txt",))
+"""Plain text is read by simple means in linear time, and needs no process of its own."""
+
+_SIGNATURES = (
+    (b"%PDF-", "a PDF", (".pdf",)),
+    (b"PK\x03\x04", "a zip archive", (".docx", ".epub")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document", ()),
+    (b"{\\rtf", "an RTF document", ()),
+    (b"\x1f\x8b", "a gzip archive", ()),
+    (b"\x89PNG", "a PNG image", ()),
+    (b"\xff\xd8\xff", "a JPEG image", ()),
+)
+
+
+def parse(kind: str, content: bytes, **options: Any) -> tuple[Draft | ReadError, ...]:
+    """The drafts in `content`, and an error for each part that is none. `kind` is an ending, or FEED.
+
+    Raises ReadError for content that is empty, obviously of another kind, or cannot be read at all.
+    """
+    if not content.strip(b"\0 \t\r\n\xef\xbb\xbf"):
+        raise ReadError("no article text in it, the file is empty; save it again")
+    _check_kind(kind, content)
+    found = import_module(f"index.read.{PARSERS.get(kind, kind)}").parse(content, **options)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _check_kind(kind: str, content: bytes) -> None:
+    for signature, name, endings in _SIGNATURES:
+        if content.startswith(signature) and kind not in endings:
+            remedy = f"rename it to {' or '.join(endings)}" if endings else "convert it to text or HTML"
+            raise ReadError(f"this is {name}, not text, whatever its name says; {remedy}")
+    if kind == ".txt" and content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(
+        (b"<!doctype html", b"<html")
+    ):
+        raise ReadError("this is HTML, not plain text, whatever its name says; rename it to .html")

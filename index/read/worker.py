@@ -1,0 +1,143 @@
+"""Worker: a second process that parses, so that no file can hold up or bring down the program that reads it.
+
+Parsers of markup and of office formats are large, and some input makes them slow, hungry or crash. Here a file that
+takes longer than TIMEOUT_S or more than MEMORY_BYTES costs a ReadError. The process starts at the first file that
+needs it, serves one file at a time, and ends with the program.
+
+Request: a line of JSON (format, size in bytes, options), then the content. Reply: a line of JSON.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from index.errors import ReadError
+from index.read.draft import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT_S = 60.0
+MEMORY_BYTES = 2 << 30
+"""A limit on address space, of which parsers map far more than they use; a file is 32 MiB at most."""
+
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from index.read.worker import serve; serve(int(sys.argv[2]))"
+
+
+class Worker:
+    """The parent's side: sends files, waits so long and no longer. Any thread may call `parse`; they take turns."""
+
+    def __init__(self, *, timeout_s: float = TIMEOUT_S, memory_bytes: int = MEMORY_BYTES) -> None:
+        """Starts nothing yet."""
+        self.timeout_s = timeout_s
+        self.memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.close)
+
+    def parse(
+        self, kind: str, content: bytes, options: Mapping[str, str | None] | None = None
+    ) -> tuple[Draft | ReadError, ...]:
+        """What index.read.formats.parse gives. Raises ReadError as it does, and for too much time or memory."""
+        with self._lock:
+            reply = self._ask({"kind": kind, "size": len(content), "options": dict(options or {})}, content)
+            if reply.get("is_broken"):  # out of memory a library may be half loaded: the next file gets a fresh process
+                self.close()
+        if "error" in reply:
+            raise ReadError(reply["error"])
+        return tuple(ReadError(item["error"]) if "error" in item else Draft(**item) for item in reply["drafts"])
+
+    def close(self) -> None:
+        """End the process; the next file starts another."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _ask(self, request: Mapping[str, Any], content: bytes) -> dict[str, Any]:
+        process = self._started()
+        is_late = threading.Event()
+
+        def stop() -> None:
+            is_late.set()
+            process.kill()
+
+        timer = threading.Timer(self.timeout_s, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
+            process.stdin.write(json.dumps(request).encode() + b"\n" + content)
+            process.stdin.flush()
+            reply: dict[str, Any] = json.loads(process.stdout.readline())
+        except (OSError, ValueError):
+            self.close()
+            raise ReadError(
+                f"reading it took longer than {self.timeout_s:.0f} s; split it, or save it as text"
+                if is_late.is_set()
+                else "reading it broke the parser or took too much memory; split it, or save it as text"
+            ) from None
+        except BaseException:
+            self.close()  # half a reply would be taken for the next one's
+            raise
+        finally:
+            timer.cancel()
+        return reply
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            root = Path(__file__).parent.parent.parent
+            # -P: nothing in the current folder may pose as a module of ours.
+            self._process = subprocess.Popen(  # noqa: S603 - our own words only
+                [sys.executable, "-P", "-c", _START, str(root), str(self.memory_bytes)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        return self._process
+
+
+def serve(memory_bytes: int) -> None:
+    """The child's side: answer requests on standard input until it ends."""
+    _limit_memory(memory_bytes)
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no reply
+    from index.read import formats
+
+    while line := requests.readline():
+        replies.write(json.dumps(_answer(formats, json.loads(line), requests)).encode() + b"\n")
+        replies.flush()
+
+
+def _answer(formats: Any, request: dict[str, Any], requests: IO[bytes]) -> dict[str, Any]:
+    content = requests.read(request["size"])
+    try:
+        found = formats.parse(request["kind"], content, **request["options"])
+        return {"drafts": [{"error": str(item)} if isinstance(item, ReadError) else asdict(item) for item in found]}
+    except ReadError as error:
+        return {"error": str(error)}
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ModuleNotFoundError):
+            return {"error": f"{error}; reinstall Citewire", "is_broken": True}
+        return {"error": "reading it takes too much memory; split it, or save it as text", "is_broken": True}
+    except Exception as error:  # noqa: BLE001 - a parser may fail in any way, and the next file waits
+        return {"error": f"it cannot be parsed ({type(error).__name__}); save it again, or as text", "is_broken": True}
+
+
+def _limit_memory(size_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit; the time limit holds there
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = size_bytes if hard == resource.RLIM_INFINITY else min(size_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))

@@ -1,0 +1,270 @@
+"""Fetching: what is reached, what is refused, and with which words. The only server is one of the test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from index.errors import ReadError
+from index.fetch import Fetched, Fetcher, is_public, normal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HTML = ("text/html",)
+resolve_for_real = socket.getaddrinfo
+Reply = tuple[int, dict[str, str], bytes]
+
+
+class Site:
+    """A server on this machine: path → reply; it keeps the requests it got."""
+
+    def __init__(self) -> None:
+        self.replies: dict[str, Reply | Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.requests.append((self.path, dict(self.headers)))
+                reply = site.replies.get(self.path, (404, {}, b""))
+                if callable(reply):
+                    return reply(self)
+                status, headers, body = reply
+                self.send_response(status)
+                for name, value in {"Content-Type": "text/html", "Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+                return None
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.requests if path != "/robots.txt"]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    opened = Site()
+    yield opened
+    opened.server.shutdown()
+    opened.server.server_close()
+
+
+@pytest.fixture
+def fetcher() -> Fetcher:
+    return Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
+
+
+def get(fetcher: Fetcher, address: str, **more: Any) -> Fetched:
+    return fetcher.fetch(address, accept=HTML, **more)
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *ips: str) -> list[str]:
+    """Every name has these addresses; returns the names that were looked up."""
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, **kwargs: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ips]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return asked
+
+
+def test_a_page_is_fetched_with_what_the_server_says_of_it(site: Site, fetcher: Fetcher) -> None:
+    headers = {"Content-Type": "text/html; charset=ISO-8859-1", "ETag": '"1"', "Last-Modified": "Wed, 21 Mar 2018"}
+    site.replies["/a%20b?q=1"] = (200, headers, b"<p>caf\xe9")
+    got = get(fetcher, f"{site.address}/a b?q=1#part")
+    assert (got.content, got.charset, got.media_type) == (b"<p>caf\xe9", "ISO-8859-1", "text/html")
+    assert got.address == f"{site.address}/a%20b?q=1"
+    sent = site.requests[-1][1]
+    assert sent["Host"] == f"127.0.0.1:{site.port}"
+    assert sent["User-Agent"].startswith("citewire/")
+    assert "Cookie" not in sent
+
+
+def test_an_unchanged_page_is_not_sent_again(site: Site, fetcher: Fetcher) -> None:
+    site.replies["/"] = (200, {"ETag": '"1"', "Last-Modified": "yesterday"}, b"x")
+    stamp = get(fetcher, site.address).stamp
+    site.replies["/"] = (304, {}, b"")
+    got = get(fetcher, site.address, stamp=stamp)
+    assert got.is_unchanged
+    assert got.stamp == stamp
+    assert site.requests[-1][1]["If-None-Match"] == '"1"'
+    assert site.requests[-1][1]["If-Modified-Since"] == "yesterday"
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("file:///etc/passwd", "only http"),
+        ("ftp://x.example/a", "only http"),
+        ("javascript:alert(1)", "only http"),
+        ("http:///a", "only http"),
+        ("http://user:secret@x.example/", "user name"),
+        ("http://[::1", "no address"),
+        ("http://x.example:99999/", "no address"),
+        ("http://a..b/", "no name"),
+    ],
+)
+def test_other_addresses_are_refused(fetcher: Fetcher, address: str, reason: str) -> None:
+    with pytest.raises(ReadError, match=reason):
+        get(fetcher, address)
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",  # noqa: S104
+        "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1",
+        "fe80::1%eth0", "fc00::1", "fec0::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::", "nonsense",
+    ],
+)  # fmt: skip
+def test_addresses_inside_are_refused_for_every_name(monkeypatch: pytest.MonkeyPatch, ip: str) -> None:
+    assert not is_public(ip)
+    answers(monkeypatch, "93.184.216.34", ip)
+    with pytest.raises(ReadError, match="not on the public internet"):
+        get(Fetcher(pause_s=0), "http://innocent.example/")
+
+
+@pytest.mark.parametrize("ip", ["93.184.216.34", "1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"])
+def test_public_addresses_are_public(ip: str) -> None:
+    assert is_public(ip)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "2130706433", "0x7f.1", "127.1"])
+def test_this_machine_is_refused_however_it_is_written(site: Site, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_for_real)  # numbers ask no server
+    with pytest.raises(ReadError, match=r"not on the public internet|cannot be read"):
+        get(Fetcher(pause_s=0), f"http://{host}:{site.port}/")
+    assert site.requests == []
+
+
+def test_an_unusual_port_of_a_public_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, "93.184.216.34")
+    with pytest.raises(ReadError, match="port 22"):
+        get(Fetcher(pause_s=0), "http://x.example:22/")
+
+
+def test_a_redirect_to_the_inside_is_refused(site: Site, fetcher: Fetcher) -> None:
+    site.replies["/"] = (302, {"Location": "http://[::1]/secret"}, b"")
+    with pytest.raises(ReadError, match="::1, which is not on the public internet"):
+        get(fetcher, site.address)
+    site.replies["/file"] = (302, {"Location": "file:///etc/passwd"}, b"")
+    with pytest.raises(ReadError, match="only http"):
+        get(fetcher, f"{site.address}/file")
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(
+    site: Site, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answers(monkeypatch, "127.0.0.1")
+    site.replies["/"] = (200, {}, b"<p>x")
+    get(fetcher, f"http://rebinding.example:{site.port}/")
+    assert site.requests[-1][1]["Host"] == f"rebinding.example:{site.port}"
+    assert len(asked) == len(site.requests), "a name was looked up without a connection of its own"
+
+
+def test_redirects_are_followed_so_far_and_no_further(site: Site, fetcher: Fetcher) -> None:
+    for number in range(9):
+        site.replies[f"/{number}"] = (301, {"Location": f"/{number + 1}"}, b"")
+    site.replies["/9"] = (200, {}, b"<p>x")
+    assert get(fetcher, f"{site.address}/5").address == f"{site.address}/9"
+    with pytest.raises(ReadError, match="redirects more than"):
+        get(fetcher, f"{site.address}/0")
+
+
+def test_too_much_is_refused_packed_or_not(site: Site) -> None:
+    small = Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, max_bytes=1000)
+    bomb = gzip.compress(b" " * 50_000_000)
+    site.replies["/plain"] = (200, {}, b"x" * 1001)
+    site.replies["/bomb"] = (200, {"Content-Encoding": "gzip"}, bomb)
+    site.replies["/good"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"y" * 1000))
+    for path in ("/plain", "/bomb"):
+        with pytest.raises(ReadError, match="larger than"):
+            get(small, site.address + path)
+    assert get(small, f"{site.address}/good").content == b"y" * 1000
+
+
+def test_a_server_that_dribbles_is_left(site: Site) -> None:
+    def dribble(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                handler.wfile.write(b".")
+                time.sleep(0.05)
+
+    site.replies["/"] = dribble
+    with pytest.raises(ReadError, match=r"too long|longer than"):
+        get(Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, total_s=0.5), site.address)
+
+
+def test_an_answer_cut_short_is_refused(site: Site, fetcher: Fetcher) -> None:
+    site.replies["/"] = (200, {"Content-Length": "100"}, b"half")
+    site.replies["/packed"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"whole words" * 99)[:-9])
+    for path in ("/", "/packed"):
+        with pytest.raises(ReadError, match="cut short"):
+            get(Fetcher(allowed=fetcher.allowed, pause_s=0, timeout_s=1), site.address + path)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ((404, {}, b""), "answers 404 Not Found"),
+        ((503, {}, b""), "answers 503"),
+        ((200, {"Content-Type": "video/mp4"}, b"x"), "'video/mp4', not an article"),
+        ((200, {"Content-Encoding": "br"}, b"x"), "packs its answer"),
+        ((304, {}, b""), "answers 304"),
+    ],
+)
+def test_what_is_no_article_is_refused(site: Site, fetcher: Fetcher, reply: Reply, reason: str) -> None:
+    site.replies["/"] = reply
+    with pytest.raises(ReadError, match=reason):
+        get(fetcher, site.address)
+
+
+def test_robots_are_obeyed_and_asked_once(site: Site, fetcher: Fetcher) -> None:
+    rules = b"User-agent: *\nDisallow: /private\n\nUser-agent: citewire\nDisallow: /mine\n"
+    site.replies["/robots.txt"] = (200, {"Content-Type": "text/plain"}, rules)
+    site.replies["/a"] = site.replies["/mine"] = (200, {}, b"<p>x")
+    site.replies["/b"] = (302, {"Location": "/mine"}, b"")
+    get(fetcher, f"{site.address}/a")
+    for path in ("/mine", "/b"):
+        with pytest.raises(ReadError, match=r"robots\.txt"):
+            get(fetcher, site.address + path)
+    assert site.paths() == ["/a", "/b"]
+    assert [path for path, _ in site.requests].count("/robots.txt") == 1
+
+
+def test_a_site_that_cannot_give_its_robots_is_left_alone(site: Site, fetcher: Fetcher) -> None:
+    site.replies["/robots.txt"] = (500, {}, b"")
+    site.replies["/a"] = (200, {}, b"<p>x")
+    with pytest.raises(ReadError, match=r"500 .*robots\.txt"):
+        get(fetcher, f"{site.address}/a")
+    assert site.paths() == []
+
+
+def test_addresses_have_one_form() -> None:
+    assert normal(" HTTP://Ex\u00e4mple.com:80/\u00e9 x?q=\u00fc#top ") == (
+        "http://xn--exmple-cua.com/%C3%A9%20x?q=%C3%BC"
+    )
+    assert normal(normal("https://x.example/%C3%A9?a=b%20c")) == "https://x.example/%C3%A9?a=b%20c"

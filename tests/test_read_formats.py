@@ -1,0 +1,342 @@
+"""PDF, DOCX, EPUB, JSON Lines, e-mail: what becomes text and metadata; and what no file may do to the reader."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from index.errors import ReadError
+from index.read import read
+from index.read.worker import Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from index.article import Article
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+TALKS = "The talks broke down in 2009, and both sides left the city."
+
+
+def one(path: Path) -> Article:
+    (article,) = read(path)
+    return article
+
+
+def put(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def pdf(pages: list[list[tuple[float, float, str]]], title: str = "") -> bytes:
+    """A PDF of lines of 12-point Helvetica, each at (x, y)."""
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", ""]
+    kids = []
+    for lines in pages:
+        stream = "".join(f"BT /F 12 Tf {x} {y} Td ({text}) Tj ET\n" for x, y, text in lines)
+        objects.append(f"<</Length {len(stream)}>>stream\n{stream}endstream")
+        font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
+        objects.append(
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Resources<</Font<</F {font}>>>>"
+            f"/Contents {len(objects)} 0 R>>"
+        )
+        kids.append(f"{len(objects)} 0 R")
+    objects[1] = f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(kids)}]>>"
+    objects.append(f"<</Title({title})/Author(By Ann Author)/CreationDate(D:20200101000000Z)>>")
+    out, places = "%PDF-1.7\n", []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(out))
+        out += f"{number} 0 obj\n{body}\nendobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    trailer = f"<</Size {len(objects) + 1}/Root 1 0 R/Info {len(objects)} 0 R>>"
+    return (
+        f"{out}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer{trailer}\nstartxref\n{len(out)}\n%%EOF"
+    ).encode("latin-1")
+
+
+def zipped(members: dict[str, str | bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def docx(body: str) -> bytes:
+    import docx as library
+
+    out, changed = io.BytesIO(), io.BytesIO()
+    document = library.Document()
+    document.core_properties.title, document.core_properties.author = "Talks", "Ann Author"
+    document.save(out)
+    with zipfile.ZipFile(out) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "word/document.xml":
+                content = f"<w:document {W}><w:body>{body}</w:body></w:document>".encode()
+            new.writestr(name, content)
+    return changed.getvalue()
+
+
+def paragraph(text: str, style: str = "") -> str:
+    properties = f'<w:pPr><w:pStyle w:val="{style}"/></w:pPr>' if style else ""
+    return f'<w:p>{properties}<w:r><w:t xml:space="preserve">{text}</w:t></w:r></w:p>'
+
+
+def epub(chapters: list[str], extra: dict[str, str | bytes] | None = None) -> bytes:
+    items = "".join(
+        f'<item id="c{n}" href="t%20{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(chapters))
+    )
+    spine = "".join(f'<itemref idref="c{n}"/>' for n in reversed(range(len(chapters))))
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata>'
+        "<dc:title>The Talks</dc:title><dc:creator>Ann Author</dc:creator><dc:date>2018-03-21</dc:date>"
+        "<dc:publisher>The Press</dc:publisher><dc:language>en</dc:language></metadata>"
+        f"<manifest>{items}</manifest><spine>{spine}</spine></package>"
+    )
+    container = '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'
+    pages = {f"OEBPS/t {n}.xhtml": f"<html><body>{text}</body></html>" for n, text in enumerate(chapters)}
+    return zipped({"META-INF/container.xml": container, "OEBPS/book.opf": package, **pages, **(extra or {})})
+
+
+# PDF
+
+
+def test_pdf_lines_become_paragraphs(tmp_path: Path) -> None:
+    lines = [
+        (50, 700, "The two leaders met in Moscow on Monday to speak of trade and of the"),
+        (50, 686, "future of their countries, which took an hour."),
+        (50, 660, "They agreed to talk again."),
+        (50, 646, "- a first point"),
+        (50, 632, "- a second point"),
+    ]
+    article = one(put(tmp_path, "a.pdf", pdf([lines], title="Talks")))
+    assert article.text == (
+        "The two leaders met in Moscow on Monday to speak of trade and of the future of their countries, which took an "
+        "hour.\n\nThey agreed to talk again.\n\n- a first point\n\n- a second point"
+    )
+    assert (article.title, article.author, article.published) == ("Talks", "Ann Author", None)
+
+
+def test_pdf_running_heads_and_page_numbers_go_and_a_sentence_crosses_the_page(tmp_path: Path) -> None:
+    pages = [
+        [
+            (50, 780, f"The Daily Example, issue {n}"),
+            (50, 400, f"Article {n} begins here and says that the talks"),
+            (50, 386, "were long and that the weather was"),
+            (300, 20, f"- {n} -"),
+        ]
+        for n in (1, 2, 3)
+    ]
+    pages.append([(50, 700, "fine for days. The end came soon."), (300, 20, "4")])
+    text = one(put(tmp_path, "a.pdf", pdf(pages))).text
+    assert "Daily Example" not in text
+    assert "- 1 -" not in text
+    assert "the weather was fine for days." in text
+
+
+def test_a_file_name_is_no_title(tmp_path: Path) -> None:
+    content = pdf([[(50, 700, TALKS)]], title="Microsoft Word - draft3.doc")
+    assert one(put(tmp_path, "a.pdf", content)).title is None
+
+
+def test_a_pdf_of_pictures_says_what_helps(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"a\.pdf: .*only pictures.*ocrmypdf"):
+        read(put(tmp_path, "a.pdf", pdf([[]])))
+
+
+# DOCX
+
+
+def test_docx_keeps_what_is_inserted_and_drops_what_is_deleted(tmp_path: Path) -> None:
+    body = (
+        paragraph("The Talks", "Title")
+        + "<w:p><w:r><w:t>Both sides </w:t></w:r><w:ins><w:r><w:t>finally </w:t></w:r></w:ins>"
+        "<w:del><w:r><w:delText>never </w:delText></w:r></w:del><w:r><w:t>agreed.</w:t>"
+        "<w:br/><w:t>Soon.</w:t></w:r></w:p>"
+        + paragraph("apples", "ListBullet")
+        + paragraph("pears", "ListBullet")
+        + f"<w:tbl><w:tr><w:tc>{paragraph('x')}</w:tc><w:tc>{paragraph('1')}</w:tc></w:tr>"
+        f"<w:tr><w:tc>{paragraph('y')}</w:tc><w:tc>{paragraph('2')}</w:tc></w:tr></w:tbl>"
+        + f"<w:sdt><w:sdtContent>{paragraph('A control holds this.')}</w:sdtContent></w:sdt>"
+    )
+    article = one(put(tmp_path, "a.docx", docx(body)))
+    assert article.text == (
+        "The Talks\n\nBoth sides finally agreed.\nSoon.\n\n- apples\n- pears\n\nx | 1\ny | 2\n\nA control holds this."
+    )
+    assert (article.title, article.author, article.published) == ("Talks", "Ann Author", None)
+
+
+# EPUB
+
+
+def test_epub_is_read_in_the_order_of_its_spine(tmp_path: Path) -> None:
+    article = one(put(tmp_path, "a.epub", epub([f"<h1>Two</h1><p>{TALKS}</p>", "<p>One<br/>line.</p>"])))
+    assert article.text == f"One\nline.\n\nTwo\n\n{TALKS}"
+    assert (article.title, article.author, article.source) == ("The Talks", "Ann Author", "The Press")
+    assert (article.published, article.language) == ("2018-03-21", "en")
+
+
+def test_a_locked_epub_is_refused(tmp_path: Path) -> None:
+    locked = epub([f"<p>{TALKS}</p>"], {"META-INF/encryption.xml": "<encryption><EncryptedData/></encryption>"})
+    with pytest.raises(ReadError, match="encrypted"):
+        read(put(tmp_path, "a.epub", locked))
+
+
+def test_entities_of_a_package_are_not_expanded(tmp_path: Path) -> None:
+    bomb = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10 if n else "ha"}">' for n in range(20))
+    container = f"<!DOCTYPE c [{bomb}]><container><rootfile full-path='x&a19;'/></container>"
+    with pytest.raises(ReadError, match=r"a\.epub: .*damaged"):
+        read(put(tmp_path, "a.epub", epub(["<p>x</p>"], {"META-INF/container.xml": container})))
+
+
+# JSON Lines
+
+
+def test_json_lines_are_articles_of_their_own(tmp_path: Path) -> None:
+    lines = [
+        {"id": 7, "title": "Talks", "text": TALKS, "outlet": "The Post", "authors": ["Ann", "Ben"]},
+        {"url": "https://x.example/a", "content": "Snow fell in Oslo.", "date": "2018-03-21", "lang": "en_GB"},
+        {"headline": "Rain", "html": f"<nav>Menu</nav><article><p>{TALKS * 9}</p></article>", "published": "soon"},
+    ]
+    articles = read(put(tmp_path, "a.jsonl", "\r\n".join(map(json.dumps, lines)) + "\n\n"))
+    assert [article.title for article in articles] == ["Talks", None, "Rain"]
+    assert (articles[0].source, articles[0].author) == ("The Post", "Ann, Ben")
+    assert (articles[1].url, articles[1].published, articles[1].language) == (
+        "https://x.example/a",
+        "2018-03-21",
+        "en-GB",
+    )
+    assert articles[2].text == TALKS * 9
+    assert articles[2].published is None
+    assert len({article.id for article in articles}) == 3
+
+
+def test_the_id_of_a_line_follows_its_id_and_not_its_place(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": name, "text": f"{name}. {TALKS}"}) for name in ("a", "b")]
+    path = put(tmp_path, "a.jsonl", "\n".join(lines))
+    before = {article.text: article.id for article in read(path)}
+    put(tmp_path, "a.jsonl", "\n".join(reversed(lines)))
+    assert {article.text: article.id for article in read(path)} == before
+
+
+def test_a_bad_line_is_reported_and_the_rest_is_read(tmp_path: Path) -> None:
+    good = json.dumps({"text": TALKS})
+    path = put(tmp_path, "a.jsonl", f'{good}\nnot json\n["list"]\n{{"title": "no text"}}\n{good[:-9]}')
+    reasons: list[str] = []
+    (article,) = read(path, left_out=reasons.append)
+    assert article.text == TALKS
+    assert [reason.split(": ")[1] for reason in reasons] == ["line 2", "line 3", "line 4", "line 5"]
+    with pytest.raises(ReadError, match="line 2"):
+        read(path)
+
+
+# E-mail
+
+
+def test_a_newsletter_is_its_html_without_layout(tmp_path: Path) -> None:
+    mail = (
+        'From: "The Morning" <news@x.example>\r\nSubject: =?utf-8?q?Talks_caf=C3=A9?=\r\n'
+        "Date: Wed, 21 Mar 2018 09:30:00 +0100\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n"
+        "--b\r\nContent-Type: text/plain\r\n\r\nplain words\r\n"
+        "--b\r\nContent-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        "<table><tr><td><span style=3D'display:none'>preheader</span><p>The caf=E9 talks.</p></td>"
+        "<td><p>They went on.</p></td></tr></table><p>Unsubscribe</p>\r\n--b--\r\n"
+    )
+    article = one(put(tmp_path, "a.eml", mail))
+    assert article.text == "The café talks.\n\nThey went on."
+    assert (article.title, article.source) == ("Talks café", "The Morning")
+    assert (article.published, article.author) == ("2018-03-21T09:30:00+01:00", None)
+
+
+def test_a_plain_message_is_read(tmp_path: Path) -> None:
+    assert one(put(tmp_path, "a.eml", f"Subject: Talks\nFrom: a@x.example\n\n{TALKS}\n")).text == TALKS
+
+
+# What no file may do
+
+
+SAMPLES = {
+    ".pdf": pdf([[(50, 700, TALKS)]]),
+    ".docx": docx(paragraph(TALKS)),
+    ".epub": epub([f"<p>{TALKS}</p>"]),
+    ".jsonl": json.dumps({"text": TALKS}).encode(),
+    ".eml": f"Subject: a\n\n{TALKS}".encode(),
+    ".html": f"<p>{TALKS}</p>".encode(),
+    ".md": TALKS.encode(),
+}
+
+
+@pytest.mark.parametrize("suffix", SAMPLES)
+def test_empty_and_other_content_is_refused_by_name(tmp_path: Path, suffix: str) -> None:
+    for content in (b"", b"\0" * 4096, b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, b"\x1f\x8b\x08" + b"x" * 50):
+        with pytest.raises(ReadError, match=rf"a\{suffix}: "):
+            read(put(tmp_path, f"a{suffix}", content))
+
+
+@pytest.mark.parametrize("suffix", SAMPLES)
+def test_a_truncated_file_gives_an_article_or_a_named_error(tmp_path: Path, suffix: str) -> None:
+    whole = SAMPLES[suffix]
+    for share in (0.1, 0.5, 0.9, 0.99):
+        path = put(tmp_path, f"a{suffix}", whole[: int(len(whole) * share)])
+        reason = str(path)
+        try:
+            texts = [article.text for article in read(path)]
+        except ReadError as error:
+            texts, reason = [TALKS], str(error)
+        assert str(path) in reason
+        assert all(text.strip() for text in texts)
+
+
+@pytest.mark.parametrize("suffix", [".pdf", ".docx", ".epub", ".eml"])
+@pytest.mark.parametrize("other", [".pdf", ".docx", ".epub", ".html"])
+def test_a_lying_name_is_refused(tmp_path: Path, suffix: str, other: str) -> None:
+    if suffix != other:
+        with pytest.raises(ReadError, match="whatever its name says"):
+            read(put(tmp_path, f"a{suffix}", SAMPLES[other]))
+
+
+def test_html_that_calls_itself_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"HTML.*rename it to \.html"):
+        read(put(tmp_path, "a.txt", f"<!DOCTYPE html><p>{TALKS}</p>"))
+
+
+@pytest.mark.parametrize("suffix", [".docx", ".epub"])
+def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, suffix: str) -> None:
+    name = {".docx": "word/document.xml", ".epub": "META-INF/container.xml"}[suffix]
+    bomb = zipped({name: b" " * (80 << 20), "b": b" " * (200 << 20)})
+    assert len(bomb) < 1 << 20
+    with pytest.raises(ReadError, match="unpacks to more than"):
+        read(put(tmp_path, f"a{suffix}", bomb))
+
+
+def test_a_zip_that_lies_about_its_size_is_not_unpacked(tmp_path: Path) -> None:
+    name = b"META-INF/container.xml"
+    bomb = bytearray(zipped({name.decode(): b" " * (80 << 20)}))
+    for place in (bomb.find(b"PK\x03\x04") + 22, bomb.find(b"PK\x01\x02") + 24):
+        bomb[place : place + 4] = (100).to_bytes(4, "little")
+    with pytest.raises(ReadError, match=r"damaged|unpacks"):
+        read(put(tmp_path, "a.epub", bytes(bomb)))
+
+
+def test_a_parser_that_hangs_is_ended_and_the_next_file_is_read() -> None:
+    worker = Worker(timeout_s=1.0)
+    with pytest.raises(ReadError, match="longer than 1 s"):
+        worker.parse(".md", b"[" * (8 << 20))
+    (draft,) = worker.parse(".md", TALKS.encode())
+    assert getattr(draft, "text", "") == TALKS
+    worker.close()
+
+
+def test_a_parser_that_eats_memory_is_stopped_and_the_next_file_is_read() -> None:
+    worker = Worker(memory_bytes=700 << 20)
+    with pytest.raises(ReadError, match="memory"):
+        worker.parse(".html", b"<div>a</div>" * (1 << 20))
+    (draft,) = worker.parse(".html", f"<p>{TALKS}</p>".encode())
+    assert getattr(draft, "text", "") == TALKS
+    worker.close()

@@ -1,0 +1,196 @@
+"""Pages and feeds as sources: fetched, kept, polled, removed. The only server is one of the test's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes import BagOfWordsEmbedder
+from test_fetch import Site
+
+from index import Article, Index, InputError
+from index.fetch import Fetcher
+from index.search import DATABASE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TALKS = "The talks broke down in 2009, and both sides left the city without a word to the press. "
+SNOW = "Snow fell in Oslo on Sunday night, and the trams stood still until the morning came. "
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    opened = Site()
+    yield opened
+    opened.server.shutdown()
+    opened.server.server_close()
+
+
+@pytest.fixture
+def fetcher() -> Fetcher:
+    return Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
+
+
+@pytest.fixture
+def index(tmp_path: Path, fetcher: Fetcher) -> Iterator[Index]:
+    with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder(), fetcher=fetcher) as opened:
+        yield opened
+
+
+def page(text: str, head: str = "") -> tuple[int, dict[str, str], bytes]:
+    body = f"<body><nav><a href='/'>Home</a></nav><article><p>{text * 4}</p></article></body>"
+    return 200, {"Content-Type": "text/html; charset=utf-8"}, f"<html><head>{head}</head>{body}</html>".encode()
+
+
+def feed(site: Site, *names: str, summary: str = "In short.", stamp: str = "") -> tuple[int, dict[str, str], bytes]:
+    items = "".join(
+        f"<item><title>{name} &amp;amp; more</title><link>/{name}</link><guid>{name}</guid>"
+        f"<pubDate>Wed, 21 Mar 2018 09:30:00 GMT</pubDate><author>By Ann</author>"
+        f"<description>{summary}</description></item>"
+        for name in names
+    )
+    body = f'<?xml version="1.0"?><rss version="2.0"><channel><title>The Feed</title>{items}</channel></rss>'
+    return 200, {"Content-Type": "application/rss+xml", **({"ETag": stamp} if stamp else {})}, body.encode()
+
+
+def titles(index: Index) -> set[str | None]:
+    return {article.title for article in index.articles()}
+
+
+def test_a_page_becomes_an_article(site: Site, index: Index) -> None:
+    site.replies["/a"] = page(TALKS, "<title>Talks</title><meta property='og:site_name' content='The Post'>")
+    report = index.sync([f"{site.address}/a#part"])
+    assert (report.added, report.failed) == (1, ())
+    (article,) = index.articles()
+    assert article.text == (TALKS * 4).strip()
+    assert (article.title, article.source, article.url) == ("Talks", "The Post", f"{site.address}/a")
+    assert index.stats().sources == (f"{site.address}/a",)
+    assert "talks" in index.search("talks broke down")[0].text
+
+
+def test_a_page_is_read_again_by_a_bare_sync_and_kept_when_it_is_gone(site: Site, index: Index) -> None:
+    site.replies["/a"] = page(TALKS)
+    index.sync(f"{site.address}/a")
+    before = index.articles()
+    assert index.sync().unchanged == 1
+    site.replies["/a"] = page(SNOW)
+    assert index.sync().updated == 1
+    assert [article.id for article in index.articles()] == [article.id for article in before]
+    site.replies["/a"] = (404, {}, b"")
+    report = index.sync()
+    assert [failure.path for failure in report.failed] == [f"{site.address}/a"]
+    assert "404" in report.failed[0].reason
+    assert (report.removed, len(index.articles())) == (0, 1)
+
+
+def test_a_page_that_did_not_change_is_not_sent_again(site: Site, index: Index) -> None:
+    status, headers, body = page(TALKS)
+    site.replies["/a"] = (status, {**headers, "ETag": '"1"'}, body)
+    index.sync(f"{site.address}/a")
+    site.replies["/a"] = (304, {}, b"")
+    report = index.sync()
+    assert (report.unchanged, report.failed) == (1, ())
+
+
+def test_an_address_that_cannot_be_one_is_refused(index: Index) -> None:
+    for address in ("file:///etc/passwd", "http://user:pw@x.example/"):
+        with pytest.raises(InputError):
+            index.sync(address)
+
+
+def test_this_machine_is_no_source(site: Site, tmp_path: Path) -> None:
+    site.replies["/a"] = page(TALKS)
+    with Index.open(tmp_path / "other", embedder=BagOfWordsEmbedder()) as index:
+        report = index.sync(f"{site.address}/a")
+        assert "not on the public internet" in report.failed[0].reason
+        assert index.articles() == []
+        assert "index remove" in report.failed[0].reason
+        index.remove(f"{site.address}/a")
+        assert index.stats().sources == ()
+    assert site.requests == []
+
+
+def test_the_articles_of_a_feed_are_fetched_whole(site: Site, index: Index) -> None:
+    site.replies["/feed"] = feed(site, "talks", "snow")
+    site.replies["/talks"], site.replies["/snow"] = page(TALKS, "<title>x</title>"), page(SNOW)
+    report = index.sync(f"{site.address}/feed")
+    assert (report.added, report.failed) == (2, ())
+    article = next(article for article in index.articles() if "talks" in article.text)
+    assert article.text == (TALKS * 4).strip()
+    assert (article.title, article.author) == ("talks & more", "Ann")
+    assert (article.url, article.published) == (f"{site.address}/talks", "2018-03-21T09:30:00+00:00")
+
+
+def test_what_left_the_feed_is_kept_and_what_is_known_is_not_fetched_again(site: Site, index: Index) -> None:
+    site.replies["/talks"], site.replies["/snow"] = page(TALKS), page(SNOW)
+    site.replies["/feed"] = feed(site, "talks")
+    index.sync(f"{site.address}/feed")
+    site.replies["/feed"] = feed(site, "snow")
+    report = index.sync()
+    assert (report.added, report.removed) == (1, 0)
+    assert titles(index) == {"talks & more", "snow & more"}
+    report = index.sync()
+    assert (report.added, report.updated, report.removed) == (0, 0, 0)
+    assert site.paths().count("/snow") == 1
+    site.replies["/feed"] = feed(site, "snow", summary="A new version.")
+    site.replies["/snow"] = page(SNOW + TALKS)
+    assert index.sync().updated == 1
+
+
+def test_an_entry_that_cannot_be_fetched_gives_its_own_words_until_it_can(site: Site, index: Index) -> None:
+    site.replies["/feed"] = feed(site, "talks", summary="Broke down in short.", stamp='"1"')
+    report = index.sync(f"{site.address}/feed")
+    assert [article.text for article in index.articles()] == ["Broke down in short."]
+    assert [failure.path for failure in report.failed] == [f"{site.address}/talks"]
+    site.replies["/talks"] = page(TALKS)
+    report = index.sync()
+    assert (report.updated, report.failed) == (1, ())
+    assert [article.text for article in index.articles()] == [(TALKS * 4).strip()]
+    site.replies["/talks"] = (500, {}, b"")
+    site.replies["/feed"] = feed(site, "talks", summary="Another summary.")
+    assert "what was indexed stays" in index.sync().failed[0].reason
+    assert [article.text for article in index.articles()] == [(TALKS * 4).strip()]
+
+
+def test_a_feed_in_trouble_loses_nothing(site: Site, index: Index) -> None:
+    site.replies["/feed"], site.replies["/talks"] = feed(site, "talks"), page(TALKS)
+    index.sync(f"{site.address}/feed")
+    for reply in ((500, {}, b""), (200, {"Content-Type": "application/rss+xml"}, b"<rss"), feed(site)):
+        site.replies["/feed"] = reply
+        assert index.sync().removed == 0
+        assert len(index.articles()) == 1
+
+
+def test_a_removed_entry_does_not_come_back_and_a_removed_feed_takes_its_articles(site: Site, index: Index) -> None:
+    site.replies["/talks"], site.replies["/snow"] = page(TALKS), page(SNOW)
+    site.replies["/feed"] = feed(site, "talks", "snow")
+    index.sync(f"{site.address}/feed")
+    index.add([Article("mine", "Handed in.")])
+    assert index.remove(f"{site.address}/talks") == 1
+    index.sync()
+    assert titles(index) == {"snow & more", None}
+    snow = next(article for article in index.articles() if article.title == "snow & more")
+    assert index.remove(snow.id) == 1
+    assert index.sync().added == 0
+    assert index.remove(f"{site.address}/feed") == 0
+    assert index.stats().sources == ()
+    site.replies["/feed"] = feed(site, "talks", "snow", summary="again")
+    index.sync(f"{site.address}/feed")
+    assert index.remove(f"{site.address}/feed") == 2
+    assert titles(index) == {None}
+
+
+def test_a_rebuild_keeps_what_left_the_feed(site: Site, index: Index, fetcher: Fetcher) -> None:
+    site.replies["/talks"], site.replies["/snow"] = page(TALKS), page(SNOW)
+    site.replies["/feed"] = feed(site, "talks")
+    index.sync(f"{site.address}/feed")
+    site.replies["/feed"] = feed(site, "snow")
+    index.close()
+    embedder = BagOfWordsEmbedder()
+    Index.rebuild(index.home, embedder=embedder, fetcher=fetcher)
+    with Index.open(index.home, embedder=embedder, fetcher=fetcher) as rebuilt:
+        assert titles(rebuilt) == {"talks & more", "snow & more"}
+        assert rebuilt.stats().sources == (f"{site.address}/feed",)
+    assert (index.home / DATABASE).exists()
