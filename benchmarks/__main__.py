@@ -1,0 +1,35 @@
+"""`python -m benchmarks NAME …`: run one measurement, print its table, write benchmarks/results/NAME.json.
+
+A measurement is a module here with `options(parser)` and `run(arguments)`; add it to MEASUREMENTS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+MEASUREMENTS = {
+    "reading": "text, title, byline and date of saved web pages",
+    "relevance": "refusing what the articles do not speak of, and passages not worth reading",
+    "retrieval": "finding the passage, for single questions and for follow-ups",
+    "scale": "a search among 100,000 sentences, and a million vectors",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse the command line and run what it names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Citewire.")
+    commands = parser.add_subparsers(required=True, metavar="NAME")
+    for name, help_text in MEASUREMENTS.items():
+        command = commands.add_parser(name, help=help_text)
+        measurement = import_module(f"benchmarks.{name}")
+        measurement.options(command)
+        command.set_defaults(run=measurement.run)
+    arguments = parser.parse_args(argv)
+    arguments.run(arguments)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Dataset: questions, the articles to find, and which of them answer. Read from the evaluation data, never kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from index.article import Article
+from rag.answer import Turn
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SQUAD = "squad2_cs224n/data"
+MTRAG = "mtrag/mtragun-human"
+COLLECTIONS = ("clapnq", "cloud", "fiqa", "govt")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, what was said before it, and the ids of the articles that answer it: none if it is impossible.
+
+    `subject` is the title (SQuAD) or collection (MTRAG) it was asked of.
+    """
+
+    text: str
+    relevant: frozenset[str]
+    subject: str
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Articles and questions about them."""
+
+    articles: tuple[Article, ...]
+    questions: tuple[Question, ...]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Where the data is, and how much of it to use."""
+    from pathlib import Path
+
+    default = Path(__file__).parent.parent.parent / "shared" / "evaldata"
+    parser.add_argument("--data", type=Path, default=default, help="folder of the evaluation data")
+    parser.add_argument("--quick", action="store_true", help="a small part of the data, to try; writes no result")
+
+
+def squad(folder: Path, *, quick: bool = False) -> Dataset:
+    """SQuAD 2: each paragraph an article. The questions are those of dev; the paragraphs of test distract.
+
+    `quick` takes the first two titles of dev and nothing else.
+    """
+    dev = _json(folder / SQUAD / "dev-v2.0.json")["data"]
+    test = [] if quick else _json(folder / SQUAD / "test-v2.0.json")["data"]
+    articles: list[Article] = []
+    questions: list[Question] = []
+    for split, titles in (("dev", dev[:2] if quick else dev), ("test", test)):
+        for number, about in enumerate(titles):
+            title = about["title"].replace("_", " ")
+            for place, paragraph in enumerate(about["paragraphs"]):
+                article = Article(f"{split}-{number}-{place}", paragraph["context"], title=title)
+                articles.append(article)
+                if split == "dev":
+                    questions.extend(_questions(paragraph, article, title))
+    return Dataset(tuple(articles), tuple(questions))
+
+
+def mtrag(folder: Path, *, quick: bool = False) -> Dataset:
+    """MTRAG-UN: conversations, each with a last question; articles are the passages any task was given.
+
+    `quick` takes one collection of the four.
+    """
+    relevant: dict[str, set[str]] = {}
+    for collection in COLLECTIONS:
+        lines = _text(folder / MTRAG / f"retrieval_tasks/qrels/{collection}.tsv").splitlines()[1:]
+        for task, passage, _ in (line.split("\t") for line in lines):
+            relevant.setdefault(task, set()).add(passage)
+    articles: dict[str, Article] = {}
+    questions: list[Question] = []
+    for line in _text(folder / MTRAG / "generation_tasks/reference.jsonl").splitlines():
+        task = json.loads(line)
+        if quick and task["Collection"] != COLLECTIONS[0]:
+            continue
+        for passage in task["contexts"]:
+            key = passage["document_id"]
+            articles[key] = Article(key, passage["text"], title=passage.get("title") or None)
+        if task["task_id"] in relevant:
+            *before, asked = (message["text"] for message in task["input"])
+            history = tuple(Turn(*turn) for turn in zip(before[::2], before[1::2], strict=True))
+            answers = frozenset(relevant[task["task_id"]])
+            questions.append(Question(asked, answers, task["Collection"], history))
+    return Dataset(tuple(articles.values()), tuple(questions))
+
+
+def _questions(paragraph: Any, article: Article, title: str) -> Iterator[Question]:
+    for asked in paragraph["qas"]:
+        relevant = frozenset[str]() if asked["is_impossible"] else frozenset({article.id})
+        yield Question(asked["question"].strip(), relevant, title)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(_text(path))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SystemExit(f"{path}: {error.strerror}; say where the evaluation data is: --data FOLDER") from error

@@ -1,0 +1,91 @@
+"""The default embedder, remembering: a text is embedded once on this machine, however often a benchmark runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING
+
+import numpy as np
+from platformdirs import user_cache_path
+from tqdm import tqdm
+
+from index.embedder import SentenceEmbedder
+from index.store import vector_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from index.embedder import Embedder
+
+AT_ONCE = 128
+"""Texts embedded between two saves."""
+
+
+class RememberingEmbedder:
+    """An embedder that keeps every vector in a file. Satisfies index.embedder.Embedder."""
+
+    def __init__(self, embedder: Embedder | None = None, folder: Path | None = None) -> None:
+        """Around `embedder`, default Citewire's; the file is in `folder`, default among the user's caches."""
+        self._embedder = embedder or SentenceEmbedder()
+        self.name = self._embedder.name
+        folder = folder or user_cache_path("citewire", appauthor=False) / "benchmarks"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._sql = sqlite3.connect(folder / f"{self.name}.sqlite", isolation_level=None)
+        self._sql.execute(
+            "CREATE TABLE IF NOT EXISTS vector (kind TEXT, key BLOB, value BLOB, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._embedder.dimension
+
+    def embed_documents(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """See Embedder."""
+        vectors = self._recall("document", texts, self._embedder.embed_documents)
+        if progress is not None:
+            progress(len(texts))
+        return vectors
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """See Embedder."""
+        vector: NDArray[np.float32] = self.embed_queries([text])[0]
+        return vector
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of many questions, shape (len(texts), dimension); the progress is shown."""
+        return self._recall("query", texts, self._embed_queries)
+
+    def _embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([self._embedder.embed_query(text) for text in texts])
+
+    def _recall(
+        self, kind: str, texts: Sequence[str], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        found = {text: self._look_up(kind, text) for text in texts}
+        missing = sorted((text for text, vector in found.items() if vector is None), key=len)
+        with tqdm(total=len(missing), desc=f"embedding ({kind})", unit="text", disable=len(missing) < AT_ONCE) as bar:
+            for first in range(0, len(missing), AT_ONCE):
+                some = missing[first : first + AT_ONCE]
+                for text, vector in zip(some, embed(some), strict=True):
+                    found[text] = self._keep(kind, text, vector)
+                bar.update(len(some))
+        matrix: NDArray[np.float32] = np.stack([vector for text in texts if (vector := found[text]) is not None])
+        return matrix
+
+    def _look_up(self, kind: str, text: str) -> NDArray[np.float32] | None:
+        query = "SELECT value FROM vector WHERE kind = ? AND key = ?"
+        row = self._sql.execute(query, (kind, vector_key(text))).fetchone()
+        return None if row is None else np.frombuffer(row[0], dtype=np.float32)
+
+    def _keep(self, kind: str, text: str, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        with contextlib.suppress(sqlite3.IntegrityError):
+            row = (kind, vector_key(text), vector.astype(np.float32).tobytes())
+            self._sql.execute("INSERT INTO vector VALUES (?, ?, ?)", row)
+        return vector
