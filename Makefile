@@ -17,6 +17,9 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 PINS := pyproject.toml constraints.txt
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 
+# The pip that comes with Python 3.11 stumbles over extras spelled in two ways (lxml[html_clean], lxml[html-clean]).
+PIP := pip>=25,<26
+
 # Only the library is built, not llama.cpp's own programs: a third less to compile.
 LLAMA_CMAKE_ARGS := -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_COMMON=OFF \
 	-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF
@@ -75,6 +78,7 @@ $(BIN)/python:
 	@rm -f $(INSTALLED) $(INSTALLED_DEV)
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "No virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade '$(PIP)' || { rm -rf $(VENV); exit 1; }
 
 $(INSTALLED): $(PINS) | $(BIN)/python
 	@$(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("llama_cpp") is None)' || \
