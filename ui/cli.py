@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ import index
 import rag
 from index import models
 from index.errors import Error, InputError
+from index.watch import watch
 from rag.settings import Settings
 from ui import doctor, terminal
 from ui.progress import Bars, Notes
@@ -100,8 +102,14 @@ def run_sync(options: argparse.Namespace) -> int:
     with index.Index.open(options.home) as opened, Bars() as progress:
         if not options.paths and not opened.stats().sources:
             raise InputError("nothing was added yet; run: citewire index add PATH")
-        report = opened.sync(options.paths, progress=progress)
-    return _print_report(report, as_json=options.json)
+        if not options.watch:
+            return _print_report(opened.sync(options.paths, progress=progress), as_json=options.json)
+        if options.paths:
+            opened.sync(options.paths, progress=progress)
+        for report in watch(opened, stop=threading.Event(), progress=progress):
+            _print_report(report, as_json=options.json)
+            sys.stdout.flush()
+    return OK
 
 
 def run_rebuild(options: argparse.Namespace) -> int:
@@ -221,9 +229,9 @@ def run_doctor(options: argparse.Namespace) -> int:
 def _index_commands(commands: Commands) -> None:
     group = _group(commands, "index", "add, refresh, list and remove articles")
     whole = "stopped; what was indexed before is whole, and the next run goes on from here"
-    command = _command(group, "add", run_add, "--json", stopped=whole)
+    command = _command(group, "add", run_add, "--json", "--watch", stopped=whole)
     command.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder, or the address of a page or feed")
-    command = _command(group, "sync", run_sync, "--json", stopped=whole)
+    command = _command(group, "sync", run_sync, "--json", "--watch", stopped=whole)
     command.add_argument("paths", nargs="*", metavar="PATH", help="default: everything remembered")
     _command(group, "list", run_list, "--json")
     _command(group, "show", run_show, "--json").add_argument(
@@ -282,6 +290,8 @@ def _command(
     _add_home(command)
     if "--json" in flags:
         command.add_argument("--json", action="store_true", help="print JSON, for programs")
+    if "--watch" in flags:
+        command.add_argument("--watch", action="store_true", help="go on: sync again whenever a folder changes")
     if "--llm" in flags:
         command.add_argument("--llm", metavar="NAME|PATH", help="a name from `citewire models list`, or a GGUF file")
     return command

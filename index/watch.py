@@ -1,0 +1,47 @@
+"""Watch: sync again whenever a remembered folder changes, and now and then for feeds. Knows no formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+    from index.search import Index
+    from index.sync import Progress, SyncReport
+
+QUIET_MS = 1000
+"""A burst of changes is over when nothing has changed for so long; an editor saves in several steps."""
+POLL_FEEDS_S = 900
+"""How often addresses are asked for news. Servers that say "not modified" make it cheap."""
+
+
+def watch(index: Index, *, stop: threading.Event, progress: Progress | None = None) -> Iterator[SyncReport]:
+    """Sync, yield the report, and do so again after each change, until `stop` is set.
+
+    Raises what Index.sync raises.
+    """
+    from watchfiles import watch as changes
+
+    yield index.sync(progress=progress)
+    folders = {str(_folder(Path(source))) for source in index.stats().sources if "://" not in source}
+    for _ in changes(
+        *sorted(folders),
+        stop_event=stop,
+        debounce=QUIET_MS * 4,
+        step=QUIET_MS,
+        rust_timeout=POLL_FEEDS_S * 1000,
+        yield_on_timeout=True,
+        raise_interrupt=True,
+    ):
+        yield index.sync(progress=progress)
+
+
+def _folder(source: Path) -> Path:
+    """What to watch for a source: a file is seen to vanish and come back only from its folder."""
+    folder = source if source.is_dir() else source.parent
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
