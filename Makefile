@@ -55,8 +55,9 @@ lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(INSTALLED_DEV) models ## Measure; BENCH="retrieval answers speed" chooses
-	@$(BIN)/python -m benchmarks $(BENCH)
+BENCH ?= retrieval relevance reading scale
+bench: $(INSTALLED_DEV) models ## Measure; BENCH="retrieval scale" chooses
+	@for name in $(BENCH); do $(BIN)/python -m benchmarks $$name || exit 1; done
 
 browser:
 	@.ci/browser

@@ -68,10 +68,11 @@ class Fetcher:
     """Fetches pages and feeds; keeps the robots.txt of each site it has met.
 
     `allowed` are addresses such as "127.0.0.1" that may be reached though they are not public, on any port: for
-    tests, with a server of their own.
+    tests, with a server of their own. `offline` refuses every address.
     """
 
     allowed: frozenset[str] = frozenset()
+    offline: bool = False
     max_bytes: int = MAX_BYTES
     timeout_s: float = TIMEOUT_S
     total_s: float = TOTAL_S
@@ -86,6 +87,8 @@ class Fetcher:
         `is_unchanged`. Raises ReadError, without naming `address`, for an address that may not be reached, a site
         whose robots.txt forbids it, an answer that is no success, and one that is too large, late or of another type.
         """
+        if self.offline:
+            raise ReadError("not asked: offline (CITEWIRE_OFFLINE), the network is not touched")
         deadline = time.monotonic() + self.total_s
         place = normal(address)
         for _ in range(MAX_REDIRECTS + 1):

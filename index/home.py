@@ -17,3 +17,8 @@ def default_home() -> Path:
 def resolve(home: str | Path | None) -> Path:
     """`home` as an absolute path; None is the default home."""
     return default_home() if home is None else Path(home).expanduser().absolute()
+
+
+def is_offline() -> bool:
+    """Whether CITEWIRE_OFFLINE forbids to touch the network."""
+    return os.environ.get("CITEWIRE_OFFLINE", "0") not in ("", "0")

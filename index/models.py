@@ -24,6 +24,7 @@ from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from index.errors import ModelError
+from index.home import is_offline
 from index.manifest import Model, ModelFile, manifest, manifest_path
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def pull(name: str | None, role: str, *, progress: Progress | None = None, offli
     model = choose(name, role)
     if not _wanting(model):
         return _entry(model)
-    offline = os.environ.get("CITEWIRE_OFFLINE", "0") not in ("", "0") if offline is None else offline
+    offline = is_offline() if offline is None else offline
     with _bar(model) if progress is None else nullcontext(progress) as report:
         try:
             with _alone(model, report):

@@ -24,8 +24,8 @@ MATCHES = 512
 """Passages that the word search scores, so that what the vectors put forward has its score for words too. With as
 few as CANDIDATES, 1 answer in 200 leaves the first five."""
 WORDS_WEIGHT = 0.6
-"""What the best match of words counts beside a cosine of 1. Like the other weights it was chosen on half of SQuAD 2
-and MTRAG-UN and confirmed on the other half; a third more or less changes little (docs/experiments.md)."""
+"""What the best match of words counts beside a cosine of 1. Like the other weights it was chosen on SQuAD 2 and
+MTRAG-UN, where a quarter more or less changes little (docs/experiments.md)."""
 PAIR_WEIGHT = 0.15
 """What two words in the order of the query count beside the same words apart, in BM25."""
 CONTEXT_WEIGHT = 0.4

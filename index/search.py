@@ -102,7 +102,7 @@ class Index:
         """Use `Index.open`."""
         self.home = home
         self.embedder = embedder
-        self.fetcher = fetcher or Fetcher()
+        self.fetcher = fetcher or Fetcher(offline=homes.is_offline())
         self._store = Store(home / DATABASE, embedder=embedder.name)
         self._vectors: Vectors | None = None
         self._vectors_lock = threading.Lock()

@@ -28,8 +28,8 @@ FAILED = 0.2
 RELEVANT = 0.85
 """Least relevance of a passage to ask the model at all. On SQuAD 2 this refuses 1.6 % of the answerable questions,
 4 % of the impossible ones on the same subjects, and 84 % of those about other subjects; the nearest sentence alone
-refuses 60 % of the last at the same cost (python -m benchmarks relevance)."""
-AKIN_CHARS = 5
+refuses 59 % of the last at the same cost (python -m benchmarks relevance)."""
+AKIN_CHARS = 4
 """Fewest characters that two names must share from their start to be taken for akin."""
 
 _QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")

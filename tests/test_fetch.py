@@ -268,3 +268,8 @@ def test_addresses_have_one_form() -> None:
         "http://xn--exmple-cua.com/%C3%A9%20x?q=%C3%BC"
     )
     assert normal(normal("https://x.example/%C3%A9?a=b%20c")) == "https://x.example/%C3%A9?a=b%20c"
+
+
+def test_offline_nothing_is_asked() -> None:
+    with pytest.raises(ReadError, match="CITEWIRE_OFFLINE"):
+        Fetcher(offline=True).fetch("https://example.org/", accept=("text/html",))

@@ -100,7 +100,8 @@ def test_an_address_that_cannot_be_one_is_refused(index: Index) -> None:
             index.sync(address)
 
 
-def test_this_machine_is_no_source(site: Site, tmp_path: Path) -> None:
+def test_this_machine_is_no_source(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CITEWIRE_OFFLINE")
     site.replies["/a"] = page(TALKS)
     with Index.open(tmp_path / "other", embedder=BagOfWordsEmbedder()) as index:
         report = index.sync(f"{site.address}/a")
