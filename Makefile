@@ -55,7 +55,7 @@ lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-BENCH ?= retrieval relevance reading scale
+BENCH ?= retrieval relevance reading indexing scale
 bench: $(INSTALLED_DEV) models ## Measure; BENCH="retrieval scale" chooses
 	@for name in $(BENCH); do $(BIN)/python -m benchmarks $$name || exit 1; done
 

@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 
 MEASUREMENTS = {
+    "indexing": "the rate of indexing, and the cost of a sync of nothing new",
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
     "retrieval": "finding the passage, for single questions and for follow-ups",
