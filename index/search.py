@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
+from index import filters, ranking
 from index import home as homes
-from index import ranking
 from index import sync as syncing
 from index.article import Article, Span
 from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, LayoutError, StoreError
 from index.fetch import Fetcher
+from index.filters import Filter
 from index.store import Change, Store
 from index.sync import Failure, Interrupt, Progress, SyncReport
 
@@ -72,6 +73,7 @@ class Hit:
             "similarity": round(self.similarity, 4),
             "bm25": round(self.bm25, 4),
             "context": round(self.context, 4),
+            "nearest": self.nearest.of(self.article.text),
         }
 
 
@@ -223,16 +225,31 @@ class Index:
                     self.uploads.joinpath(origin).unlink(missing_ok=True)
         return len(change.drop)
 
-    def search(self, query: str, k: int = 8, *, rewordings: Sequence[str] = (), context: str = "") -> list[Hit]:
+    def search(
+        self,
+        query: str,
+        k: int = 8,
+        *,
+        rewordings: Sequence[str] = (),
+        context: str = "",
+        source: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> list[Hit]:
         """The `k` passages that fit `query` best, best first; of an empty index, none.
 
         `rewordings` say what is meant at greater length, for a query that cannot be understood by itself: a sentence
         is as similar as it is to the nearest wording. `context` is what was said before: passages with its words
         rise. For the score see Hit; why it is made so, docs/experiments.md.
-        Raises InputError for an empty query or k < 1.
+
+        Only articles that pass `source`, `before` and `after` are searched, and those that operators in the query
+        ask for as well; see index/filters.py.
+        Raises InputError for an empty query, k < 1, or a filter that is wrong.
         """
+        query, only = filters.parse(query)
+        only = only.also(Filter.of(source=source, before=before, after=after))
         if not query.strip():
-            raise InputError("the query is empty; ask for something")
+            raise InputError(f"the query is empty{f' beside {only}' if only else ''}; ask for something")
         if k < 1:
             raise InputError(f"k={k}: at least one hit must be asked for")
         with self._store.read() as generation:
@@ -240,7 +257,7 @@ class Index:
             if vectors is None:
                 return []
             wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
-            ranked = ranking.rank(generation, vectors, wordings, query, context=context)
+            ranked = ranking.rank(generation, vectors, wordings, query, context=context, only=only)
             return [_hit(generation, one) for one in ranked[:k]]
 
     def article(self, article_id: str) -> Article:
