@@ -116,8 +116,10 @@ class Engine:
             self.index.close()
 
     def load(self) -> None:
-        """Load both models now, so that the first question does not wait. Raises ModelError."""
+        """Load the models now, so that the first question does not wait. Raises ModelError."""
         self.index.embedder.embed_query("ready")
+        if self.index.reranker is not None:
+            self.index.reranker.scores("ready", ["ready"])
         self._model()
 
     @property

@@ -74,8 +74,10 @@ def render_hits(hits: Iterable[Hit], *, columns: int = 0, explain: Filter | None
 
 def _reasons(hit: Hit, only: Filter, columns: int) -> str:
     """What a score is the sum of, the sentence that is nearest to the query, and the filter that was passed."""
+    reranked = "" if hit.reranked is None else f"; reranked {hit.reranked:.3f}"
     reasons = (
-        f"similarity {hit.similarity:.3f} + words {hit.bm25:.3f} + context {hit.context:.3f} = {hit.score:.3f}",
+        f"similarity {hit.similarity:.3f} + words {hit.bm25:.3f} + context {hit.context:.3f} = {hit.score:.3f}"
+        f"{reranked}",
         f"nearest sentence: “{line(hit.nearest.of(hit.article.text))}”",
         f"filter: {line(str(only)) or 'none'}",
     )
