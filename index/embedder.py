@@ -1,4 +1,4 @@
-"""Embedder: sentences and questions → unit vectors. The only file that imports sentence_transformers."""
+"""Embedder: sentences and questions → unit vectors. Imports sentence_transformers, as index/reranker.py does."""
 
 from __future__ import annotations
 

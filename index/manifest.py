@@ -14,7 +14,7 @@ from index.source import HubSource, PathSource, PypiSource, Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ROLES = ("embedder", "llm")
+ROLES = ("embedder", "llm", "reranker")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
@@ -37,7 +37,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry of models.txt. `role` is "embedder" or "llm"; `sources` are in the order to try."""
+    """One entry of models.txt. `role` is one of ROLES; `sources` are in the order to try."""
 
     name: str
     role: str
@@ -149,7 +149,7 @@ def _set(words: dict[str, str], key: str, value: str) -> None:
     if bool(value) == (key == "default"):
         raise ValueError("'default' takes no value" if value else f"{key!r} needs a value")
     if key == "role" and value not in ROLES:
-        raise ValueError(f"role {value!r} is neither embedder nor llm")
+        raise ValueError(f"role {value!r} is none of {', '.join(ROLES)}")
     words[key] = value
 
 

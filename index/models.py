@@ -75,12 +75,12 @@ def choose(name: str | None, role: str) -> Model:
             return model
     wanted = f"no default {role}" if name is None else f"no {role} called {name!r}"
     names = ", ".join(model.name for model in models) or "none"
-    hint = "; the path of a .gguf file works too" if role == "llm" else ""
+    hint = {"llm": "; the path of a .gguf file works too", "reranker": "; the path of a folder works too"}.get(role, "")
     raise ModelError(f"{manifest_path()} lists {wanted}; it lists: {names}{hint}")
 
 
 def locate(name: str | None, role: str) -> Path:
-    """Where a verified model lies: the folder of an embedder, the .gguf file of an LLM.
+    """Where a verified model lies: the folder of an embedder or reranker, the .gguf file of an LLM.
 
     `name` may be the path of any GGUF file when `role` is "llm". Raises ModelError, with the command that
     mends it, when a file is missing or is not what models.txt says. A file is hashed once, and again when its

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from index.article import Span
+    from index.filters import Filter
     from index.store import Generation, StoredPassage
     from index.vectors import Vectors
 
@@ -60,15 +61,22 @@ def rank(
     query: str,
     *,
     context: str = "",
+    only: Filter | None = None,
 ) -> list[Ranked]:
-    """The passages that fit `query` or `context`, best first.
+    """The passages that fit `query` or `context`, best first; of articles that pass the filter `only`.
 
     `wordings` are the vectors of the query and of its rewordings, each of shape (dimension,).
     """
-    bm25 = _shares(_matches(generation, query), WORDS_WEIGHT)
-    around = _shares(generation.match(terms(context), MATCHES), CONTEXT_WEIGHT)
-    near = {vector_id for wording in wordings for vector_id in vectors.search(wording, CANDIDATES)}
-    passages = generation.passages(generation.passages_of_vectors(list(near)) | _first(bm25) | _first(around))
+    # The filter comes before the candidates are chosen: a rare outlet would have none among the best of all.
+    among = generation.passing(only) if only else None
+    sentences = None if among is None else generation.vectors_of_passages(among)
+    bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
+    around = _shares(generation.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
+    near = {vector_id for wording in wordings for vector_id in vectors.search(wording, CANDIDATES, among=sentences)}
+    nearby = generation.passages_of_vectors(list(near))
+    # Another article may have the very sentence.
+    nearby = nearby if among is None else nearby & among
+    passages = generation.passages(nearby | _first(bm25) | _first(around))
     similarities = _similarities(generation, wordings, passages)
     speaks = _by_article(passages, around)
     ranked = [
@@ -83,10 +91,10 @@ def rank(
     return sorted(ranked, key=lambda one: (-one.score, one.passage.id))
 
 
-def _matches(generation: Generation, query: str) -> dict[int, float]:
+def _matches(generation: Generation, query: str, among: Collection[int] | None) -> dict[int, float]:
     """Passage id → BM25 of the words of `query` and, for less, of its pairs of words."""
-    scores = generation.match(terms(query), MATCHES)
-    for passage_id, score in generation.match(pairs(query), MATCHES).items():
+    scores = generation.match(terms(query), MATCHES, among=among)
+    for passage_id, score in generation.match(pairs(query), MATCHES, among=among).items():
         scores[passage_id] = scores.get(passage_id, 0.0) + PAIR_WEIGHT * score
     return scores
 

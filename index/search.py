@@ -7,18 +7,20 @@ import os
 import shutil
 import sqlite3
 import threading
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
+from index import filters, ranking
 from index import home as homes
-from index import ranking
+from index import reranker as rerankers
 from index import sync as syncing
 from index.article import Article, Span
 from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, LayoutError, StoreError
 from index.fetch import Fetcher
+from index.filters import Filter
 from index.store import Change, Store
 from index.sync import Failure, Interrupt, Progress, SyncReport
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from index.ranking import Ranked
+    from index.reranker import Reranker
     from index.store import Generation
     from index.vectors import Vectors
 
@@ -39,7 +42,8 @@ class Hit:
 
     `score` is the sum of what speaks for it: `similarity`, the cosine of the query and the nearest sentence, which
     is `nearest`; `bm25`, for the words of the query, 0 when none matched; `context`, for the words said before the
-    query, alike for all passages of an article. How the parts are weighted is in index/ranking.py.
+    query, alike for all passages of an article. How the parts are weighted is in index/ranking.py. `reranked` is what
+    a reranker gave, when there is one and it read this passage; then it decides the order, and `score` does not.
     """
 
     article: Article
@@ -50,6 +54,7 @@ class Hit:
     bm25: float
     nearest: Span
     context: float = 0.0
+    reranked: float | None = None
 
     @property
     def text(self) -> str:
@@ -72,6 +77,8 @@ class Hit:
             "similarity": round(self.similarity, 4),
             "bm25": round(self.bm25, 4),
             "context": round(self.context, 4),
+            "reranked": None if self.reranked is None else round(self.reranked, 4),
+            "nearest": self.nearest.of(self.article.text),
         }
 
 
@@ -98,10 +105,13 @@ class Index:
     Readers are never blocked: each search sees one whole generation. Writers take turns.
     """
 
-    def __init__(self, home: Path, embedder: Embedder, fetcher: Fetcher | None = None) -> None:
+    def __init__(
+        self, home: Path, embedder: Embedder, fetcher: Fetcher | None = None, reranker: Reranker | None = None
+    ) -> None:
         """Use `Index.open`."""
         self.home = home
         self.embedder = embedder
+        self.reranker = reranker
         self.fetcher = fetcher or Fetcher(offline=homes.is_offline())
         self._store = Store(home / DATABASE, embedder=embedder.name)
         self._vectors: Vectors | None = None
@@ -114,8 +124,11 @@ class Index:
         *,
         embedder: Embedder | None = None,
         fetcher: Fetcher | None = None,
+        reranker: Reranker | None = None,
     ) -> Self:
         """Open the index in `home` (default: see index/home.py), creating it when missing.
+
+        Without `reranker`, that of CITEWIRE_RERANKER is used, if it is set.
 
         Opening is quick: models load at first use. Raises LayoutError for an index of another embedder or layout,
         StoreError for a database that cannot be used, InputError for a home that cannot be written.
@@ -125,7 +138,7 @@ class Index:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"the home {folder} cannot be made ({error.strerror}); choose one with --home") from error
-        return cls(folder, embedder or SentenceEmbedder(), fetcher)
+        return cls(folder, embedder or SentenceEmbedder(), fetcher, reranker or rerankers.chosen())
 
     @classmethod
     def rebuild(
@@ -223,16 +236,31 @@ class Index:
                     self.uploads.joinpath(origin).unlink(missing_ok=True)
         return len(change.drop)
 
-    def search(self, query: str, k: int = 8, *, rewordings: Sequence[str] = (), context: str = "") -> list[Hit]:
+    def search(
+        self,
+        query: str,
+        k: int = 8,
+        *,
+        rewordings: Sequence[str] = (),
+        context: str = "",
+        source: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+    ) -> list[Hit]:
         """The `k` passages that fit `query` best, best first; of an empty index, none.
 
         `rewordings` say what is meant at greater length, for a query that cannot be understood by itself: a sentence
         is as similar as it is to the nearest wording. `context` is what was said before: passages with its words
         rise. For the score see Hit; why it is made so, docs/experiments.md.
-        Raises InputError for an empty query or k < 1.
+
+        Only articles that pass `source`, `before` and `after` are searched, and those that operators in the query
+        ask for as well; see index/filters.py.
+        Raises InputError for an empty query, k < 1, or a filter that is wrong.
         """
+        query, only = filters.parse(query)
+        only = only.also(Filter.of(source=source, before=before, after=after))
         if not query.strip():
-            raise InputError("the query is empty; ask for something")
+            raise InputError(f"the query is empty{f' beside {only}' if only else ''}; ask for something")
         if k < 1:
             raise InputError(f"k={k}: at least one hit must be asked for")
         with self._store.read() as generation:
@@ -240,8 +268,12 @@ class Index:
             if vectors is None:
                 return []
             wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
-            ranked = ranking.rank(generation, vectors, wordings, query, context=context)
-            return [_hit(generation, one) for one in ranked[:k]]
+            ranked = ranking.rank(generation, vectors, wordings, query, context=context, only=only)
+            if self.reranker is None:
+                return [_hit(generation, one) for one in ranked[:k]]
+            hits = [_hit(generation, one) for one in ranked[: max(k, rerankers.CANDIDATES)]]
+        # Outside the transaction: reading two dozen passages takes long enough to hold up a writer's checkpoint.
+        return _reranked(self.reranker, [query, *rewordings][-1], hits)[:k]
 
     def article(self, article_id: str) -> Article:
         """The article with this id. Raises InputError when there is none."""
@@ -335,6 +367,14 @@ class Index:
         for path in self.home.glob("vectors-*.faiss"):
             if keep is None or path.name < keep.name:
                 path.unlink(missing_ok=True)
+
+
+def _reranked(reranker: Reranker, query: str, hits: list[Hit]) -> list[Hit]:
+    """The hits in the order of the reranker; those it is not shown follow in theirs."""
+    read, rest = hits[: rerankers.CANDIDATES], hits[rerankers.CANDIDATES :]
+    scores = reranker.scores(query, [hit.text for hit in read])
+    scored = [replace(hit, reranked=score) for hit, score in zip(read, scores, strict=True)]
+    return [*sorted(scored, key=lambda hit: -(hit.reranked or 0.0)), *rest]
 
 
 def _listed(names: Iterable[str | Path] | str | Path) -> list[str | Path]:

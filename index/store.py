@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import queue
 import sqlite3
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from index.filters import Filter
     from index.passage import Passage
 
 LAYOUT = 1
@@ -313,17 +315,38 @@ class Generation:
             return {}
         return dict(zip(ids.tolist(), (self.vectors(ids) @ query).tolist(), strict=True))
 
-    def match(self, phrases: Sequence[str], k: int) -> dict[int, float]:
+    def passing(self, only: Filter) -> frozenset[int]:
+        """Ids of the passages whose article passes the filter."""
+        self._sql.create_function("passes", 2, only.passes, deterministic=True)
+        rows = self._sql.execute(
+            "SELECT id FROM passage WHERE article_id IN (SELECT id FROM article WHERE passes(source, published))"
+        )
+        return frozenset(passage_id for (passage_id,) in rows)
+
+    def vectors_of_passages(self, passage_ids: Collection[int]) -> NDArray[np.int64]:
+        """Ids of the vectors of the sentences of these passages, ascending, shape (n,)."""
+        rows = self._sql.execute(
+            "SELECT DISTINCT vector_id FROM sentence WHERE passage_id IN (SELECT value FROM json_each(?)) "
+            "ORDER BY vector_id",
+            (json.dumps(list(passage_ids)),),
+        )
+        return np.fromiter((vector_id for (vector_id,) in rows), dtype=np.int64)
+
+    def match(self, phrases: Sequence[str], k: int, *, among: Collection[int] | None = None) -> dict[int, float]:
         """The `k` passages best by BM25 for any of `phrases`, id → score; greater is better.
 
-        A phrase is one word, or several that must follow each other in a title or a text.
+        A phrase is one word, or several that must follow each other in a title or a text. `among` are the ids of
+        the passages that may be found, if not all may. How rare a word is, is counted in all of them even so.
         """
         if not phrases:
             return {}
         bm25 = f"bm25(words, {OCCURRENCE_WEIGHT}, {OCCURRENCE_WEIGHT})"
+        # The plus keeps SQLite from searching the word index anew for every id.
+        where = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(?))"
+        ids = () if among is None else (json.dumps(list(among)),)
         rows = self._sql.execute(
-            f"SELECT rowid, -{bm25} FROM words WHERE words MATCH ? ORDER BY {bm25} LIMIT ?",
-            (" OR ".join(f'"{phrase}"' for phrase in phrases), k),
+            f"SELECT rowid, -{bm25} FROM words WHERE words MATCH ? {where} ORDER BY {bm25} LIMIT ?",
+            (" OR ".join(f'"{phrase}"' for phrase in phrases), *ids, k),
         )
         return dict(rows.fetchall())
 

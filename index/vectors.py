@@ -85,11 +85,13 @@ class Vectors:
         ]
         return np.concatenate(parts).astype(np.int64)
 
-    def search(self, query: NDArray[np.float32], k: int) -> list[int]:
-        """The `k` ids nearest to `query`, shape (dimension,), best first."""
-        if len(self) == 0:
+    def search(self, query: NDArray[np.float32], k: int, *, among: NDArray[np.int64] | None = None) -> list[int]:
+        """The `k` ids nearest to `query`, shape (dimension,), best first; of those in `among`, shape (n,), if given."""
+        most = len(self) if among is None else len(among)
+        if most == 0:
             return []
-        _, ids = self._faiss.search(query[None, :], min(k, len(self)))
+        chosen = None if among is None else self._choosing(among)
+        _, ids = self._faiss.search(query[None, :], min(k, most), params=chosen)
         return [vector_id for vector_id in ids[0].tolist() if vector_id >= 0]
 
     def save(self, path: Path) -> None:
@@ -123,6 +125,18 @@ class Vectors:
         if of_generation != generation:
             raise SnapshotError(f"{path.name} is of generation {of_generation}, not {generation}")
         return cls(generation, faiss.deserialize_index(np.frombuffer(payload, dtype=np.uint8)))
+
+    def _choosing(self, among: NDArray[np.int64]) -> Any:
+        """Parameters of a search that sees these ids alone. The fewer they are, the more cells it looks at: the
+        nearest ones may hold none of them."""
+        flat: Any = faiss.SearchParameters
+        partition: Any = faiss.SearchParametersIVF
+        selector = faiss.IDSelectorBatch(among)
+        if not self._is_partition:
+            return flat(sel=selector)
+        cells = self._faiss.nlist
+        probes = cells if len(among) <= EXACT else min(cells, PROBES * len(self) // len(among))
+        return partition(sel=selector, nprobe=probes)
 
     @property
     def _is_partition(self) -> bool:

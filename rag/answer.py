@@ -19,6 +19,7 @@ class Reason(StrEnum):
     NOTHING_RELEVANT = "nothing relevant found"
     NOT_ANSWERED = "relevant articles found, but they do not say"
     UNSUPPORTED = "the drafted answer is not supported by the articles"
+    FILTERED_OUT = "no article passes the filter"
     EMPTY_INDEX = "no articles are indexed"
     CANCELLED = "cancelled"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from index import Index
 from index import home as homes
 from index.errors import InputError
+from index.filters import without_operators
 from index.passage import sentences
 from rag import cite, evidence, prompt, query, verify
 from rag.answer import Answer, Citation, Claim, Reason, Source, Turn
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from rag.cite import Quote
     from rag.llm import LLM
+    from rag.query import Query
 
 LONGEST_QUESTION = 2000
 """Characters of the longest question; a longer one is a pasted article, which belongs in the index."""
@@ -31,6 +33,7 @@ REFUSALS = {
     Reason.NOTHING_RELEVANT: "The articles do not say: nothing in them speaks of this.",
     Reason.NOT_ANSWERED: prompt.CANNOT_ANSWER,
     Reason.UNSUPPORTED: prompt.CANNOT_ANSWER,
+    Reason.FILTERED_OUT: "No article is of the outlet or the time that the question asks for.",
     Reason.EMPTY_INDEX: "There are no articles yet. Add some: citewire index add FOLDER",
     Reason.CANCELLED: "",
 }
@@ -113,8 +116,10 @@ class Engine:
             self.index.close()
 
     def load(self) -> None:
-        """Load both models now, so that the first question does not wait. Raises ModelError."""
+        """Load the models now, so that the first question does not wait. Raises ModelError."""
         self.index.embedder.embed_query("ready")
+        if self.index.reranker is not None:
+            self.index.reranker.scores("ready", ["ready"])
         self._model()
 
     @property
@@ -136,7 +141,9 @@ class Engine:
 
         When nothing relevant is found the Answer alone comes, a refusal, and no model is called. Setting
         `cancel` ends the stream within about a second, at any stage, with Reason.CANCELLED.
-        Raises InputError for an empty or overlong question, ModelError for a model that cannot be used.
+        Operators in the question (index/filters.py) say which articles to search; the model is asked without them.
+        Raises InputError for an empty or overlong question and for operators that are wrong, ModelError for a model
+        that cannot be used.
         """
         question = question.strip()
         if not question:
@@ -146,15 +153,28 @@ class Engine:
                 f"the question has {len(question)} characters, at most {LONGEST_QUESTION} can be asked; "
                 "index long text as an article instead"
             )
-        return self._stream(question, tuple(history), cancel or threading.Event())
-
-    def _stream(self, question: str, history: tuple[Turn, ...], cancel: threading.Event) -> Iterator[Event]:
-        clock = _Clock()
         asked = query.understand(question, history)
+        if not asked.text:
+            raise InputError(f"there is no question beside {asked.only}; ask something")
+        said = tuple(replace(turn, question=without_operators(turn.question)) for turn in history)
+        return self._stream(question, asked, said, cancel or threading.Event())
+
+    def _stream(
+        self, question: str, asked: Query, history: tuple[Turn, ...], cancel: threading.Event
+    ) -> Iterator[Event]:
+        """See `stream`; `question` as it was typed, which is what an Answer repeats."""
+        clock = _Clock()
         hits = self.index.search(
-            asked.text, 2 * self.settings.passages, rewordings=asked.rewordings, context=asked.context
+            asked.text,
+            2 * self.settings.passages,
+            rewordings=asked.rewordings,
+            context=asked.context,
+            **asked.only.to_dict(),
         )
         clock.mark("search")
+        if not hits and asked.only:
+            yield self._refusal(question, Reason.FILTERED_OUT, clock)
+            return
         if not hits:
             yield self._refusal(question, Reason.EMPTY_INDEX, clock)
             return
@@ -166,24 +186,24 @@ class Engine:
             return
 
         llm = self._model()
-        sources = evidence.select(question, hits, llm, self.settings)
+        sources = evidence.select(asked.text, hits, llm, self.settings)
         passages = [source.hit for source in sources]
-        turns = evidence.trim_history(question, passages, history, llm, self.settings)
+        turns = evidence.trim_history(asked.text, passages, history, llm, self.settings)
         clock.mark("evidence")
         yield Evidence(asked.full, sources)
 
         draft = ""
-        request = prompt.build(question, passages, turns)
+        request = prompt.build(asked.text, passages, turns)
         for piece in llm.stream(request, max_tokens=self.settings.answer_tokens, cancel=cancel):
             if not draft:
                 clock.mark("first_token")
             draft += piece
             yield Token(piece)
         clock.mark("answer")
-        yield self._checked(question, draft, sources, clock, cancelled=cancel.is_set())
+        yield self._checked(question, asked.text, draft, sources, clock, cancelled=cancel.is_set())
 
     def _checked(
-        self, question: str, draft: str, sources: tuple[Source, ...], clock: _Clock, *, cancelled: bool
+        self, question: str, asked: str, draft: str, sources: tuple[Source, ...], clock: _Clock, *, cancelled: bool
     ) -> Answer:
         """The draft as an Answer: sentence by sentence cited, verified, numbered."""
         if cancelled and not draft.strip():
@@ -192,7 +212,7 @@ class Engine:
         if not written:
             return self._refusal(question, Reason.NOT_ANSWERED, clock, sources)
         still_there = self._still_indexed(sources)
-        claims = _claims(question, written, still_there)
+        claims = _claims(asked, written, still_there)
         clock.mark("verify")
         if not any(claim.supported for claim in claims):
             reason = Reason.CANCELLED if cancelled else Reason.UNSUPPORTED

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from index import filters
 from rag.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from index.filters import Filter
     from rag.answer import Turn
 
 TURNS_BACK = 2
@@ -34,11 +36,13 @@ _EXPLETIVE = re.compile(
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to search for: the question, the earlier questions as `context`, and, if the question cannot be
-    understood alone, `rewordings` that put before it what it leans on."""
+    understood alone, `rewordings` that put before it what it leans on. None of them has operators: those of the
+    question are in `only`, those of earlier questions held for them alone."""
 
     text: str
     rewordings: tuple[str, ...] = ()
     context: str = ""
+    only: Filter = filters.EVERYTHING
 
     @property
     def full(self) -> str:
@@ -51,11 +55,13 @@ def understand(question: str, history: Sequence[Turn] = ()) -> Query:
 
     Every question has the earlier ones as context: few change the subject, and those that do have words of their
     own that outweigh it. One that leans is reworded with the questions back to the last that stands alone.
+    Raises InputError for an operator that is wrong (index/filters.py).
     """
-    recent = [turn.question for turn in history[-TURNS_BACK:]]
+    question, only = filters.parse(question)
+    recent = [filters.without_operators(turn.question) for turn in history[-TURNS_BACK:]]
     leant_on = _leant_on(question, recent)
     rewordings = (" ".join([*leant_on, question]),) if leant_on else ()
-    return Query(question, rewordings, " ".join(recent))
+    return Query(question, rewordings, " ".join(recent), only)
 
 
 def leans_on_history(question: str) -> bool:

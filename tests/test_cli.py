@@ -355,6 +355,49 @@ def test_long_lines_are_folded_under_their_number() -> None:
     assert all(line.startswith(("[1] ", "    ")) for line in lines[lines.index("") + 1 :])
 
 
+# Why a passage was found
+
+
+def test_search_explains_each_passage(capsys: pytest.CaptureFixture[str]) -> None:
+    with Index.open() as opened:
+        opened.add(
+            [Article("a", "Ferries stopped. The harbor froze.", source="Harbor\x1b[2J Post", published="2018-01-02")]
+        )
+        (found,) = opened.search("harbor froze")
+    query = 'harbor froze source:"Post" in:2018'
+    assert cli.main(["search", query, "--explain"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[2:] == [
+        f"   · similarity {found.similarity:.3f} + words {found.bm25:.3f} + context 0.000 = {found.score:.3f}",
+        "   · nearest sentence: “The harbor froze.”",
+        "   · filter: source:Post after:2017-12-31 before:2019-01-01",
+    ]
+    cli.main(["search", query, "--explain", "--json"])
+    (row,) = as_json(capsys)
+    assert row["nearest"] == "The harbor froze."
+    assert row["filter"] == {"source": "Post", "after": "2017-12-31", "before": "2019-01-01"}
+    assert row["score"] == pytest.approx(row["similarity"] + row["bm25"] + row["context"], abs=1e-3)
+    cli.main(["search", "harbor froze", "--explain"])
+    assert "   · filter: none" in capsys.readouterr().out
+    cli.main(["search", "harbor froze"])
+    assert "similarity" not in capsys.readouterr().out
+
+
+def test_a_filter_that_finds_nothing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["search", "harbor source:gazette\x1b[2J"]) == 0
+    assert capsys.readouterr().err == "citewire: nothing found with source:gazette\n"
+    assert cli.main(["search", "harbor in:spring"]) == 1
+    assert "2018-03-21" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["search", "ask"])
+def test_help_tells_the_operators(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert all(operator in shown for operator in ("source:reuters", "in:2018", "before:2017-05", "after:2017"))
+
+
 # As a process
 
 

@@ -95,7 +95,7 @@ def test_the_shipped_manifest_names_the_defaults_and_the_choices(monkeypatch: py
         (["modle x"], 1, "unknown word 'modle'"),
         (["# fine", "", "role llm"], 3, "before the first model"),
         (["model ../x"], 1, "not a model name"),
-        (["model x", "role oracle"], 2, "neither embedder nor llm"),
+        (["model x", "role oracle"], 2, "none of embedder, llm, reranker"),
         (["model x", "default yes"], 2, "takes no value"),
         (["model x", "role llm", "role llm"], 3, "second 'role'"),
         (["model x", "file a.gguf 12"], 2, "write: file PATH BYTES SHA256"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,6 +57,14 @@ def test_a_hit_says_why_it_was_found(index: Index) -> None:
     assert {hit.bm25 for hit in others} == {0.0}
     assert next(hit for hit in others if hit.article.id == "comet").context == 0
     assert {"score", "similarity", "bm25", "context"} <= best.to_dict().keys()
+    assert best.to_dict()["nearest"] == "The wheat harvest began early."
+
+
+def test_scores_are_the_same_when_everything_passes_the_filter(tmp_path: Path) -> None:
+    dated = [replace(article, source="Wire", published="2018-01-01") for article in ARTICLES]
+    with Index.open(tmp_path / "dated", embedder=BagOfWordsEmbedder()) as index:
+        index.add(dated)
+        assert index.search("wheat harvest prices source:wire in:2018") == index.search("wheat harvest prices")
 
 
 def test_equal_passages_come_in_a_fixed_order(index: Index) -> None:

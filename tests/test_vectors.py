@@ -54,6 +54,22 @@ def test_recall_against_a_full_scan(kind: str) -> None:
     assert np.mean(shares) >= 0.9
 
 
+@pytest.mark.parametrize("share", [3, 40, 600, 1900])
+def test_a_search_among_some_finds_the_nearest_of_them(kind: str, share: int) -> None:
+    table = Table(2000)
+    built = Vectors.build(1, arange(2000), table)
+    among = np.sort(np.random.default_rng(1).choice(2000, share, replace=False)).astype(np.int64)
+    shares = []
+    for query in table.matrix[:50]:
+        found = built.search(query, 10, among=among)
+        exact = among[np.argsort(-(table.matrix[among] @ query))[:10]].tolist()
+        assert set(found) <= set(among.tolist())
+        assert len(found) == len(exact)
+        shares.append(len(set(exact) & set(found)) / len(exact))
+    assert np.mean(shares) >= 0.9
+    assert built.search(table.matrix[0], 10, among=arange(0)) == []
+
+
 def test_a_revision_fetches_only_what_is_new(kind: str) -> None:
     table = Table(2200)
     before = Vectors.build(1, arange(2000), table)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import index
 import rag
-from index import models
+from index import filters, models
 from index.errors import Error, InputError
 from index.watch import watch
 from rag.settings import Settings
@@ -49,6 +49,12 @@ examples:
   citewire chat                                 the same, as a page in the browser
 
 exit status: 0 fine, 1 an error, 2 wrong usage, 3 the question is not answered (0 with --json), 130 stopped"""
+
+OPERATORS = """\
+operators, which say what may be searched:
+  source:reuters  source:"The Post"   articles of this outlet
+  in:2018                             published in this year, month (2018-03) or on this day (2018-03-21)
+  before:2017-05  after:2017          published before it began, after it ended"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -162,13 +168,16 @@ def run_status(options: argparse.Namespace) -> int:
 
 def run_search(options: argparse.Namespace) -> int:
     """The passages nearest to a query, best first; no LLM is involved."""
+    query, only = filters.parse(_words(options.query))
     with index.Index.open(options.home) as opened:
-        hits = opened.search(_words(options.query), options.k)
+        hits = opened.search(query, options.k, **only.to_dict())
     if options.json:
-        return _print_json([rag.Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)])
+        rows = [rag.Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)]
+        why = [{**hit.to_dict(), "filter": only.to_dict()} if options.explain else {} for hit in hits]
+        return _print_json([row | reasons for row, reasons in zip(rows, why, strict=True)])
     if not hits:
-        print("citewire: nothing found", file=sys.stderr)
-    return _print(terminal.render_hits(hits, columns=_columns()))
+        print(terminal.line(f"citewire: nothing found {f'with {only}' if only else ''}"), file=sys.stderr)
+    return _print(terminal.render_hits(hits, columns=_columns(), explain=only if options.explain else None))
 
 
 def run_ask(options: argparse.Namespace) -> int:
@@ -244,10 +253,15 @@ def _index_commands(commands: Commands) -> None:
 
 def _question_commands(commands: Commands) -> None:
     command = _command(commands, "search", run_search, "--json")
-    command.add_argument("query")
+    command.add_argument("query", help="what to look for; may have operators")
     command.add_argument("-k", type=int, default=5, help="how many passages (default: 5)")
+    command.add_argument("--explain", action="store_true", help="say for each passage why it was found")
+    _add_operators(command)
     command = _command(commands, "ask", run_ask, "--json", "--llm")
-    command.add_argument("question", nargs="?", help="without it: read from standard input, or line by line")
+    command.add_argument(
+        "question", nargs="?", help="may have operators; without it: read from standard input, or line by line"
+    )
+    _add_operators(command)
     command.add_argument(
         "--after",
         action="append",
@@ -295,6 +309,11 @@ def _command(
     if "--llm" in flags:
         command.add_argument("--llm", metavar="NAME|PATH", help="a name from `citewire models list`, or a GGUF file")
     return command
+
+
+def _add_operators(command: argparse.ArgumentParser) -> None:
+    command.epilog = OPERATORS
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def _add_home(command: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from index import Article, Hit
+    from index.filters import Filter
     from index.models import Model
     from rag import Answer, Citation, Claim
 
@@ -61,12 +62,26 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def render_hits(hits: Iterable[Hit], *, columns: int = 0) -> str:
-    """Numbered passages, best first, each with its score and origin."""
+def render_hits(hits: Iterable[Hit], *, columns: int = 0, explain: Filter | None = None) -> str:
+    """Numbered passages, best first, each with its score and origin; given the filter that was applied, which may be
+    empty, also with why it was found."""
     return "\n\n".join(
         f"{number}. {origin(hit.article)}  ({hit.score:.2f})\n{_fold(line(hit.text), columns, indent='   ')}"
+        f"{'' if explain is None else _reasons(hit, explain, columns)}"
         for number, hit in enumerate(hits, start=1)
     )
+
+
+def _reasons(hit: Hit, only: Filter, columns: int) -> str:
+    """What a score is the sum of, the sentence that is nearest to the query, and the filter that was passed."""
+    reranked = "" if hit.reranked is None else f"; reranked {hit.reranked:.3f}"
+    reasons = (
+        f"similarity {hit.similarity:.3f} + words {hit.bm25:.3f} + context {hit.context:.3f} = {hit.score:.3f}"
+        f"{reranked}",
+        f"nearest sentence: “{line(hit.nearest.of(hit.article.text))}”",
+        f"filter: {line(str(only)) or 'none'}",
+    )
+    return "".join("\n" + _fold(reason, columns, indent="   · ", hanging="     ") for reason in reasons)
 
 
 def render_articles(articles: Iterable[Article]) -> str:

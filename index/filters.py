@@ -1,0 +1,163 @@
+"""Filter: which articles a search may find, and how the operators in a query say so. Knows no database.
+
+    source:reuters  source:"The Post"     of this outlet: these words, in this order, anywhere in its name
+    in:2018                               published in this year, month (2018-03) or on this day (2018-03-21)
+    before:2017-05  after:2017            published before it began, after it ended
+
+Several narrow each other down. An operator begins a word, and nothing stands between its colon and its value, so that
+"Source: Reuters" is prose.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any, Self
+
+from index.errors import InputError
+
+DATES = "write a year, a month or a day, as in 2018, 2018-03 or 2018-03-21"
+
+_OPERATOR = re.compile(
+    r"""
+    (?:^|\s+) (?P<name>source|before|after|in) :
+    (?: ["“] (?P<quoted>[^"“”]*) ["”] | (?P<bare>\S+?) )
+    (?= [?!.,;)]* (?:\s|$) )
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_DATE = re.compile(r"([12][0-9]{3})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_PUBLISHED = re.compile(rf"{_DATE.pattern}(?:[T ].*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What an article must be to be found; None asks for nothing. False when it lets everything pass.
+
+    `source` are words of the outlet's name. `after` and `before` are days, as in 2018-03-21: the last one that is too
+    early and the first one that is too late. An article without a date passes neither.
+    """
+
+    source: str | None = None
+    after: str | None = None
+    before: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        source: str | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        within: str | None = None,
+    ) -> Self:
+        """A filter of values as they stand in operators, `within` for in. Raises InputError for one that is wrong."""
+        if source is not None and not _words(source):
+            raise InputError(f'source:{source} names no outlet; write one, as in source:reuters or source:"The Post"')
+        too_early = [_period("after", after)[1]] if after is not None else []
+        too_late = [_period("before", before)[0]] if before is not None else []
+        if within is not None:
+            first, last = _period("in", within)
+            too_early.append(first - timedelta(days=1))
+            too_late.append(last + timedelta(days=1))
+        return cls(
+            source,
+            str(max(too_early)) if too_early else None,
+            str(min(too_late)) if too_late else None,
+        )
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked for."""
+        return self != EVERYTHING
+
+    def __str__(self) -> str:
+        """As operators."""
+        shown = {"source": self.source, "after": self.after, "before": self.before}
+        return " ".join(
+            f'{name}:"{value}"' if " " in value else f"{name}:{value}"
+            for name, value in shown.items()
+            if value is not None
+        )
+
+    def passes(self, source: str | None, published: str | None) -> bool:
+        """Whether an article of this outlet and date may be found. A date that is only a month or a year passes
+        when all of it does."""
+        if self.source is not None and f" {_words(self.source)} " not in f" {_words(source or '')} ":
+            return False
+        if self.after is None and self.before is None:
+            return True
+        days = _days(_PUBLISHED, published or "")
+        return (
+            days is not None
+            and (self.after is None or str(days[0]) > self.after)
+            and (self.before is None or str(days[1]) < self.before)
+        )
+
+    def also(self, other: Filter) -> Filter:
+        """A filter that lets pass what passes both. Raises InputError for two outlets."""
+        if self.source and other.source and self.source != other.source:
+            raise InputError(f"source:{self.source} and source:{other.source} are two outlets; a search can have one")
+        after = max(filter(None, (self.after, other.after)), default=None)
+        before = min(filter(None, (self.before, other.before)), default=None)
+        return Filter(self.source or other.source, after, before)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping; also the arguments of Index.search."""
+        return asdict(self)
+
+
+EVERYTHING = Filter()
+"""Lets every article pass."""
+
+
+def parse(query: str) -> tuple[str, Filter]:
+    """`query` without its operators, and what they ask for; a query that has none is returned as it is.
+
+    Raises InputError for an operator that is given twice or whose value is wrong.
+    """
+    given: dict[str, str] = {}
+    for found in _OPERATOR.finditer(query):
+        name = found["name"].lower()
+        value = found["quoted"] if found["quoted"] is not None else found["bare"]
+        if name in given:
+            raise InputError(f"{name}: is given twice; a query can have one")
+        if '"' in value or "“" in value:
+            raise InputError(f"{name}:{value} has no closing quotation mark")
+        given[name] = value
+    if not given:
+        return query, EVERYTHING
+    within = given.pop("in", None)
+    return without_operators(query), Filter.of(**given, within=within)
+
+
+def without_operators(query: str) -> str:
+    """`query` without its operators, be they right or wrong; one that has none is returned as it is."""
+    left, count = _OPERATOR.subn("", query)
+    return left.strip() if count else query
+
+
+def _words(name: str) -> str:
+    return " ".join(re.findall(r"\w+", name.casefold()))
+
+
+def _period(operator: str, value: str) -> tuple[date, date]:
+    days = _days(_DATE, value)
+    if days is None:
+        raise InputError(f"{operator}:{value} is no date; {DATES}")
+    return days
+
+
+def _days(pattern: re.Pattern[str], value: str) -> tuple[date, date] | None:
+    """The first and the last day of a year, a month or a day; None when it is none."""
+    found = pattern.fullmatch(value)
+    if found is None:
+        return None
+    year, month, day = (int(part) if part else None for part in found.groups())
+    try:
+        first = date(year or 0, month or 1, day or 1)
+        last = date(year or 0, month or 12, day or calendar.monthrange(year or 0, month or 12)[1])
+    except ValueError:
+        return None
+    return first, last
