@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 
 MEASUREMENTS = {
+    "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
     "retrieval": "finding the passage, for single questions and for follow-ups",
