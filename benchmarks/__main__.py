@@ -11,6 +11,7 @@ from importlib import import_module
 
 MEASUREMENTS = {
     "indexing": "the rate of indexing, and the cost of a sync of nothing new",
+    "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
     "retrieval": "finding the passage, for single questions and for follow-ups",

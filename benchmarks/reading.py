@@ -56,9 +56,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, print the table, write the result."""
-    pages = list(_pages(arguments.data / PAGES))
+    saved = list(pages(arguments.data / PAGES))
     readers = {"citewire": _citewire, "trafilatura": _trafilatura}
-    scores = {name: _scores(pages, read) for name, read in readers.items()}
+    scores = {name: _scores(saved, read) for name, read in readers.items()}
     table = {name: {measure: _summary(values) for measure, values in found.items()} for name, found in scores.items()}
     _print(table)
     worst = sorted(scores["citewire"]["text"].items(), key=lambda item: item[1])[: arguments.worst]
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     packages = ("trafilatura", "readability-lxml", "lxml")
     result = {
         "measure": "token F1 of the text; share of pages with the exact title, byline names and day of publication",
-        "pages": len(pages),
+        "pages": len(saved),
         "expected": "output of Readability.js, checked by its authors",
         "machine": {"cpus": os.cpu_count(), "processor": platform.machine(), "python": platform.python_version()},
         "packages": {name: version(name) for name in packages},
@@ -78,7 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def _pages(folder: Path) -> Iterator[Page]:
+def pages(folder: Path) -> Iterator[Page]:
+    """The saved pages in `folder`, in order of their names."""
     if not folder.is_dir():
         raise SystemExit(f"{folder} is missing; say where the evaluation data is: --data FOLDER")
     for place in sorted(folder.iterdir()):

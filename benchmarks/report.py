@@ -53,11 +53,13 @@ def show(title: str, rows: Mapping[str, Mapping[str, Mean]]) -> None:
         print(f"{system:{width}}" + "".join(f"{found[measure]!s:>24}" for measure in measures))
 
 
-def write(name: str, *, models: Mapping[str, str], measured: Mapping[str, Any]) -> Path:
+def write(
+    name: str, *, models: Mapping[str, str], measured: Mapping[str, Any], packages: Sequence[str] = PACKAGES
+) -> Path:
     """Write benchmarks/results/NAME.json: what was measured, on which machine, with which models and packages."""
     content = {
         "machine": machine(),
-        "packages": {package: version(package) for package in PACKAGES},
+        "packages": {package: version(package) for package in packages},
         "models": dict(models),
         **measured,
     }

@@ -44,6 +44,7 @@ class Hit:
     is `nearest`; `bm25`, for the words of the query, 0 when none matched; `context`, for the words said before the
     query, alike for all passages of an article. How the parts are weighted is in index/ranking.py. `reranked` is what
     a reranker gave, when there is one and it read this passage; then it decides the order, and `score` does not.
+    `also_in` names the outlets, or else the headlines, of the other articles that repeat this one.
     """
 
     article: Article
@@ -55,6 +56,7 @@ class Hit:
     nearest: Span
     context: float = 0.0
     reranked: float | None = None
+    also_in: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -79,6 +81,7 @@ class Hit:
             "context": round(self.context, 4),
             "reranked": None if self.reranked is None else round(self.reranked, 4),
             "nearest": self.nearest.of(self.article.text),
+            "also_in": list(self.also_in),
         }
 
 
@@ -229,7 +232,7 @@ class Index:
         touched. Raises InputError for a name nothing was indexed under; then nothing is removed.
         """
         with _write_lock(self.home, Interrupt(None, None)):
-            change = syncing.remove(self._store, _listed(names))
+            change = syncing.remove(self._store, self.embedder, _listed(names), Interrupt(None, None))
             self._publish(change)
             for origin in change.forget_origins | change.exclude_origins:
                 if origin.startswith(f"{self.uploads}{os.sep}"):
@@ -283,8 +286,19 @@ class Index:
             raise InputError(f"no article has the id {article_id!r}; see: citewire index list")
         return article
 
+    def copies(self, article_id: str) -> tuple[Article, ...]:
+        """The other articles that repeat this one, in the order of adding. Raises InputError for an unknown id.
+
+        Of an article and its copies, only the earliest added is searched.
+        """
+        self.article(article_id)
+        with self._store.read() as generation:
+            original = generation.original_of(article_id) or article_id
+            told = [generation.article(original), *generation.copies(original)]
+        return tuple(one for one in told if one is not None and one.id != article_id)
+
     def articles(self) -> list[Article]:
-        """Every article, in the order of adding."""
+        """Every article, copies included, in the order of adding."""
         with self._store.read() as generation:
             return generation.articles()
 
@@ -396,7 +410,14 @@ def _hit(generation: Generation, ranked: Ranked) -> Hit:
         ranked.bm25,
         ranked.nearest,
         ranked.context,
+        also_in=_also_in(article, generation.copies(article.id)),
     )
+
+
+def _also_in(article: Article, copies: Sequence[Article]) -> tuple[str, ...]:
+    """What tells the copies from the article: outlets, and headlines where an outlet is unknown or the same."""
+    names = (one.source if one.source and one.source != article.source else one.headline for one in copies)
+    return tuple(dict.fromkeys(names))
 
 
 @contextlib.contextmanager

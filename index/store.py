@@ -8,6 +8,7 @@ embedder and no file formats.
     root      what the user asked to be indexed: folders, files, pages and feeds, read again by a bare sync
     origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by
     article   clean text and metadata;  passage  spans of it;  sentence  spans of a passage, each with a vector
+    story     keys by which an article that repeats another is found; the copy has no passages (index/original.py)
     vector    one row per distinct sentence text, by hash: an edit embeds only what is new
 """
 
@@ -15,15 +16,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import queue
 import sqlite3
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from index.article import Article, Span
+from index.duplicate import joined, split
 from index.errors import LayoutError, StoreError
 
 if TYPE_CHECKING:
@@ -59,9 +62,12 @@ CREATE TABLE origin (
 ) WITHOUT ROWID;
 CREATE TABLE article (
     id TEXT PRIMARY KEY, origin TEXT, text TEXT NOT NULL,
-    title TEXT, source TEXT, url TEXT, published TEXT, author TEXT, updated TEXT, language TEXT
+    title TEXT, source TEXT, url TEXT, published TEXT, author TEXT, updated TEXT, language TEXT,
+    keys BLOB NOT NULL, copy_of TEXT
 );
 CREATE INDEX article_origin ON article (origin);
+CREATE INDEX article_copy ON article (copy_of);
+CREATE TABLE story (key BLOB NOT NULL, article_id TEXT NOT NULL, PRIMARY KEY (key, article_id)) WITHOUT ROWID;
 CREATE TABLE passage (
     id INTEGER PRIMARY KEY AUTOINCREMENT, article_id TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL
 );
@@ -76,6 +82,8 @@ CREATE VIRTUAL TABLE words USING fts5 (
     title, text, content = '', tokenize = 'porter unicode61 remove_diacritics 2'
 );
 """
+
+_Value = TypeVar("_Value", int, bytes, str)
 
 _ARTICLE = "id, text, title, source, url, published, author, updated, language"
 
@@ -92,15 +100,29 @@ class StoredPassage:
 
 
 @dataclass(slots=True)
+class Put:
+    """An article to add or replace, with the file or address it came from (None when handed in by the caller).
+
+    `keys` are those of index.duplicate. `copy_of` is the id of its original, which then has its passages;
+    index.original.settle sets both.
+    """
+
+    article: Article
+    origin: str | None
+    keys: tuple[bytes, ...]
+    copy_of: str | None = None
+    passages: tuple[Passage, ...] = ()
+
+
+@dataclass(slots=True)
 class Change:
     """Everything one generation changes; `Store.publish` applies it as a whole.
 
-    `put` replaces or adds articles, each with its passages and the file or address it came from (None when handed
-    in by the caller). `drop` holds article ids. `origins` are fingerprints of what was read, `feeds` says which of
-    them came by which feed.
+    `put` replaces or adds articles. `drop` holds article ids. `origins` are fingerprints of what was read, `feeds`
+    says which of them came by which feed.
     """
 
-    put: list[tuple[Article, tuple[Passage, ...], str | None]] = field(default_factory=list)
+    put: list[Put] = field(default_factory=list)
     drop: set[str] = field(default_factory=set)
     origins: dict[str, str] = field(default_factory=dict)
     feeds: dict[str, str] = field(default_factory=dict)
@@ -166,12 +188,16 @@ class Store:
                 _write_sources(connection, change)
                 generation = int(_meta(connection)["generation"])
                 if change:
-                    replaced = {*change.drop, *(article.id for article, _, _ in change.put)}
-                    if sum(_delete_article(connection, article_id) for article_id in replaced):
+                    replaced = {*change.drop, *(put.article.id for put in change.put)}
+                    places = Generation(connection).places(replaced)
+                    for article_id in places:
+                        _delete_article(connection, article_id)
+                    if places:
                         # The word index forgets deleted words only when its segments are merged.
                         connection.execute("INSERT INTO words (words) VALUES ('optimize')")
-                    for article, passages, origin in change.put:
-                        _insert_article(connection, article, passages, origin)
+                    # What is replaced takes its old place before new places are given.
+                    for put in sorted(change.put, key=lambda put: put.article.id not in places):
+                        _insert_article(connection, put, places.get(put.article.id))
                     _sweep(connection)
                     generation += 1
                     _set_meta(connection, "generation", str(generation))
@@ -287,6 +313,45 @@ class Generation:
             Article(*row) for row in self._sql.execute(f"SELECT {_ARTICLE} FROM article {where} ORDER BY rowid", values)
         ]
 
+    def copies(self, article_id: str) -> list[Article]:
+        """The copies of an article, in the order they were added."""
+        query = f"SELECT {_ARTICLE} FROM article WHERE copy_of = ? ORDER BY rowid"
+        return [Article(*row) for row in self._sql.execute(query, (article_id,))]
+
+    def original_of(self, article_id: str) -> str | None:
+        """Id of the article that this one is a copy of; None if it is none."""
+        row = self._sql.execute("SELECT copy_of FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def copies_put(self, article_ids: Collection[str]) -> list[Put]:
+        """All copies of these articles, as they would be put again."""
+        return [
+            Put(Article(*row), origin, split(keys))
+            for chunk in _chunks(list(article_ids))
+            for origin, keys, *row in self._sql.execute(
+                f"SELECT origin, keys, {_ARTICLE} FROM article WHERE copy_of IN ({_marks(chunk)})", chunk
+            )
+        ]
+
+    def places(self, article_ids: Collection[str]) -> dict[str, int]:
+        """Article id → place in the order of adding, of those of `article_ids` that there are."""
+        return {
+            article_id: place
+            for chunk in _chunks(list(article_ids))
+            for article_id, place in self._sql.execute(
+                f"SELECT id, rowid FROM article WHERE id IN ({_marks(chunk)})", chunk
+            )
+        }
+
+    def sharing(self, keys: Sequence[bytes], *, leaving: Collection[str], k: int) -> dict[str, int]:
+        """The `k` originals, `leaving` apart, that share most of `keys`: id → how many; the earlier added first."""
+        rows = self._sql.execute(
+            "SELECT story.article_id, count(*) AS shared FROM story JOIN article ON article.id = story.article_id "
+            f"WHERE story.key IN ({_marks(keys)}) GROUP BY story.article_id ORDER BY shared DESC, article.rowid",
+            keys,
+        )
+        return dict(itertools.islice((row for row in rows if row[0] not in leaving), k))
+
     def vector_ids(self, keys: Collection[bytes]) -> dict[bytes, int]:
         """Ids of those of `keys` whose vectors are kept already."""
         return {
@@ -316,10 +381,11 @@ class Generation:
         return dict(zip(ids.tolist(), (self.vectors(ids) @ query).tolist(), strict=True))
 
     def passing(self, only: Filter) -> frozenset[int]:
-        """Ids of the passages whose article passes the filter."""
+        """Ids of the passages whose article, or a copy of it, passes the filter."""
         self._sql.create_function("passes", 2, only.passes, deterministic=True)
         rows = self._sql.execute(
-            "SELECT id FROM passage WHERE article_id IN (SELECT id FROM article WHERE passes(source, published))"
+            "SELECT id FROM passage WHERE article_id IN "
+            "(SELECT coalesce(copy_of, id) FROM article WHERE passes(source, published))"
         )
         return frozenset(passage_id for (passage_id,) in rows)
 
@@ -401,6 +467,21 @@ _REFERENCES: Mapping[str, str] = {
     "passages without an article": ("SELECT count(*) FROM passage WHERE article_id NOT IN (SELECT id FROM article)"),
     "sentences without a passage": ("SELECT count(*) FROM sentence WHERE passage_id NOT IN (SELECT id FROM passage)"),
     "sentences without a vector": ("SELECT count(*) FROM sentence WHERE vector_id NOT IN (SELECT id FROM vector)"),
+    "copies without an original": (
+        "SELECT count(*) FROM article WHERE copy_of NOT IN (SELECT id FROM article WHERE copy_of IS NULL)"
+    ),
+    "copies with passages": (
+        "SELECT count(*) FROM article WHERE copy_of IS NOT NULL AND id IN (SELECT article_id FROM passage)"
+    ),
+    "articles without a passage": (
+        "SELECT count(*) FROM article WHERE copy_of IS NULL AND id NOT IN (SELECT article_id FROM passage)"
+    ),
+    "articles not found by their keys": (
+        "SELECT count(*) FROM article WHERE copy_of IS NULL AND id NOT IN (SELECT article_id FROM story)"
+    ),
+    "keys without an article": (
+        "SELECT count(*) FROM story WHERE article_id NOT IN (SELECT id FROM article WHERE copy_of IS NULL)"
+    ),
 }
 
 
@@ -434,17 +515,19 @@ def _write_sources(connection: sqlite3.Connection, change: Change) -> None:
     connection.executemany("UPDATE origin SET excluded = 1 WHERE uri = ?", [(uri,) for uri in change.exclude_origins])
 
 
-def _insert_article(
-    connection: sqlite3.Connection, article: Article, passages: Sequence[Passage], origin: str | None
-) -> None:
+def _insert_article(connection: sqlite3.Connection, put: Put, place: int | None) -> None:
+    article = put.article
     connection.execute(
-        f"INSERT INTO article ({_ARTICLE}, origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO article ({_ARTICLE}, origin, keys, copy_of, rowid) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             article.id, article.text, article.title, article.source, article.url, article.published, article.author,
-            article.updated, article.language, origin,
+            article.updated, article.language, put.origin, joined(put.keys), put.copy_of, place,
         ),
     )  # fmt: skip
-    for passage in passages:
+    if put.copy_of is None:
+        connection.executemany("INSERT OR IGNORE INTO story VALUES (?, ?)", [(key, article.id) for key in put.keys])
+    for passage in put.passages:
         passage_id = connection.execute(
             "INSERT INTO passage (article_id, start, end) VALUES (?, ?, ?)",
             (article.id, passage.start, passage.end),
@@ -459,12 +542,11 @@ def _insert_article(
         )
 
 
-def _delete_article(connection: sqlite3.Connection, article_id: str) -> bool:
-    """Delete an article with all that hangs on it; False when there is none."""
-    row = connection.execute("SELECT title, text FROM article WHERE id = ?", (article_id,)).fetchone()
-    if row is None:
-        return False
-    title, text = row
+def _delete_article(connection: sqlite3.Connection, article_id: str) -> None:
+    """Delete an article that there is, with all that hangs on it."""
+    title, text, keys = connection.execute(
+        "SELECT title, text, keys FROM article WHERE id = ?", (article_id,)
+    ).fetchone()
     passages = connection.execute("SELECT id, start, end FROM passage WHERE article_id = ?", (article_id,)).fetchall()
     for passage_id, start, end in passages:
         # A word index without content of its own is told what to take out.
@@ -474,8 +556,10 @@ def _delete_article(connection: sqlite3.Connection, article_id: str) -> bool:
         )
         connection.execute("DELETE FROM sentence WHERE passage_id = ?", (passage_id,))
     connection.execute("DELETE FROM passage WHERE article_id = ?", (article_id,))
+    connection.executemany(
+        "DELETE FROM story WHERE key = ? AND article_id = ?", [(key, article_id) for key in split(keys)]
+    )
     connection.execute("DELETE FROM article WHERE id = ?", (article_id,))
-    return True
 
 
 def _sweep(connection: sqlite3.Connection) -> None:
@@ -483,7 +567,7 @@ def _sweep(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
 
 
-def _chunks(values: list[int] | list[bytes], size: int = 500) -> Iterable[list[int] | list[bytes]]:
+def _chunks(values: list[_Value], size: int = 500) -> Iterable[list[_Value]]:
     return (values[first : first + size] for first in range(0, len(values), size))
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import fetch, read
+from index.duplicate import Story
 from index.errors import Error, InputError, ReadError
-from index.passage import passages
-from index.store import Change, vector_key
+from index.original import settle
+from index.store import Change, Put, vector_key
 from index.web import read_address
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Run:
         if before == article and not is_moved:
             self.count(unchanged=1)
             return
-        self.change.put.append((article, passages(article.text), origin))
+        self.change.put.append(Put(article, origin, Story(article.text).keys()))
         self.count(**{"added" if before is None else "updated": 1})
 
     def drop(self, articles: Iterable[Article]) -> None:
@@ -177,11 +178,12 @@ def add(
     return _finish(store, embedder, run, interrupt)
 
 
-def remove(store: Store, names: Iterable[str | Path]) -> Change:
+def remove(store: Store, embedder: Embedder, names: Iterable[str | Path], interrupt: Interrupt) -> Change:
     """The change that removes articles by id, or everything read from a file or folder.
 
-    A file below a folder that stays remembered is noted as removed, so that the next sync does not bring it
-    back; adding that very file does. Raises InputError for a name that is neither; then nothing is removed.
+    A copy of what is removed takes its place, for which some sentences may have to be embedded. A file below a
+    folder that stays remembered is noted as removed, so that the next sync does not bring it back; adding that very
+    file does. Raises InputError for a name that is neither; then nothing is removed.
     """
     change = Change()
     with store.read() as generation:
@@ -206,19 +208,16 @@ def remove(store: Store, names: Iterable[str | Path]) -> Change:
             for origin in below:
                 change.drop.update(article.id for article in generation.articles(origin=origin))
                 _leave_out(origin, staying, change, feed=generation.feed_of(origin))
-    return change
+    return _finish(store, embedder, Run(change), interrupt)[1]
 
 
-def embed_missing(
-    store: Store, embedder: Embedder, articles: Iterable[tuple[Article, tuple[Any, ...], str | None]],
-    interrupt: Interrupt,
-) -> int:  # fmt: skip
+def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], interrupt: Interrupt) -> int:
     """Embed and save the sentences whose vectors are not kept yet; returns how many there were."""
     texts = {
         vector_key(text): text
-        for article, split, _ in articles
-        for passage in split
-        for text in (sentence.of(article.text) for sentence in passage.sentences)
+        for put in articles
+        for passage in put.passages
+        for text in (sentence.of(put.article.text) for sentence in passage.sentences)
     }
     with store.read() as generation:
         kept = generation.vector_ids(texts.keys())
@@ -233,6 +232,9 @@ def embed_missing(
 
 
 def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
+    if run.change:
+        with store.read() as generation:
+            settle(generation, run.change)
     if run.change.put:
         run.count(embedded=embed_missing(store, embedder, run.change.put, interrupt))
     return run.report, run.change

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import BagOfWordsEmbedder
 
-from benchmarks import dataset, embedder, report, retrieval
+from benchmarks import dataset, duplicates, embedder, report, retrieval
 from benchmarks.__main__ import main
 from benchmarks.baseline import Bm25, PlainFusion
 from benchmarks.embedder import RememberingEmbedder
@@ -131,6 +131,22 @@ def test_a_measurement_prints_its_tables_and_writes_its_result(
     written = json.loads((tmp_path / "results" / f"{name}.json").read_text())
     assert written["models"] == {"embedder": "bag-of-words"}
     assert written["machine"]["cores"] >= 1
+
+
+def test_syndications_are_recognized_and_other_numbers_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    def made(name: str) -> Article:
+        paragraphs = [
+            " ".join(f"{name}word{place}x{number}" if number % 3 else f"{place}{number}" for number in range(40))
+            for place in range(4)
+        ]
+        return Article(name, "\n\n".join(f"{paragraph}." for paragraph in paragraphs))
+
+    found = duplicates.measure([made(f"story{'abcdefghij'[number]}") for number in range(10)], copies=5, others=5)
+    assert (found["syndications recognized"].mean, found["false merges"]) == (1.0, 0)
+    assert (found["of which syndications"], found["of which other numbers in the same words"]) == (5, 5)
+    assert duplicates.are_same("One line. Another line.", "Another line.\nOne line. And more.")
+    assert not duplicates.are_same("It took 3 days.", "It took 4 days.")
+    assert not duplicates.are_same("It took three days.", "It took four days.")
 
 
 def test_missing_data_is_said_with_the_option_that_names_it(tmp_path: Path) -> None:

@@ -171,8 +171,14 @@ def test_a_rare_outlet_is_found_behind_hundreds_that_fit_better(index: Index) ->
 
 
 def test_a_sentence_shared_with_another_article_does_not_bring_that_in(index: Index) -> None:
-    index.add([Article(name, "The very same words.", source=name) for name in ("Wire", "Gazette")])
+    index.add([Article(name, f"The very same words. So says {name}.", source=name) for name in ("Wire", "Gazette")])
     assert found(index, "The very same words source:gazette") == {"Gazette"}
+
+
+def test_an_article_is_found_by_the_outlet_of_its_copy(index: Index) -> None:
+    index.add([Article(name, "The very same words.", source=name) for name in ("Wire", "Gazette")])
+    assert found(index, "The very same words source:gazette") == {"Wire"}
+    assert found(index, "The very same words source:herald") == set()
 
 
 # What is asked

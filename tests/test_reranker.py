@@ -63,7 +63,7 @@ def test_without_a_name_there_is_none(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_it_decides_the_order_of_the_best(tmp_path: Path) -> None:
     reranker = Lengthy()
-    texts = [f"Ferry late{' late' * (n % 2)}{', said n' * (n % 7)}." for n in range(40)]
+    texts = [f"Ferry late{' late' * (n % 2)}{', said n' * (n % 7)} ({n})." for n in range(40)]
     with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder(), reranker=reranker) as index:
         index.add([Article(f"n{n}", text) for n, text in enumerate(texts)])
         hits = index.search("late?", 30, rewordings=["Is the ferry late?"])

@@ -102,7 +102,9 @@ def evidence(sources: Sequence[Source]) -> str:
     """The passages that were found, before an answer is written from them."""
     if not sources:
         return _panel("Evidence", '<p class="empty">No passage fits the question.</p>')
-    cards = "".join(_card(source.hit.article, escape(source.hit.text)) for source in sources)
+    cards = "".join(
+        _card(source.hit.article, escape(source.hit.text), also_in=source.hit.also_in) for source in sources
+    )
     return _panel(f"Evidence: {_count(len(sources), 'passage')}", cards)
 
 
@@ -111,14 +113,17 @@ def sources(said: Answer, *, exchange_number: int) -> str:
     cited, rest = [], []
     left = list(said.citations)  # a quote is marked once, also where passages overlap: its anchor is unique
     spans = [(source.hit.article, source.hit.start, source.hit.end) for source in said.sources]
+    others = {source.hit.article.id: source.hit.also_in for source in said.sources}
     for article, start, end in spans + _outside(said.citations, spans):
         quotes = [quote for quote in left if _covers((article, start, end), quote)]
         left = [quote for quote in left if quote not in quotes]
+        also_in = others.get(article.id, ())
         if quotes:
-            card = _card(article, _marked(article.text, start, end, quotes, exchange_number), quotes)
+            marked = _marked(article.text, start, end, quotes, exchange_number)
+            card = _card(article, marked, quotes, also_in=also_in)
             cited.append((quotes[0].number, card))
         else:
-            rest.append(_card(article, escape(article.text[start:end])))
+            rest.append(_card(article, escape(article.text[start:end]), also_in=also_in))
     parts = []
     if cited:
         parts.append(_panel("Sources", "".join(card for _, card in sorted(cited))))
@@ -189,10 +194,10 @@ def _panel(title: str, body: str) -> str:
     return f'<section class="panel"><h2>{title}</h2>{body}</section>'
 
 
-def _card(article: Article, passage: str, quotes: Sequence[Citation] = ()) -> str:
+def _card(article: Article, passage: str, quotes: Sequence[Citation] = (), *, also_in: Sequence[str] = ()) -> str:
     numbers = "".join(f'<span class="number">[{quote.number}]</span>' for quote in quotes)
     return (
-        f'<article class="card"><h3>{numbers}{_heading(article)}</h3>{_origin(article)}'
+        f'<article class="card"><h3>{numbers}{_heading(article)}</h3>{_origin(article)}{_also_in(also_in)}'
         f'<blockquote class="passage" dir="auto">{passage}</blockquote></article>'
     )
 
@@ -210,6 +215,12 @@ def _origin(article: Article) -> str:
     if not known:
         return ""
     return f'<p class="origin">{" · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)}</p>'
+
+
+def _also_in(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f'<p class="origin">also in {" · ".join(f"<bdi>{escape(name)}</bdi>" for name in names)}</p>'
 
 
 def _day(published: str | None) -> str | None:

@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from index import Article, Hit
     from index.filters import Filter
@@ -46,6 +46,11 @@ def origin(article: Article) -> str:
     return line(" · ".join(part for part in (article.source, article.headline, day) if part))
 
 
+def also_in(names: Sequence[str]) -> str:
+    """Where else a story stands, on one line; empty when nowhere."""
+    return line("also in " + "; ".join(names)) if names else ""
+
+
 def render_answer(answer: Answer, *, columns: int = 0) -> str:
     """The answer with its markers, then every quote with its origin; a refusal with its reason.
 
@@ -55,7 +60,8 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
     if answer.reason is not None:
         verdict = "No answer" if answer.refused else "Incomplete"
         parts.append(f"{verdict}: {line(str(answer.reason))}.")
-    parts += [_quoted(citation, columns) for citation in answer.citations]
+    others = {source.hit.article.id: source.hit.also_in for source in answer.sources}
+    parts += [_quoted(citation, columns, others.get(citation.article_id, ())) for citation in answer.citations]
     if answer.refused and answer.sources:
         read = [f"  {origin(source.hit.article)}" for source in answer.sources]
         parts.append("\n".join(["Nearest articles:", *dict.fromkeys(read)]))
@@ -66,8 +72,13 @@ def render_hits(hits: Iterable[Hit], *, columns: int = 0, explain: Filter | None
     """Numbered passages, best first, each with its score and origin; given the filter that was applied, which may be
     empty, also with why it was found."""
     return "\n\n".join(
-        f"{number}. {origin(hit.article)}  ({hit.score:.2f})\n{_fold(line(hit.text), columns, indent='   ')}"
-        f"{'' if explain is None else _reasons(hit, explain, columns)}"
+        "\n".join(
+            [
+                f"{number}. {origin(hit.article)}  ({hit.score:.2f})",
+                *(_fold(text, columns, indent="   ") for text in (line(hit.text), also_in(hit.also_in)) if text),
+            ]
+        )
+        + ("" if explain is None else _reasons(hit, explain, columns))
         for number, hit in enumerate(hits, start=1)
     )
 
@@ -127,12 +138,12 @@ def _marker(claim: Claim) -> str:
     return " " + "".join(f"[{citation.number}]" for citation in claim.citations) if claim.citations else ""
 
 
-def _quoted(citation: Citation, columns: int) -> str:
+def _quoted(citation: Citation, columns: int, others: Sequence[str]) -> str:
     lead = f"[{citation.number}] "
     under = " " * len(lead)
     quote = _fold(f"{lead}“{line(citation.quote)}”", columns, hanging=under)
-    below = [origin(citation.article), *([line(citation.url)] if citation.url else [])]
-    return "\n".join([quote, *(_fold(text, columns, indent=under) for text in below)])
+    below = [origin(citation.article), line(citation.url or ""), also_in(others)]
+    return "\n".join([quote, *(_fold(text, columns, indent=under) for text in below if text)])
 
 
 def _fold(text: str, columns: int, *, indent: str = "", hanging: str | None = None) -> str:
