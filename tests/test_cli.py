@@ -440,7 +440,9 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def test_ctrl_c_while_indexing_leaves_what_was_there(articles: Path, tmp_path: Path, home: Path) -> None:
     cli.main(["index", "add", str(articles)])
     program = (
-        "import sys, time, index.search\n"
+        "import signal, sys, time, index.search\n"
+        # A runner in the background ignores Ctrl-C, and what it starts inherits that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from fakes import BagOfWordsEmbedder\n"
         "class Slow(BagOfWordsEmbedder):\n"
