@@ -20,6 +20,7 @@ from benchmarks.embedder import RememberingEmbedder
 from index import Article, Index
 from index.embedder import SentenceEmbedder
 from index.passage import sentences
+from index.ranking import CANDIDATES
 from index.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 QUERIES = 200
 K = 10
-CANDIDATES = 64
-"""As many as a search takes (index/ranking.py)."""
 PER_ARTICLE = 20
 
 
