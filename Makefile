@@ -79,11 +79,11 @@ $(BIN)/python:
 	@rm -f $(INSTALLED) $(INSTALLED_DEV)
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "No virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade '$(PIP)' || { rm -rf $(VENV); exit 1; }
 
 $(INSTALLED): $(PINS) | $(BIN)/python
 	@$(BIN)/python -c 'import importlib.util as u, sys; sys.exit(u.find_spec("llama_cpp") is None)' || \
 		echo "Installing into $(VENV); the first time llama.cpp is compiled, about 6 minutes on two cores …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade '$(PIP)'
 	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS) $$CMAKE_ARGS" $(PIP_INSTALL) --editable . || { \
 		echo "The installation failed; pip says why above. llama.cpp needs a C++ compiler:" >&2; \
 		echo "on Debian and Ubuntu: apt-get install build-essential; on macOS: xcode-select --install" >&2; exit 1; }
