@@ -19,9 +19,23 @@ class Reason(StrEnum):
     NOTHING_RELEVANT = "nothing relevant found"
     NOT_ANSWERED = "relevant articles found, but they do not say"
     UNSUPPORTED = "the drafted answer is not supported by the articles"
+    UNCLEAR = "the question is unclear"
+    PARTLY = "partly answered"
     FILTERED_OUT = "no article passes the filter"
     EMPTY_INDEX = "no articles are indexed"
     CANCELLED = "cancelled"
+
+
+class Verdict(StrEnum):
+    """How a claim stands, in the words that are shown."""
+
+    SUPPORTED = "supported"
+    PARTLY = "partly supported"
+    UNSUPPORTED = "not supported"
+
+
+FULLY = 0.75
+"""Least support of a claim that is shown as supported without reserve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,13 @@ class Claim:
     support: float = 0.0
     supported: bool = False
 
+    @property
+    def verdict(self) -> Verdict:
+        """What `support` amounts to: a claim with citations is supported fully or partly, one without is not."""
+        if not self.supported:
+            return Verdict.UNSUPPORTED
+        return Verdict.SUPPORTED if self.support >= FULLY else Verdict.PARTLY
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping."""
         return {
@@ -129,7 +150,30 @@ class Claim:
             "citations": [citation.to_dict() for citation in self.citations],
             "support": round(self.support, 3),
             "supported": self.supported,
+            "verdict": str(self.verdict),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a disagreement: the words that differ, as they are written, and the sentence they stand in."""
+
+    value: str
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Articles that tell one fact differently. `about` is what differs: number, date, name or polarity; `sides` are
+    newest first, those without a date last."""
+
+    about: str
+    sides: tuple[Side, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping."""
+        sides = [{"value": side.value, "citation": side.citation.to_dict()} for side in self.sides]
+        return {"about": self.about, "sides": sides}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +181,10 @@ class Answer:
     """What Citewire says, and what it rests on.
 
     A refusal has `refused` set, a `reason`, a calm sentence as `text` and no claims. A cancelled answer keeps
-    what was written so far, with `reason` set to `Reason.CANCELLED`. `timings` are seconds by stage.
+    what was written so far, with `reason` set to `Reason.CANCELLED`. A partial answer has Reason.PARTLY and names in
+    `unanswered` what the articles do not say. `searched` is the query that was looked up, in the index of
+    `generation`. `model` is the LLM's name and `model_sha256` the hash of its file, where the manifest has it.
+    `timings` are seconds by stage.
     """
 
     question: str
@@ -146,13 +193,20 @@ class Answer:
     sources: tuple[Source, ...] = ()
     refused: bool = False
     reason: str | None = None
+    unanswered: str = ""
+    disagreements: tuple[Disagreement, ...] = ()
+    searched: str = ""
+    generation: int = 0
     model: str = ""
+    model_sha256: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def citations(self) -> tuple[Citation, ...]:
         """Every distinct citation, by number."""
-        distinct = {citation.number: citation for claim in self.claims for citation in claim.citations}
+        told = [citation for claim in self.claims for citation in claim.citations]
+        told += [side.citation for disagreement in self.disagreements for side in disagreement.sides]
+        distinct = {citation.number: citation for citation in told}
         return tuple(distinct[number] for number in sorted(distinct))
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,7 +218,12 @@ class Answer:
             "sources": [source.to_dict() for source in self.sources],
             "refused": self.refused,
             "reason": None if self.reason is None else str(self.reason),
+            "unanswered": self.unanswered,
+            "disagreements": [disagreement.to_dict() for disagreement in self.disagreements],
+            "searched": self.searched,
+            "generation": self.generation,
             "model": self.model,
+            "model_sha256": self.model_sha256,
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
         }
 

@@ -6,9 +6,11 @@ import atexit
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from index import Index
 from index import home as homes
@@ -22,6 +24,7 @@ from rag.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from index.filters import Filter
     from rag.cite import Quote
     from rag.llm import LLM
     from rag.query import Query
@@ -64,6 +67,7 @@ class Token:
 
 
 Event = Evidence | Token | Answer
+Progress = Callable[[str, int, int], None]
 
 
 class Engine:
@@ -127,20 +131,40 @@ class Engine:
         """Name of the LLM; loads it."""
         return self._model().name
 
-    def ask(self, question: str, *, history: Sequence[Turn] = (), cancel: threading.Event | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        cancel: threading.Event | None = None,
+        settings: Settings | None = None,
+        only: Filter | None = None,
+        progress: Progress | None = None,
+    ) -> Answer:
         """The answer to `question`; `history` holds earlier turns, oldest first. See `stream`."""
-        for event in self.stream(question, history=history, cancel=cancel):
+        options: Any = {"history": history, "cancel": cancel, "settings": settings, "only": only, "progress": progress}
+        for event in self.stream(question, **options):
             if isinstance(event, Answer):
                 return event
         raise AssertionError("a stream ends with an Answer")
 
     def stream(
-        self, question: str, *, history: Sequence[Turn] = (), cancel: threading.Event | None = None
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        cancel: threading.Event | None = None,
+        settings: Settings | None = None,
+        only: Filter | None = None,
+        progress: Progress | None = None,
     ) -> Iterator[Event]:
         """Yield one Evidence, the Tokens of the draft, and last the checked Answer.
 
         When nothing relevant is found the Answer alone comes, a refusal, and no model is called. Setting
         `cancel` ends the stream within about a second, at any stage, with Reason.CANCELLED.
+        `settings` holds for this question alone, instead of those of the engine; `only` narrows what is searched.
+        `progress` is called with "queue", how many questions come first, 0, while others are answered, and with
+        "read", tokens read, tokens in all, while the prompt is read.
         Operators in the question (index/filters.py) say which articles to search; the model is asked without them.
         Raises InputError for an empty or overlong question and for operators that are wrong, ModelError for a model
         that cannot be used.
@@ -156,17 +180,25 @@ class Engine:
         asked = query.understand(question, history)
         if not asked.text:
             raise InputError(f"there is no question beside {asked.only}; ask something")
+        if only:
+            asked = replace(asked, only=asked.only.also(only))
         said = tuple(replace(turn, question=without_operators(turn.question)) for turn in history)
-        return self._stream(question, asked, said, cancel or threading.Event())
+        return self._stream(question, asked, said, cancel or threading.Event(), settings or self.settings, progress)
 
     def _stream(
-        self, question: str, asked: Query, history: tuple[Turn, ...], cancel: threading.Event
+        self,
+        question: str,
+        asked: Query,
+        history: tuple[Turn, ...],
+        cancel: threading.Event,
+        settings: Settings,
+        progress: Progress | None,
     ) -> Iterator[Event]:
         """See `stream`; `question` as it was typed, which is what an Answer repeats."""
         clock = _Clock()
         hits = self.index.search(
             asked.text,
-            2 * self.settings.passages,
+            2 * settings.passages,
             rewordings=asked.rewordings,
             context=asked.context,
             **asked.only.to_dict(),
@@ -186,15 +218,16 @@ class Engine:
             return
 
         llm = self._model()
-        sources = evidence.select(asked.text, hits, llm, self.settings)
+        sources = evidence.select(asked.text, hits, llm, settings)
         passages = [source.hit for source in sources]
-        turns = evidence.trim_history(asked.text, passages, history, llm, self.settings)
+        turns = evidence.trim_history(asked.text, passages, history, llm, settings)
         clock.mark("evidence")
         yield Evidence(asked.full, sources)
 
         draft = ""
+        on_read = partial(progress, "read") if progress else None
         request = prompt.build(asked.text, passages, turns)
-        for piece in llm.stream(request, max_tokens=self.settings.answer_tokens, cancel=cancel):
+        for piece in llm.stream(request, max_tokens=settings.answer_tokens, cancel=cancel, on_read=on_read):
             if not draft:
                 clock.mark("first_token")
             draft += piece

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MODES = ("write", "quote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +31,57 @@ class Settings:
     """Most passages in one prompt."""
     threads: int = 0
     """Threads for the LLM; 0 takes one for each core this process may use."""
+    mode: str = "write"
+    """How an answer is made: "write" in the model's words, "quote" stitched from the articles' own."""
+    caution: float = 0.5
+    """From 0, which answers most, to 1, which refuses most; see docs/answers.md."""
+    kv_bytes: int = 4 * 2**30
+    """Disk space for passages as the model read them; 0 keeps none."""
+    splice: bool = True
+    """Whether passages are read one by one and put together, or the prompt is read as a whole."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Settings with each CITEWIRE_<FIELD> of `environ` (default os.environ) applied.
 
-        Raises InputError for a number that is none, or is out of range.
+        Raises InputError for a value that is none of those it may have.
         """
         environ = os.environ if environ is None else environ
-        numbers = {
-            name: _number(f"CITEWIRE_{name.upper()}", environ[f"CITEWIRE_{name.upper()}"], least)
-            for name, least in _LEAST.items()
-            if environ.get(f"CITEWIRE_{name.upper()}")
-        }
-        return cls(llm=environ.get("CITEWIRE_LLM") or None, **numbers)
+        known = {field.name: environ.get(f"CITEWIRE_{field.name.upper()}") for field in fields(cls)}
+        given = {name: value for name, value in known.items() if value}
+        return cls(**{name: _value(f"CITEWIRE_{name.upper()}", name, value) for name, value in given.items()})
 
 
-_LEAST = {"context_tokens": 512, "evidence_tokens": 64, "answer_tokens": 8, "passages": 1, "threads": 0}
+_LEAST = {"context_tokens": 512, "evidence_tokens": 64, "answer_tokens": 8, "passages": 1, "threads": 0, "kv_bytes": 0}
 
 
-def _number(name: str, value: str, least: int) -> int:
+def _value(variable: str, name: str, value: str) -> Any:
+    """What the text `value` of an environment variable says for the field `name`."""
+    if name == "llm":
+        return value
+    if name == "mode":
+        return _one_of(variable, value, {mode: mode for mode in MODES})
+    if name == "splice":
+        return _one_of(variable, value, {"1": True, "0": False})
+    if name == "caution":
+        return _share(variable, value)
+    return _number(variable, value, _LEAST[name])
+
+
+def _number(variable: str, value: str, least: int) -> int:
     if not value.strip().isdecimal() or int(value) < least:
-        raise InputError(f"{name}={value!r}: a whole number of at least {least} is needed")
+        raise InputError(f"{variable}={value!r}: a whole number of at least {least} is needed")
     return int(value)
+
+
+def _share(variable: str, value: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(value) <= 1:
+            return float(value)
+    raise InputError(f"{variable}={value!r}: a number from 0 to 1 is needed")
+
+
+def _one_of(variable: str, value: str, known: Mapping[str, Any]) -> Any:
+    if value not in known:
+        raise InputError(f"{variable}={value!r}: choose one of {', '.join(known)}")
+    return known[value]

@@ -196,7 +196,8 @@ def test_json_of_an_answer_has_the_documented_keys(
     assert cli.main(["ask", "Do the two nations have military cooperation?", "--json"]) == 0
     answer = as_json(capsys)
     assert set(answer) == {
-        "question", "text", "claims", "sources", "refused", "reason", "model", "timings"
+        "question", "text", "claims", "sources", "refused", "reason", "unanswered", "disagreements", "searched",
+        "generation", "model", "model_sha256", "timings"
     }  # fmt: skip
     citation = answer["claims"][0]["citations"][0]
     with Index.open() as opened:
