@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
-from index import filters, ranking
+from index import derived, filters, ranking
 from index import home as homes
 from index import reranker as rerankers
 from index import sync as syncing
@@ -302,6 +302,26 @@ class Index:
         with self._store.read() as generation:
             return generation.articles()
 
+    def passages(self) -> Iterator[tuple[Article, Span]]:
+        """Every passage that can be found, those of the last added article first. The index may change meanwhile."""
+        with self._store.read() as generation:
+            article_ids = generation.article_ids()
+        for article_id in article_ids:
+            with self._store.read() as generation:
+                article, spans = generation.article(article_id), generation.spans(article_id)
+            if article is not None:
+                yield from ((article, span) for span in spans)
+
+    @property
+    def generation(self) -> int:
+        """The number of the generation that a search would see; it grows with every change."""
+        with self._store.read() as generation:
+            return generation.number
+
+    def derived(self, article_id: str) -> Path:
+        """A folder for what can be made again from this article; it is deleted when the article changes or goes."""
+        return derived.folder(self.home, article_id)
+
     def stats(self) -> Stats:
         """What the index holds."""
         with self._store.read() as generation:
@@ -338,10 +358,15 @@ class Index:
             return generation.origins()
 
     def _publish(self, change: Change) -> None:
+        changed = {put.article.id for put in change.put} | change.drop
+        # Before, so that a kill leaves nothing of a text that is gone; after, for who made it meanwhile.
+        derived.forget(self.home, changed)
         self._store.publish(change)
+        derived.forget(self.home, changed)
         if change:
             with self._store.read() as generation:
                 self._vectors_of(generation)
+                derived.keep_only(self.home, generation.article_ids())
 
     def _vectors_of(self, generation: Generation) -> Vectors | None:
         """The vectors of a generation: those in memory, else its snapshot, else built from the database.

@@ -313,6 +313,15 @@ class Generation:
             Article(*row) for row in self._sql.execute(f"SELECT {_ARTICLE} FROM article {where} ORDER BY rowid", values)
         ]
 
+    def article_ids(self) -> list[str]:
+        """The ids of all articles, the last added first."""
+        return [article_id for (article_id,) in self._sql.execute("SELECT id FROM article ORDER BY rowid DESC")]
+
+    def spans(self, article_id: str) -> list[Span]:
+        """Where the passages of an article are, in order; none of a copy."""
+        query = "SELECT start, end FROM passage WHERE article_id = ? ORDER BY start"
+        return [Span(*row) for row in self._sql.execute(query, (article_id,))]
+
     def copies(self, article_id: str) -> list[Article]:
         """The copies of an article, in the order they were added."""
         query = f"SELECT {_ARTICLE} FROM article WHERE copy_of = ? ORDER BY rowid"

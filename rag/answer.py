@@ -184,7 +184,7 @@ class Answer:
     what was written so far, with `reason` set to `Reason.CANCELLED`. A partial answer has Reason.PARTLY and names in
     `unanswered` what the articles do not say. `searched` is the query that was looked up, in the index of
     `generation`. `model` is the LLM's name and `model_sha256` the hash of its file, where the manifest has it.
-    `timings` are seconds by stage.
+    `signals` are what the decision to answer was made by (rag/answerability.py), `timings` seconds by stage.
     """
 
     question: str
@@ -199,6 +199,7 @@ class Answer:
     generation: int = 0
     model: str = ""
     model_sha256: str = ""
+    signals: Mapping[str, float] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -224,6 +225,7 @@ class Answer:
             "generation": self.generation,
             "model": self.model,
             "model_sha256": self.model_sha256,
+            "signals": dict(self.signals),
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
         }
 

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import atexit
-import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from index import Index
+from index import Index, derived
 from index import home as homes
 from index.errors import InputError
 from index.filters import without_operators
-from index.passage import sentences
-from rag import cite, evidence, prompt, query, verify
-from rag.answer import Answer, Citation, Claim, Reason, Source, Turn
+from rag import answerability, claims, evidence, prompt, query, verify
+from rag.answer import Answer, Reason, Source, Turn
+from rag.answerability import Signals
+from rag.llm import Reader
+from rag.parts import joined, united
+from rag.quote import Quoting
 from rag.settings import Settings
+from rag.shelf import Shelf
+from rag.stream import stream
+from rag.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from index.filters import Filter
-    from rag.cite import Quote
+    from index.search import Hit
+    from rag.answer import Citation, Claim
     from rag.llm import LLM
+    from rag.prompt import Prompt
     from rag.query import Query
+    from rag.stream import Channel
 
+_IDLE_S = 0.2
+"""How often reading ahead looks whether everyone was answered."""
 LONGEST_QUESTION = 2000
 """Characters of the longest question; a longer one is a pasted article, which belongs in the index."""
 
@@ -37,18 +47,10 @@ REFUSALS = {
     Reason.NOT_ANSWERED: prompt.CANNOT_ANSWER,
     Reason.UNSUPPORTED: prompt.CANNOT_ANSWER,
     Reason.FILTERED_OUT: "No article is of the outlet or the time that the question asks for.",
+    Reason.UNCLEAR: "The question is not clear: it names nothing to look for. Say what it is about.",
     Reason.EMPTY_INDEX: "There are no articles yet. Add some: citewire index add FOLDER",
     Reason.CANCELLED: "",
 }
-
-_MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
-_CANNOT = re.compile(
-    r"\b(?:articles?|passages?|texts?|information|context)\b[^.]{0,60}?"
-    r"\b(?:do(?:es)? not|don['’]t|doesn['’]t|did not|no|not)\s+"
-    r"(?:directly |explicitly |specifically )?"
-    r"(?:say|state|mention|provid|contain|specif|includ|answer|give|information)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,10 @@ class Engine:
         self.index = index
         self.settings = settings or Settings.from_env()
         self._llm = llm
-        self._llm_lock = threading.Lock()
+        self._choice: str | None = None
+        self._sha256 = ""
+        self._llm_lock = threading.RLock()
+        self._turns = Turns()
         self._owns_index = False
         self._owns_llm = llm is None
 
@@ -112,10 +117,7 @@ class Engine:
         """Let go of the model and of the index, unless they were handed in."""
         with self._llm_lock:
             if self._owns_llm and self._llm is not None:
-                close = getattr(self._llm, "close", None)
-                if close is not None:
-                    close()
-                self._llm = None
+                self._let_go()
         if self._owns_index:
             self.index.close()
 
@@ -125,6 +127,29 @@ class Engine:
         if self.index.reranker is not None:
             self.index.reranker.scores("ready", ["ready"])
         self._model()
+
+    def read_ahead(self, cancel: threading.Event) -> bool:
+        """Read the passages that nobody asked about yet, those of the last added article first, while nobody asks.
+
+        True when all are read that there is room for, False when cancelled. Raises ModelError.
+        """
+        llm = self._model()
+        if not self.settings.kv_bytes or not isinstance(llm, Reader):
+            return True
+        for article, span in self.index.passages():
+            request = prompt.passage(article, span.of(article.text))
+            while not self.shelf.is_full and not llm.is_read(request):
+                if cancel.is_set():
+                    return False
+                if not len(self._turns):
+                    llm.read_ahead(request)
+                cancel.wait(_IDLE_S if len(self._turns) else 0)
+        return not cancel.is_set()
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """Where passages are kept as the model read them."""
+        return Shelf(self.index.derived, self.index.home / derived.FOLDER, limit_bytes=self.settings.kv_bytes)
 
     @property
     def model(self) -> str:
@@ -183,82 +208,160 @@ class Engine:
         if only:
             asked = replace(asked, only=asked.only.also(only))
         said = tuple(replace(turn, question=without_operators(turn.question)) for turn in history)
-        return self._stream(question, asked, said, cancel or threading.Event(), settings or self.settings, progress)
+        work = _Work(question, asked, said, settings or self.settings)
+        return stream(partial(self._work, work), cancel or threading.Event(), progress)
 
-    def _stream(
-        self,
-        question: str,
-        asked: Query,
-        history: tuple[Turn, ...],
-        cancel: threading.Event,
-        settings: Settings,
-        progress: Progress | None,
-    ) -> Iterator[Event]:
-        """See `stream`; `question` as it was typed, which is what an Answer repeats."""
-        clock = _Clock()
+    # From here on in the thread of one answer.
+
+    def _work(self, work: _Work, channel: Channel[Event]) -> None:
+        """See `stream`."""
+        if query.unclear(work.question, work.history):
+            channel.put(self._refusal(work, Reason.UNCLEAR))
+            return
+        parts = list(self._parts(work))
+        for part in parts:
+            self._find(part)
+        if channel.cancel.is_set():
+            channel.put(self._refusal(work, Reason.CANCELLED))
+            return
+        if any(part.reason is None for part in parts):
+            sources = united([part.sources for part in parts if part.reason is None])
+            channel.put(Evidence(work.asked.full, sources))
+            with self._turns.turn(channel.cancel, partial(channel.progress, "queue", total=0)) as mine:
+                for part in parts:
+                    part.clock.mark("queue")
+                    part.reason = part.reason if mine else Reason.CANCELLED
+                answers: list[Answer] = []
+                for part in parts:
+                    before = tuple(Turn(answer.question, answer.text) for answer in answers)
+                    part.history = (*work.history, *before)
+                    answers.append(self._told(part, channel))
+        else:
+            answers = [self._refusal(part, part.reason, part.sources) for part in parts if part.reason is not None]
+        channel.put(joined(work.question, answers))
+
+    def _parts(self, work: _Work) -> Iterator[_Work]:
+        """The questions in a question, each of which may lean on those before it."""
+        history = work.history
+        texts = query.parts(work.asked.text)
+        for text in texts:
+            asked = replace(query.understand(text, history), only=work.asked.only) if len(texts) > 1 else work.asked
+            yield _Work(text, asked, history, work.settings)
+            history = (*history, Turn(text, ""))
+
+    def _find(self, work: _Work) -> None:
+        """Search, and choose what to read or the reason why nothing is to be read."""
+        hits = self._search(work)
+        work.hits = tuple(hits)
+        if not hits:
+            work.reason = Reason.FILTERED_OUT if work.asked.only else Reason.EMPTY_INDEX
+        elif not verify.relevant(work.asked, hits):
+            work.reason, work.sources = Reason.NOTHING_RELEVANT, _nearest(hits, work.settings)
+        else:
+            work.sources = evidence.select(work.asked.text, hits, self._model(work.settings), work.settings)
+        work.clock.mark("evidence")
+
+    def _search(self, work: _Work) -> list[Hit]:
+        asked = work.asked
         hits = self.index.search(
             asked.text,
-            2 * settings.passages,
+            2 * work.settings.passages,
             rewordings=asked.rewordings,
             context=asked.context,
             **asked.only.to_dict(),
         )
-        clock.mark("search")
-        if not hits and asked.only:
-            yield self._refusal(question, Reason.FILTERED_OUT, clock)
-            return
-        if not hits:
-            yield self._refusal(question, Reason.EMPTY_INDEX, clock)
-            return
-        if not verify.relevant(asked, hits):
-            yield self._refusal(question, Reason.NOTHING_RELEVANT, clock)
-            return
-        if cancel.is_set():
-            yield self._refusal(question, Reason.CANCELLED, clock)
-            return
+        work.generation = self.index.generation
+        work.clock.mark("search")
+        return hits
 
-        llm = self._model()
-        sources = evidence.select(asked.text, hits, llm, settings)
+    def _told(self, work: _Work, channel: Channel[Event]) -> Answer:
+        if work.reason is None and channel.cancel.is_set():
+            work.reason = Reason.CANCELLED
+        return self._answer(work, channel) if work.reason is None else self._refusal(work, work.reason, work.sources)
+
+    def _answer(self, work: _Work, channel: Channel[Event]) -> Answer:
+        """What the model makes of the passages, checked before and after."""
+        llm, sources = self._model(work.settings), work.sources
+        on_read, caution = partial(channel.progress, "read"), work.settings.caution
         passages = [source.hit for source in sources]
-        turns = evidence.trim_history(asked.text, passages, history, llm, settings)
-        clock.mark("evidence")
-        yield Evidence(asked.full, sources)
-
-        draft = ""
-        on_read = partial(progress, "read") if progress else None
-        request = prompt.build(asked.text, passages, turns)
-        for piece in llm.stream(request, max_tokens=settings.answer_tokens, cancel=cancel, on_read=on_read):
-            if not draft:
-                clock.mark("first_token")
-            draft += piece
-            yield Token(piece)
-        clock.mark("answer")
-        yield self._checked(question, asked.text, draft, sources, clock, cancelled=cancel.is_set())
-
-    def _checked(
-        self, question: str, asked: str, draft: str, sources: tuple[Source, ...], clock: _Clock, *, cancelled: bool
-    ) -> Answer:
-        """The draft as an Answer: sentence by sentence cited, verified, numbered."""
-        if cancelled and not draft.strip():
-            return self._refusal(question, Reason.CANCELLED, clock, sources)
-        written = _sentences(draft)
-        if not written:
-            return self._refusal(question, Reason.NOT_ANSWERED, clock, sources)
-        still_there = self._still_indexed(sources)
-        claims = _claims(asked, written, still_there)
-        clock.mark("verify")
-        if not any(claim.supported for claim in claims):
-            reason = Reason.CANCELLED if cancelled else Reason.UNSUPPORTED
-            return self._refusal(question, reason, clock, sources)
+        turns = evidence.trim_history(work.asked.text, passages, work.history, llm, work.settings)
+        ask = partial(prompt.build, work.asked.text, passages, turns)
+        work.signals = Signals(work.hits[0].score)
+        measured = answerability.is_measured(llm.name)
+        if measured:
+            work.signals = replace(work.signals, gain=llm.gain(ask(), cancel=channel.cancel, on_read=on_read))
+            work.clock.mark("check")
+            if not channel.cancel.is_set() and answerability.is_hopeless(work.signals, llm.name, caution):
+                return self._refusal(work, Reason.NOT_ANSWERED, sources)
+        draft = self._draft(work, llm, ask(), passages, channel)
+        if channel.cancel.is_set() and not draft.strip():
+            return self._refusal(work, Reason.CANCELLED, sources)
+        checked = self._checked(work, draft, sources)
+        work.clock.mark("verify")
+        if not checked:
+            return self._refusal(work, Reason.NOT_ANSWERED, sources)
+        if not any(claim.supported for claim in checked):
+            reason = Reason.CANCELLED if channel.cancel.is_set() else Reason.UNSUPPORTED
+            return self._refusal(work, reason, sources)
+        if measured and not channel.cancel.is_set():
+            self._recheck(work, llm, checked, passages, channel)
+            if not channel.cancel.is_set() and answerability.is_doubtful(work.signals, llm.name, caution):
+                return self._refusal(work, Reason.NOT_ANSWERED, sources)
+        found = claims.disagreements(work.asked.text, checked, sources, similarity=self._similarity)
+        checked += claims.in_line(claims.said(found), start=checked[-1].end + 1)
         return Answer(
-            question=question,
-            text=" ".join(claim.text for claim in claims),
-            claims=claims,
+            text=" ".join(claim.text for claim in checked),
+            claims=checked,
             sources=sources,
-            reason=Reason.CANCELLED if cancelled else None,
-            model=self._model().name,
-            timings=clock.timings(),
+            disagreements=found,
+            reason=Reason.CANCELLED if channel.cancel.is_set() else None,
+            **self._circumstances(work),
         )
+
+    def _recheck(
+        self, work: _Work, llm: LLM, checked: Sequence[Claim], passages: Sequence[Hit], channel: Channel[Event]
+    ) -> None:
+        """Ask the model what it holds of its draft, with nothing but the cited passages before it."""
+        cited = {citation for claim in checked for citation in claim.citations}
+        read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
+        task = prompt.CORRECT.format(draft=" ".join(claim.text for claim in checked))
+        odds = llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
+        support = max(claim.support for claim in checked)
+        work.signals = replace(work.signals, correct=odds, support=support)
+        work.clock.mark("recheck")
+
+    def _draft(self, work: _Work, llm: LLM, request: Prompt, passages: Sequence[Hit], channel: Channel[Event]) -> str:
+        """What the model writes, or quotes; its tokens go to the reader as they come."""
+        constraint = None
+        if work.settings.mode == "quote":
+            constraint = Quoting([hit.text for hit in passages], llm.vocabulary, instead=prompt.CANNOT_ANSWER)
+        on_read = partial(channel.progress, "read")
+        draft = ""
+        for piece in llm.stream(
+            request,
+            max_tokens=work.settings.answer_tokens,
+            cancel=channel.cancel,
+            on_read=on_read,
+            constraint=constraint,
+        ):
+            if not draft:
+                work.clock.mark("first_token")
+            draft += piece
+            channel.put(Token(piece))
+        work.clock.mark("answer")
+        return draft
+
+    def _checked(self, work: _Work, draft: str, sources: tuple[Source, ...]) -> tuple[Claim, ...]:
+        """Sentence by sentence cited and numbered; () for a draft that says nothing."""
+        there = self._still_indexed(sources)
+        if work.settings.mode == "quote":
+            return claims.quoted(draft, there)
+        return claims.check(work.asked.text, claims.written(draft), there, similarity=self._similarity)
+
+    def _similarity(self, one: str, other: str) -> float:
+        """Cosine of the vectors of two sentences."""
+        first, second = self.index.embedder.embed_documents([one, other])
+        return float(first @ second)
 
     def _still_indexed(self, sources: tuple[Source, ...]) -> tuple[Source, ...]:
         """Those of `sources` whose article was neither removed nor changed while the model wrote."""
@@ -271,31 +374,68 @@ class Engine:
                 continue
         return tuple(kept)
 
-    def _refusal(self, question: str, reason: Reason, clock: _Clock, sources: tuple[Source, ...] = ()) -> Answer:
-        return Answer(
-            question=question,
-            text=REFUSALS[reason],
-            sources=sources,
-            refused=True,
-            reason=reason,
-            model=self._llm.name if self._llm is not None else "",
-            timings=clock.timings(),
+    def _refusal(self, work: _Work, reason: Reason, sources: tuple[Source, ...] = ()) -> Answer:
+        return Answer(text=REFUSALS[reason], sources=sources, refused=True, reason=reason, **self._circumstances(work))
+
+    def _circumstances(self, work: _Work) -> dict[str, Any]:
+        """What every answer says of how it was made."""
+        return {
+            "question": work.question,
+            "searched": work.asked.full,
+            "generation": work.generation,
+            "model": self._llm.name if self._llm is not None else "",
+            "model_sha256": self._sha256,
+            "signals": work.signals.to_dict(),
+            "timings": work.clock.timings(),
+        }
+
+    def _model(self, settings: Settings | None = None) -> LLM:
+        """The LLM of `settings`; another one is let go of. Only the one whose turn it is may ask for another."""
+        choice = (settings or self.settings).llm
+        with self._llm_lock:
+            if self._owns_llm and self._llm is not None and choice != self._choice:
+                self._let_go()
+            if self._llm is None:
+                self._llm, self._choice = self._load(settings or self.settings), choice
+            return self._llm
+
+    def _load(self, settings: Settings) -> LLM:
+        from index import models
+        from rag.llm import LlamaCpp
+
+        path = models.locate(settings.llm, "llm")
+        name, self._sha256 = _known(settings.llm)
+        return LlamaCpp.load(
+            path,
+            name=name,
+            context_tokens=settings.context_tokens,
+            threads=settings.threads,
+            sha256=self._sha256,
+            shelf=self.shelf if settings.kv_bytes else None,
+            splice=settings.splice,
         )
 
-    def _model(self) -> LLM:
-        with self._llm_lock:
-            if self._llm is None:
-                from index import models
-                from rag.llm import LlamaCpp
+    def _let_go(self) -> None:
+        close = getattr(self._llm, "close", None)
+        if close is not None:
+            close()
+        self._llm = None
 
-                path = models.locate(self.settings.llm, "llm")
-                self._llm = LlamaCpp.load(
-                    path,
-                    name=_model_name(self.settings.llm),
-                    context_tokens=self.settings.context_tokens,
-                    threads=self.settings.threads,
-                )
-            return self._llm
+
+@dataclass(slots=True)
+class _Work:
+    """One question on its way to an answer. `reason` says why no model is asked."""
+
+    question: str
+    asked: Query
+    history: tuple[Turn, ...]
+    settings: Settings
+    hits: tuple[Hit, ...] = ()
+    sources: tuple[Source, ...] = ()
+    reason: Reason | None = None
+    generation: int = 0
+    signals: Signals = field(default_factory=Signals)
+    clock: _Clock = field(default_factory=lambda: _Clock())
 
 
 class _Clock:
@@ -314,43 +454,23 @@ class _Clock:
         return {**self._stages, "total": time.perf_counter() - self._first}
 
 
-def _sentences(draft: str) -> list[str]:
-    """The sentences of a draft without the model's own markers, repetitions, and admissions of not knowing."""
-    text = _MARKER.sub("", draft).strip()
-    written: list[str] = []
-    for span in sentences(text):
-        sentence = " ".join(span.of(text).split())
-        if _CANNOT.search(sentence) or sentence in written:
-            continue
-        written.append(sentence)
-    return written
+def _nearest(hits: Sequence[Hit], settings: Settings) -> tuple[Source, ...]:
+    """The best hits, as what a refusal shows: no model read them."""
+    return tuple(Source(number, hit) for number, hit in enumerate(hits[: settings.passages], start=1))
 
 
-def _claims(question: str, written: Sequence[str], sources: Sequence[Source]) -> tuple[Claim, ...]:
-    claims: list[Claim] = []
-    numbers: dict[tuple[str, int, int], int] = {}
-    start = 0
-    for text in written:
-        quotes = cite.align(text, sources, question=question)
-        support = verify.support(text, quotes, read=sources, question=question)
-        supported = support >= verify.SUPPORTED
-        citations = tuple(_citation(quote, numbers) for quote in quotes) if supported else ()
-        claims.append(Claim(text, start, start + len(text), citations, support, supported))
-        start += len(text) + 1
-    return tuple(claims)
+def _holds(hit: Hit, citation: Citation) -> bool:
+    return hit.article.id == citation.article_id and hit.start <= citation.start < hit.end
 
 
-def _citation(quote: Quote, numbers: dict[tuple[str, int, int], int]) -> Citation:
-    place = (quote.article.id, quote.start, quote.end)
-    return Citation(numbers.setdefault(place, len(numbers) + 1), quote.article, quote.start, quote.end)
-
-
-def _model_name(choice: str | None) -> str:
+def _known(choice: str | None) -> tuple[str | None, str]:
+    """Name and hash of a model in the manifest; None and "" for a file of the user's own."""
     from index import models
 
     if choice is not None and Path(choice).suffix == ".gguf":
-        return Path(choice).stem
-    return models.choose(choice, "llm").name
+        return Path(choice).stem, ""
+    model = models.choose(choice, "llm")
+    return model.name, model.files[0].sha256
 
 
 _engines: dict[tuple[Path, Settings], Engine] = {}

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from rag.llm import LLM
     from rag.settings import Settings
 
-LEAST_SHARE = 0.6
-"""Least score, as a share of the best hit's, of a passage worth reading. Of the SQuAD 2 paragraphs that hold the answer
-and come second or later, 1 in 100 scores less (python -m benchmarks relevance)."""
+LEAST_SHARE = 0.7
+"""Least score, as a share of the best hit's, of a passage worth reading. With it the four best passages of SQuAD 2
+hold the answer to .961 of 700 questions, and 2.3 of them are read; with .6 it is .963 of 3.0, with .8 .956 of 1.8."""
 
 
 def select(question: str, hits: Sequence[Hit], llm: LLM, settings: Settings) -> tuple[Source, ...]:

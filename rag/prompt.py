@@ -14,21 +14,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from index.article import Article
     from index.search import Hit
     from rag.answer import Turn
 
 CANNOT_ANSWER = "The articles do not say."
 """What the instructions tell the model to write when the passages hold no answer; the engine looks for it."""
 
+CORRECT = "Proposed answer: {draft}\nIs the proposed answer correct according to the passages? Reply Yes or No."
+"""The task of the check after a draft."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request to an LLM: instructions, passages, history, question, in this order and never mixed."""
+    """One request to an LLM: instructions, passages, history, question, in this order and never mixed.
+
+    `task` are words of ours about the question, which come after it. `articles` are the ids of the articles that the
+    passages are from, under which a model may keep what it read of them.
+    """
 
     instructions: str
     passages: tuple[str, ...]
     history: tuple[Turn, ...]
     question: str
+    task: str = ""
+    articles: tuple[str, ...] = ()
 
 
 @cache
@@ -38,14 +48,20 @@ def instructions() -> str:
     return template.replace("{cannot_answer}", CANNOT_ANSWER).strip()
 
 
-def render_passage(hit: Hit) -> str:
-    """Outlet, title, date and text of a passage. The same hit always gives the same words, without a number."""
-    article = hit.article
+def render_passage(article: Article, text: str) -> str:
+    """Outlet, title, date and text of a passage. The same passage always gives the same words, without a number."""
     known = [part for part in (article.source, article.title, article.published) if part]
     heading = f"[{' · '.join(known)}]\n" if known else ""
-    return f"{heading}{' '.join(hit.text.split())}"
+    return f"{heading}{' '.join(text.split())}"
 
 
-def build(question: str, hits: Sequence[Hit], history: Sequence[Turn] = ()) -> Prompt:
+def build(question: str, hits: Sequence[Hit], history: Sequence[Turn] = (), *, task: str = "") -> Prompt:
     """The prompt for a question over passages, best first."""
-    return Prompt(instructions(), tuple(render_passage(hit) for hit in hits), tuple(history), question.strip())
+    passages = tuple(render_passage(hit.article, hit.text) for hit in hits)
+    articles = tuple(hit.article.id for hit in hits)
+    return Prompt(instructions(), passages, tuple(history), question.strip(), task, articles)
+
+
+def passage(article: Article, text: str) -> Prompt:
+    """A prompt with one passage and no question."""
+    return Prompt(instructions(), (render_passage(article, text),), (), "", articles=(article.id,))

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 TURNS_BACK = 2
 """Earlier questions that count. Three find as much; earlier answers as well add nothing (docs/experiments.md)."""
 
+MOST_PARTS = 3
+"""More are a list of questions, better asked one by one."""
+
+_WH = r"(?:who|whom|whose|what|when|where|why|which|how)"
+_JOINT = re.compile(rf"\?\s+(?:and\s+)?(?=\w)|,?\s+and\s+(?={_WH}\b)", re.IGNORECASE)
+_ASKING = re.compile(
+    rf"(?:(?:in|at|on|by|for|from|to|with|of)\s+)?{_WH}\b|"
+    r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b",
+    re.IGNORECASE,
+)
 _LEANING = re.compile(
     r"^(?:and|but|so|also|then|what about|how about|why not|how so)\b|"
     r"\b(?:he|him|she|her|hers|it|they|them|theirs|this|these|those|there|then|else|the (?:other|former|latter))\b|"
@@ -62,6 +72,19 @@ def understand(question: str, history: Sequence[Turn] = ()) -> Query:
     leant_on = _leant_on(question, recent)
     rewordings = (" ".join([*leant_on, question]),) if leant_on else ()
     return Query(question, rewordings, " ".join(recent), only)
+
+
+def parts(question: str) -> tuple[str, ...]:
+    """The questions that are asked in one: "When was it built, and who paid for it?" asks two. A question that does not
+    begin as one of its own is not taken apart."""
+    found = [part.strip().rstrip("?") + "?" for part in _JOINT.split(question.strip()) if part.strip(" ?")]
+    alone = all(_ASKING.match(part) and words(part) for part in found)
+    return tuple(found) if 1 < len(found) <= MOST_PARTS and alone else (question,)
+
+
+def unclear(question: str, history: Sequence[Turn] = ()) -> bool:
+    """Whether a question names nothing to look for, nor does anything said before it."""
+    return not history and not words(filters.without_operators(question))
 
 
 def leans_on_history(question: str) -> bool:

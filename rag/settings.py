@@ -35,8 +35,8 @@ class Settings:
     """How an answer is made: "write" in the model's words, "quote" stitched from the articles' own."""
     caution: float = 0.5
     """From 0, which answers most, to 1, which refuses most; see docs/answers.md."""
-    kv_bytes: int = 4 * 2**30
-    """Disk space for passages as the model read them; 0 keeps none."""
+    kv_bytes: int = 2 * 2**30
+    """Disk space for passages as the model read them; 0 keeps none. The default model's take about 4 MB each."""
     splice: bool = True
     """Whether passages are read one by one and put together, or the prompt is read as a whole."""
 

@@ -44,7 +44,7 @@ def support(claim: str, quotes: Sequence[Quote], *, read: Sequence[Source] = (),
     if not wanted or not quotes:
         return 0.0
     said = frozenset().union(*(stems(quote.text) for quote in quotes))
-    nearby = frozenset().union(*(stems(_surroundings(quote.source)) for quote in quotes))
+    nearby = frozenset().union(*(stems(surroundings(quote.source)) for quote in quotes))
     weight = sum(word.weight for word in wanted)
     found = sum(word.weight * (1.0 if word.stem in said else NEARBY if word.stem in nearby else 0.0) for word in wanted)
     share = found / weight
@@ -56,7 +56,7 @@ def missing(claim: str, quotes: Sequence[Quote], *, read: Sequence[Source] = (),
     `read` (or quoted) contains. A word that opens the claim is a name if `question` has it as one."""
     said = frozenset().union(*(stems(quote.text) for quote in quotes))
     passages = [*read, *(quote.source for quote in quotes)]
-    known = frozenset().union(*(stems(_surroundings(source)) for source in passages))
+    known = frozenset().union(*(stems(surroundings(source)) for source in passages))
     asked = {word.stem for word in words(question) if word.kind == "name"}
     lost = [
         claim[word.start : word.end]
@@ -93,7 +93,8 @@ def _is_akin(name: str, known: Collection[str]) -> bool:
     )
 
 
-def _surroundings(source: Source) -> str:
+def surroundings(source: Source) -> str:
+    """A passage and its heading."""
     article = source.hit.article
     return " ".join(filter(None, (article.source, article.title, article.published, source.hit.text)))
 

@@ -48,13 +48,15 @@ class BagOfWordsEmbedder:
 
 
 class ScriptedLLM:
-    """Answers from a queue of replies and keeps the prompts it was given. `gate` holds it until set."""
+    """Answers from a queue of replies and keeps the prompts it was given. `gate` holds it until set. Asked for Yes or
+    No, it gives the next of `odds`, and Yes when there are none left."""
 
     name = "scripted"
     context_tokens = 4096
 
-    def __init__(self, *replies: str, gate: threading.Event | None = None) -> None:
+    def __init__(self, *replies: str, gate: threading.Event | None = None, odds: Sequence[float] = ()) -> None:
         self.replies = list(replies)
+        self.odds = list(odds)
         self.prompts: list[Prompt] = []
         self.gate = gate
         self._lock = threading.Lock()
@@ -71,6 +73,7 @@ class ScriptedLLM:
         max_tokens: int,
         cancel: threading.Event,
         on_read: Callable[[int, int], None] | None = None,
+        constraint: object = None,
     ) -> Iterator[str]:
         with self._lock:
             self.prompts.append(prompt)
@@ -85,3 +88,14 @@ class ScriptedLLM:
             if cancel.is_set():
                 return
             yield piece
+
+    def log_odds(
+        self, prompt: Prompt, *, cancel: threading.Event, on_read: Callable[[int, int], None] | None = None
+    ) -> float:
+        self.prompts.append(prompt)
+        return self.odds.pop(0) if self.odds else 8.0
+
+    def gain(
+        self, prompt: Prompt, *, cancel: threading.Event, on_read: Callable[[int, int], None] | None = None
+    ) -> float:
+        return 1.0

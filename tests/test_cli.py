@@ -197,7 +197,7 @@ def test_json_of_an_answer_has_the_documented_keys(
     answer = as_json(capsys)
     assert set(answer) == {
         "question", "text", "claims", "sources", "refused", "reason", "unanswered", "disagreements", "searched",
-        "generation", "model", "model_sha256", "timings"
+        "generation", "model", "model_sha256", "signals", "timings"
     }  # fmt: skip
     citation = answer["claims"][0]["citations"][0]
     with Index.open() as opened:

@@ -167,12 +167,22 @@ def test_cancel_before_the_first_token(index: Index) -> None:
     assert answer.text == ""
 
 
+class Steps(threading.Event):
+    """A gate that lets so many pieces through."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self._left = threading.Semaphore(pieces)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._left.acquire(timeout=timeout)
+
+
 def test_cancel_while_writing_keeps_what_is_there(index: Index) -> None:
     cancel = threading.Event()
     events = []
-    for event in engine(index, "The six-party talks broke down in 2009. And then some more.").stream(
-        ASKED, cancel=cancel
-    ):
+    asked = engine(index, "The six-party talks broke down in 2009. And then some more.", gate=Steps(7))
+    for event in asked.stream(ASKED, cancel=cancel):
         events.append(event)
         if len(events) == 8:
             cancel.set()

@@ -26,7 +26,7 @@ HEAVY = {
     "faiss": {"index/vectors.py"},
     # It has two nouns, bi-encoder and cross-encoder, and each has its file.
     "sentence_transformers": {"index/embedder.py", "index/reranker.py"},
-    "llama_cpp": {"rag/llm.py"},
+    "llama_cpp": {"rag/native.py"},
     "gradio": {"ui/web.py"},
 }
 LATER = ("numpy", "datasketch", "torch", "faiss", "sentence_transformers", "llama_cpp", "gradio")

@@ -1,0 +1,128 @@
+"""Claims: a draft → sentences, each with the exact quotes it rests on and how far they carry it. Knows no model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from index.passage import sentences
+from rag import cite, disagreement, support, verify
+from rag.answer import Citation, Claim
+from rag.quote import spans_of
+from rag.support import Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from rag.answer import Disagreement, Source
+    from rag.cite import Quote
+
+    Similarity = Callable[[str, str], float]
+    """Cosine of two sentences' vectors."""
+
+_MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
+_CANNOT = re.compile(
+    r"\b(?:articles?|passages?|texts?|information|context)\b[^.]{0,60}?"
+    r"\b(?:do(?:es)? not|don['’]t|doesn['’]t|did not|no|not)\s+"
+    r"(?:directly |explicitly |specifically )?"
+    r"(?:say|state|mention|provid|contain|specif|includ|answer|give|information)",
+    re.IGNORECASE,
+)
+
+
+def written(draft: str) -> list[str]:
+    """The sentences of a draft without the model's own markers, repetitions, and admissions of not knowing."""
+    text = _MARKER.sub("", draft).strip()
+    found: list[str] = []
+    for span in sentences(text):
+        sentence = " ".join(span.of(text).split())
+        if not _CANNOT.search(sentence) and sentence not in found:
+            found.append(sentence)
+    return found
+
+
+def check(
+    question: str, sentences: Sequence[str], sources: Sequence[Source], *, similarity: Similarity | None = None
+) -> tuple[Claim, ...]:
+    """The sentences as claims, joined by spaces into one text, cited from `sources` where these support them."""
+    numbering = Numbering()
+    checked = []
+    for text in sentences:
+        quotes = cite.align(text, sources, question=question)
+        likely = verify.support(text, quotes, read=sources, question=question)
+        citations = tuple(map(numbering.cite, quotes)) if likely >= verify.SUPPORTED else ()
+        checked.append((text, citations, likely))
+    return in_line(checked)
+
+
+def quoted(draft: str, sources: Sequence[Source]) -> tuple[Claim, ...]:
+    """A draft stitched from sentences of `sources` (rag/quote.py) as claims: each is its own quote."""
+    numbering = Numbering()
+    found = spans_of(draft, [source.hit.text for source in sources])
+    quotes = [cite.Quote(sources[number], *_placed(sources[number], start, end)) for number, start, end in found]
+    return in_line([(" ".join(quote.text.split()), (numbering.cite(quote),), 1.0) for quote in quotes])
+
+
+def disagreements(
+    question: str,
+    claims: Sequence[Claim],
+    sources: Sequence[Source],
+    *,
+    similarity: Similarity | None = None,
+) -> tuple[Disagreement, ...]:
+    """Where the articles tell differently what the claims say, numbered after the claims' quotes."""
+    numbering = Numbering(citation for claim in claims for citation in claim.citations)
+    found: dict[tuple[str, ...], Disagreement] = {}
+    for claim in claims:
+        quotes = [quote for quote in cite.quotes(sources) if any(_is_at(quote, cited) for cited in claim.citations)]
+        for one in disagreement.find(question, claim.text, quotes, sources, similarity=similarity):
+            sides = tuple(replace(side, citation=numbering.again(side.citation)) for side in one.sides)
+            found.setdefault(tuple(side.value.lower() for side in sides), replace(one, sides=sides))
+    return tuple(found.values())
+
+
+def said(found: Sequence[Disagreement]) -> Iterator[tuple[str, tuple[Citation, ...], float]]:
+    """Disagreements as sentences of the answer."""
+    for one in found:
+        yield disagreement.sentence(one), tuple(side.citation for side in one.sides), 1.0
+
+
+def in_line(told: Iterable[tuple[str, tuple[Citation, ...], float]], *, start: int = 0) -> tuple[Claim, ...]:
+    """Texts, with what they rest on and how far it carries them, as the claims of one text joined by spaces."""
+    placed: list[Claim] = []
+    for text, citations, support in told:
+        placed.append(Claim(text, start, start + len(text), citations, support, bool(citations)))
+        start += len(text) + 1
+    return tuple(placed)
+
+
+def _support(text: str, quotes: Sequence[Quote], question: str, similarity: Similarity | None) -> float:
+    near = max((similarity(text, quote.text) for quote in quotes), default=None) if similarity else None
+    nearby = " ".join(dict.fromkeys(verify.surroundings(quote.source) for quote in quotes))
+    return support.probability(Pair(text, tuple(quote.text for quote in quotes), nearby, near, question))
+
+
+def _placed(source: Source, start: int, end: int) -> tuple[int, int]:
+    return source.hit.start + start, source.hit.start + end
+
+
+def _is_at(quote: Quote, citation: Citation) -> bool:
+    return (quote.article.id, quote.start, quote.end) == (citation.article.id, citation.start, citation.end)
+
+
+class Numbering:
+    """The numbers of an answer's quotes: 1, 2, … in order of appearance, the same quote the same number."""
+
+    def __init__(self, citations: Iterable[Citation] = ()) -> None:
+        """After `citations`, which have theirs."""
+        self._numbers = {(each.article.id, each.start, each.end): each.number for each in citations}
+
+    def cite(self, quote: Quote) -> Citation:
+        """The quote with its number."""
+        return self.again(Citation(0, quote.article, quote.start, quote.end))
+
+    def again(self, citation: Citation) -> Citation:
+        """The citation with the number it has here."""
+        place = (citation.article.id, citation.start, citation.end)
+        return replace(citation, number=self._numbers.setdefault(place, len(self._numbers) + 1))

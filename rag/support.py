@@ -1,0 +1,256 @@
+"""Support: a claim and its quotes → the probability that the quotes carry it. Pure; knows no model.
+
+A logistic regression over how much of the claim the quotes have. Its coefficients are in support.json, where
+`python -m benchmarks support --keep` puts them. A flaw, such as a number that no quote has, they cannot outvote.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.verify import AKIN_CHARS, FAILED, NEARBY
+from rag.words import Word, stems, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+COEFFICIENTS = Path(__file__).with_name("support.json")
+CLAUSE_WORDS = 2
+"""Fewest telling words of a clause that is judged for itself."""
+MOST_LOST = 3
+"""More lost words of a kind do not make a claim any worse."""
+REPLACED_WORDS = 3
+"""Longest stretch in whose place the quote can be said to have another."""
+NEGATED_WORDS = 3
+"""Telling words after a negation, up to the next punctuation, that stand under it."""
+ALIKE = 0.5
+"""Least share of a claim's words, in the order of a quote, for the two to tell the same, one with a "not"."""
+
+_CLAUSE = re.compile(
+    r"[,;:()–—]|\b(?:and|but|or|which|who|that|when|where|while|after|before|because|although|with|as|by|for|from|"
+    r"including)\b",
+    re.IGNORECASE,
+)
+_NEGATION = re.compile(
+    r"\b(?:not(?! only\b| just\b| least\b)|never|neither|nor|no(?! longer\b| later\b| less\b| more\b| fewer\b)|none|"
+    r"nobody|nothing|without|cannot)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_PAUSE = re.compile(r"[,;:.!?()–—]")
+_QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A claim and the `quotes` it is to rest on.
+
+    `nearby` is the passage and the heading around them, `similarity` the cosine of the claim and the nearest quote
+    (None if unknown; a feature, but beside the words it adds nothing, so it has no coefficient), `question` what
+    the claim answers.
+    """
+
+    claim: str
+    quotes: tuple[str, ...]
+    nearby: str = ""
+    similarity: float | None = None
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """The logistic regression: of each feature its mean, its scale and its weight; and the bias."""
+
+    mean: dict[str, float]
+    scale: dict[str, float]
+    weight: dict[str, float]
+    bias: float
+
+    def logit(self, features: dict[str, float]) -> float:
+        """Log-odds of support."""
+        standardized = {name: (features[name] - self.mean[name]) / self.scale[name] for name in self.weight}
+        return self.bias + sum(self.weight[name] * value for name, value in standardized.items())
+
+
+def probability(pair: Pair, *, by: Coefficients | None = None) -> float:
+    """How likely the quotes carry the claim, in [0, 1]: at most FAILED for a claim with `flaws`, 0 without quotes.
+    `by` other coefficients than those that come with Citewire."""
+    if not pair.quotes or not words(pair.claim):
+        return 0.0
+    likely = 1 / (1 + math.exp(-(by or kept()).logit(features(pair))))
+    return min(likely, FAILED) if flaws(pair) else likely
+
+
+def features(pair: Pair) -> dict[str, float]:
+    """What the probability is made of, each from -1 to MOST_LOST, whatever the lengths of claim and quotes.
+
+    "covered": share of the claim's weighted words that the quotes have (NEARBY for those that only stand nearby);
+    "worst": the same of its worst clause; "best": share that the best single quote has; "lost_numbers" and
+    "lost_names": how many are nowhere; "similarity", if known.
+    """
+    view = _View(pair)
+    lost = [word for word in view.wanted if not view.carried(word)]
+    known = {} if pair.similarity is None else {"similarity": pair.similarity}
+    return known | {
+        "covered": _share(view.wanted, view.carried),
+        "worst": min((_share(clause, view.carried) for clause in view.clauses), default=0.0),
+        "best": max((_share(view.wanted, lambda word, has=has: word.stem in has) for has in view.each), default=0.0),
+        "lost_numbers": float(min(sum(map(_is_number, lost)), MOST_LOST)),
+        "lost_names": float(min(sum(word.kind == "name" for word in lost), MOST_LOST)),
+    }
+
+
+def flaws(pair: Pair) -> tuple[str, ...]:
+    """What of the claim is false by the quotes, in its own words: numbers and quotations that no quote has, names
+    that are nowhere near or in whose place the closest quote has another, and words that one of claim and closest
+    quote negates. A word that opens the claim is a name if the question has it as one."""
+    view = _View(pair)
+    wrong = [
+        pair.claim[word.start : word.end]
+        for word in view.wanted
+        if (_is_number(word) and word.stem not in view.said)
+        or (view.is_name(word) and not _is_akin(word.stem, view.said | view.near))
+        or word in view.replaced
+        or word.stem in view.flipped
+    ]
+    spoken = [_plain(quote) for quote in pair.quotes]
+    quotations = [text for text in _QUOTATION.findall(pair.claim) if not any(_plain(text) in each for each in spoken)]
+    return (*wrong, *quotations)
+
+
+@dataclass(frozen=True)
+class _View:
+    """A pair, read."""
+
+    pair: Pair
+
+    @cached_property
+    def wanted(self) -> tuple[Word, ...]:
+        return words(self.pair.claim)
+
+    @cached_property
+    def each(self) -> list[frozenset[str]]:
+        return [stems(quote) for quote in self.pair.quotes]
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        return frozenset().union(*self.each)
+
+    @cached_property
+    def near(self) -> frozenset[str]:
+        return stems(self.pair.nearby)
+
+    @cached_property
+    def clauses(self) -> list[list[Word]]:
+        cuts = [cut.start() for cut in _CLAUSE.finditer(self.pair.claim)]
+        clauses: list[list[Word]] = [[]]
+        for word in self.wanted:
+            is_cut = bool(clauses[-1]) and any(clauses[-1][-1].start < cut < word.start for cut in cuts)
+            if is_cut and len(clauses[-1]) >= CLAUSE_WORDS:
+                clauses.append([])
+            clauses[-1].append(word)
+        if len(clauses) > 1 and len(clauses[-1]) < CLAUSE_WORDS:
+            clauses[-2:] = [clauses[-2] + clauses[-1]]
+        return clauses
+
+    @cached_property
+    def closest(self) -> _Lie:
+        """How the claim lies in the quote that has most of its words in their order."""
+        lies = (_Lie(self.wanted, quote) for quote in self.pair.quotes)
+        return max(lies, key=lambda lie: lie.order, default=_Lie(self.wanted, ""))
+
+    @cached_property
+    def replaced(self) -> frozenset[Word]:
+        return frozenset(self.closest.replaced())
+
+    @cached_property
+    def flipped(self) -> frozenset[str]:
+        """Stems that claim and closest quote share, and only one of them negates."""
+        claim, quote = self.pair.claim, self.closest.quote
+        shared = stems(claim) & stems(quote) if self.closest.order >= ALIKE else frozenset()
+        return (_negated(claim) ^ _negated(quote)) & shared
+
+    def is_name(self, word: Word) -> bool:
+        asked = {word.stem for word in words(self.pair.question) if word.kind == "name"}
+        return len(word.stem) > 1 and (word.kind == "name" or word.stem in asked)
+
+    def carried(self, word: Word) -> float:
+        """1 for a word of a quote, NEARBY for one around it, else 0. Names need only be akin."""
+        has = _is_akin if word.kind == "name" else lambda stem, known: stem in known
+        return 1.0 if has(word.stem, self.said) else NEARBY if has(word.stem, self.near) else 0.0
+
+
+@dataclass(frozen=True)
+class _Lie:
+    """A claim's words laid along a quote."""
+
+    wanted: tuple[Word, ...]
+    quote: str
+
+    @cached_property
+    def matcher(self) -> SequenceMatcher[str]:
+        ours, theirs = ([word.stem for word in told] for told in (self.wanted, words(self.quote)))
+        return SequenceMatcher(None, ours, theirs, autojunk=False)
+
+    @cached_property
+    def order(self) -> float:
+        """Share of the claim's words that the quote has in the same order."""
+        return sum(block.size for block in self.matcher.get_matching_blocks()) / max(1, len(self.wanted))
+
+    def replaced(self) -> Iterator[Word]:
+        """The names, or numbers, that are all of a short stretch for which the quote has others."""
+        said, ours = words(self.quote), {word.stem for word in self.wanted}
+        for how, start, end, their_start, their_end in self.matcher.get_opcodes():
+            gone, instead = self.wanted[start:end], said[their_start:their_end]
+            kinds = {word.kind for word in gone}
+            if how != "replace" or max(len(gone), len(instead)) > REPLACED_WORDS or kinds not in ({"name"}, {"number"}):
+                continue
+            if any(word.kind in kinds and word.stem not in ours for word in instead):
+                yield from (word for word in gone if word.stem not in stems(self.quote))
+
+
+@cache
+def kept() -> Coefficients:
+    """The coefficients that come with Citewire."""
+    return Coefficients(**json.loads(COEFFICIENTS.read_text(encoding="utf-8")))
+
+
+def _share(wanted: Sequence[Word], carried: Callable[[Word], float]) -> float:
+    weight = sum(word.weight for word in wanted)
+    return sum(word.weight * carried(word) for word in wanted) / weight if weight else 0.0
+
+
+def _negated(text: str) -> frozenset[str]:
+    """Stems that stand under a negation, and nowhere in `text` without one."""
+    negated = set(_under_negation(text))
+    return frozenset(word.stem for word in negated) - {word.stem for word in words(text) if word not in negated}
+
+
+def _under_negation(text: str) -> Iterator[Word]:
+    for negation in _NEGATION.finditer(text):
+        pause = _PAUSE.search(text, negation.end())
+        end = pause.start() if pause else len(text)
+        yield from [word for word in words(text) if negation.end() <= word.start < end][:NEGATED_WORDS]
+
+
+def _is_number(word: Word) -> bool:
+    """Digits, or a count in words; an ordinal in words is mostly not meant as a number."""
+    return word.kind == "number" or word.stem.isdigit()
+
+
+def _is_akin(name: str, known: Collection[str]) -> bool:
+    """Whether `known` has the name or one that begins alike: Japan and Japanese."""
+    return name in known or any(
+        min(len(name), len(other)) >= AKIN_CHARS and (other.startswith(name) or name.startswith(other))
+        for other in known
+    )
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))

@@ -1,0 +1,141 @@
+"""Passages read once: what the model made of them is kept, moved and put together."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_llm import FOX, ask, load
+
+from rag.answer import Turn
+from rag.llm import LlamaCpp
+from rag.prompt import Prompt
+from rag.shelf import Shelf
+
+pytestmark = pytest.mark.model
+
+MB = 1_000_000
+YES_NO = replace(FOX, task="Do the passages say so? Reply Yes or No.")
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    return tmp_path / "derived"
+
+
+def shelf(top: Path, limit_bytes: int = 500 * MB) -> Shelf:
+    return Shelf(lambda article: top / (article or "none"), top, limit_bytes=limit_bytes)
+
+
+@pytest.fixture
+def llm(top: Path):
+    from index.models import locate
+
+    opened = LlamaCpp.load(locate("smollm2-135m", "llm"), name="smollm2-135m", sha256="135", shelf=shelf(top))
+    yield opened
+    opened.close()
+
+
+def first_read(llm: LlamaCpp, prompt: Prompt) -> tuple[str, list[tuple[int, int]]]:
+    read: list[tuple[int, int]] = []
+    return ask(llm, prompt, read=read), read
+
+
+def test_a_passage_is_read_once_whatever_stands_around_it(llm: LlamaCpp, top: Path) -> None:
+    ask(llm, FOX)
+    assert shelf(top).size()[0] == 2
+    turned = replace(FOX, passages=FOX.passages[::-1], question="Who built the bridge?", history=(Turn("So?", "So."),))
+    ask(llm, turned)
+    assert shelf(top).size()[0] == 2
+
+
+@pytest.mark.parametrize("before", ["nothing", "itself", "turned", "another question", "a check", "another process"])
+def test_the_answer_does_not_depend_on_what_was_kept(top: Path, before: str) -> None:
+    with_nothing = load("smollm2-135m")
+    expected = ask(with_nothing, FOX, max_tokens=24)
+    odds = with_nothing.log_odds(YES_NO, cancel=threading.Event())
+    with_nothing.close()
+    from index.models import locate
+
+    path = locate("smollm2-135m", "llm")
+    if before == "another process":
+        other = LlamaCpp.load(path, sha256="135", shelf=shelf(top))
+        ask(other, FOX)
+        other.close()
+    llm = LlamaCpp.load(path, sha256="135", shelf=shelf(top))
+    if before == "itself":
+        ask(llm, FOX)
+    elif before == "turned":
+        ask(llm, replace(FOX, passages=FOX.passages[::-1]))
+    elif before == "another question":
+        ask(llm, replace(FOX, question="Who built the bridge, and when was it closed to cars?"))
+    elif before == "a check":
+        llm.log_odds(YES_NO, cancel=threading.Event())
+    assert ask(llm, FOX, max_tokens=24) == expected
+    assert llm.log_odds(YES_NO, cancel=threading.Event()) == pytest.approx(odds, abs=0.02)
+    llm.close()
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "of another model", "no state at all"])
+def test_what_cannot_be_used_is_read_again(llm: LlamaCpp, top: Path, damage: str) -> None:
+    expected = ask(llm, FOX)
+    for path in list(top.glob("*/*")):
+        if damage == "gone":
+            path.unlink()
+        elif damage == "cut":
+            path.write_bytes(path.read_bytes()[:-100])
+        elif damage == "no state at all":
+            path.unlink()
+            shelf(top).put("none", path.stem, b"no state")
+    from index.models import locate
+
+    sha256 = "other" if damage == "of another model" else "135"
+    again = LlamaCpp.load(locate("smollm2-135m", "llm"), sha256=sha256, shelf=shelf(top))
+    assert ask(again, FOX) == expected
+    again.close()
+
+
+def test_reading_ahead_makes_the_first_question_quick(llm: LlamaCpp) -> None:
+    assert not llm.is_read(FOX)
+    assert llm.read_ahead(replace(FOX, question=""))
+    assert llm.is_read(FOX)
+    _, read = first_read(llm, FOX)
+    steps = [after - before for (before, _), (after, _) in zip(read, read[1:], strict=False)]
+    assert max(steps) > 20  # a whole passage at once
+
+
+def test_reading_ahead_makes_way(llm: LlamaCpp) -> None:
+    long = replace(FOX, passages=tuple(f"{number}. {FOX.passages[1]} " * 8 for number in range(8)), question="")
+    done: list[bool] = []
+    reading = threading.Thread(target=lambda: done.append(llm.read_ahead(long)))
+    reading.start()
+    ask(llm, FOX)
+    reading.join(120)
+    assert done == [False]
+    assert not llm.is_read(long)
+
+
+def test_a_whole_prompt_can_still_be_read_as_one(top: Path) -> None:
+    from index.models import locate
+
+    llm = LlamaCpp.load(locate("smollm2-135m", "llm"), sha256="135", shelf=shelf(top), splice=False)
+    assert ask(llm, FOX)
+    assert shelf(top).size()[0] == 0
+    llm.close()
+
+
+def test_a_check_that_is_cancelled_says_nothing(llm: LlamaCpp) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    assert math.isnan(llm.log_odds(YES_NO, cancel=cancel))
+
+
+def test_yes_and_no_are_told_apart(llm: LlamaCpp) -> None:
+    yes, no = (
+        llm.log_odds(replace(FOX, task=f"Reply with one word only. Reply {word}. {word}!"), cancel=threading.Event())
+        for word in ("Yes", "No")
+    )
+    assert yes > no
