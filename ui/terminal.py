@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rag import Answer, Citation, Claim
 
 UNSUPPORTED = "(not supported by the articles)"
+PARTLY = "(partly supported)"
 
 _ESCAPES = re.compile(
     r"""
