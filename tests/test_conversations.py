@@ -246,9 +246,11 @@ def test_only_this_user_may_read_the_file(kept: Conversations, home: Path) -> No
 
 def test_many_threads_lose_nothing(kept: Conversations) -> None:
     shared = kept.create("us")
+    together = threading.Barrier(6)
 
     def write(name: str) -> None:
         own = kept.create(name)
+        together.wait()
         for number in range(10):
             kept.append(own, owner=name, question=f"{name} {number}", answer={"text": name})
             kept.append(shared, owner="us", question=f"{name} {number}", answer={"text": name})

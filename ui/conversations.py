@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from index.article import Article, Span
 from index.errors import InputError, LayoutError, StoreError
-from index.search import Hit
 from rag.answer import Answer, Citation, Claim, Disagreement, Side, Source
 from ui import markdown
 
@@ -111,6 +110,11 @@ class Conversation:
     created: str
     updated: str
     turns: tuple[Kept, ...]
+
+    @property
+    def summary(self) -> Summary:
+        """What a list shows of it."""
+        return Summary(self.id, self.title, len(self.turns), self.created, self.updated)
 
     def to_markdown(self) -> str:
         """Title, questions, and answers with their references."""
@@ -442,6 +446,8 @@ def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> C
 
 
 def _source(source: Mapping[str, Any], articles: Mapping[str, Article]) -> Source:
+    from index.search import Hit  # brings numpy, which a look at `citewire --help` need not wait for
+
     start, end = source["start"], source["end"]
     article, score = articles[source["article_id"]], source["score"]
     also_in = tuple(source.get("also_in", ()))
