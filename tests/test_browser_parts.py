@@ -298,7 +298,7 @@ def test_eight_readers_are_served_in_turn_and_see_their_places(
     assert sum("before you" in place for place in places) >= 6, places
     site.gate.set()
     for number, tab in enumerate(tabs):
-        tab.expect("#current .claim >> nth=0", f"The mayor of Town{number} is Person{number}.")
+        tab.expect("#current .reply", f"The mayor of Town{number} is Person{number}.")
         tab.finished()
         assert tab.page.locator(".exchange").count() == 1
         others = [f"Person{other}" for other in range(8) if other != number]

@@ -85,7 +85,7 @@ def _article(row: Row, *, chosen: bool) -> str:
     checked = " checked" if chosen else ""
     return (
         f'<li><label class="choose"><input type="checkbox" data-act="choose" data-article="{escape(row.id)}"{checked}>'
-        f'<span class="hidden">Ask only about {escape(row.headline)}</span></label><div class="row">'
+        f'<span class="hidden">Ask only about {escape(row.headline)}</span></label><div class="entry">'
         f"{button('open', f'<bdi>{escape(row.headline)}</bdi>', article=row.id, classes='title')}"
         f'<p class="origin">{about}{also}</p></div>'
         f"{button('remove', 'Remove', article=row.id, classes='act sure')}</li>"
@@ -106,7 +106,7 @@ def _conversation(one: Summary) -> str:
         f'<button class="act">Save</button></form></details>'
     )
     return (
-        f'<li><div class="row">{button("reopen", title, conversation=one.id, classes="title")}'
+        f'<li><div class="entry">{button("reopen", title, conversation=one.id, classes="title")}'
         f'<p class="origin">{count(one.turns, "question")} · {escape(day(one.updated) or "")}</p></div>'
         f"{''.join(acts)}{rename}</li>"
     )

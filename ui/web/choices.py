@@ -87,8 +87,9 @@ class Choices:
             return Settings()
 
     def _remember(self, memory: Any, model: str, mode: str, caution: float, length: float) -> dict[str, Any]:
-        known = memory if isinstance(memory, dict) else {}
-        return {**known, "settings": {"model": model, "mode": mode, "caution": caution, "length": length}}
+        # Only our own keys: what a browser holds may look like one of Gradio's updates.
+        known = memory.get("owner") if isinstance(memory, dict) else None
+        return {"owner": known, "settings": {"model": model, "mode": mode, "caution": caution, "length": length}}
 
     def _list(self) -> tuple[str, Any]:
         speeds = self.frame.backend.words_per_s

@@ -74,8 +74,7 @@ class Page:
         """Everything at once that is known at once; the status again when the models are loaded or will not load."""
         self.backend.start()
         known = memory if isinstance(memory, dict) else {}
-        if not known.get("owner"):
-            known = {**known, "owner": new_owner()}
+        known = {"owner": known.get("owner") or new_owner(), "settings": known.get("settings")}
         yield {self.frame.memory: known, self.status: self.backend.status()}
         with contextlib.suppress(Exception):  # the status line says what it was
             _, outlets = self.shelf.outlets()

@@ -161,6 +161,7 @@ class Shelf:
             return lists.uploads([*problems, *well], summary=_summary(report))
 
         yield from self._sync(fine, told_of, (text, outlet, since, until, sort, request))
+        yield {self.places: ""}
 
     def _why_not(self, place: str) -> str | None:
         if place.startswith(("http://", "https://")):
@@ -196,7 +197,7 @@ class Shelf:
             added = render.problem(told(error))
         finally:
             session.adding = None
-        yield {self.added: added, self.places: "", **self._after(find)}
+        yield {self.added: added, **self._after(find)}
 
     def _after(self, find: tuple[Any, ...]) -> Updates:
         """What shows the articles, as they are now."""
