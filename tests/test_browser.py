@@ -79,6 +79,10 @@ class Visit:
         expect(self.page.locator("#ask")).to_be_enabled(timeout=PATIENCE_MS)
         expect(self.page.locator("#stop")).to_be_disabled(timeout=PATIENCE_MS)
 
+    def open(self, name: str) -> None:
+        """Turn to one of the page's parts."""
+        self.page.get_by_role("tab", name=name).click()
+
     def refuse(self, dialog: Dialog) -> None:
         self.troubles.append(f"dialog: {dialog.message}")
         dialog.dismiss()
@@ -172,7 +176,9 @@ def test_a_marker_leads_to_its_quote(site: Site, visit: Visitor) -> None:
     tab.ask(QUESTION)
     tab.finished()
     tab.page.locator("#current .marker").click()
-    expect(tab.page.locator("#quote-1-1")).to_be_in_viewport(timeout=PATIENCE_MS)
+    expect(tab.page.locator("#reader mark")).to_be_in_viewport(timeout=PATIENCE_MS)
+    tab.page.keyboard.press("Escape")
+    expect(tab.page.locator("#reader .reading")).to_have_count(0, timeout=PATIENCE_MS)
 
 
 def test_words_appear_while_the_answer_is_written(site: Site, visit: Visitor) -> None:
@@ -270,12 +276,15 @@ def test_a_new_chat_forgets_and_stops_what_is_running(site: Site, visit: Visitor
     assert tab.page.locator("#past .exchange").count() == 0
 
 
-def test_an_example_is_asked_with_one_click(site: Site, visit: Visitor) -> None:
+def test_a_suggestion_from_the_articles_is_asked_with_one_click(site: Site, visit: Visitor) -> None:
     site.gate.set()
+    site.llm.replies[:] = ["Abe and Putin agreed on joint research in December 2016."]
     tab = visit(site)
-    tab.page.get_by_role("button", name=web.EXAMPLES[0]).click()
-    tab.expect("#current .claim", REPLY)
+    tab.page.get_by_role("button", name="What did Abe and Putin agree on?").click()
+    tab.expect("#current .claim", "joint research")
     tab.finished()
+    tab.expect("#current .question", "What did Abe and Putin agree on?")
+    expect(tab.page.locator("#suggestions ul")).to_be_hidden(timeout=PATIENCE_MS)
 
 
 def test_a_file_is_indexed_while_an_answer_is_being_written(site: Site, visit: Visitor, tmp_path: Path) -> None:
@@ -286,10 +295,12 @@ def test_a_file_is_indexed_while_an_answer_is_being_written(site: Site, visit: V
     tab = visit(site)
     tab.ask(QUESTION)
     tab.expect("#panel", "Evidence")
-    tab.page.locator("#adding input[type=file]").set_input_files([article, empty])
+    tab.open("Library")
+    tab.page.locator("#upload input[type=file]").set_input_files([article, empty])
     tab.expect("#added .added", "Lighthouse.txt: added")
     tab.expect("#added .failed", "empty.txt: not added")
     assert tab.page.locator("#current .marker").count() == 0
+    tab.open("Ask")
     site.llm.replies[:] = ["The lighthouse of Zorbia was built in 1931."]
     site.gate.set()
     tab.finished()
@@ -311,7 +322,8 @@ def test_hostile_text_from_everywhere_stays_text(site: Site, visit: Visitor, tmp
     for _ in range(2):
         tab.ask(f"{PAYLOADS} When did the talks with North Korea break down?")
         tab.finished()
-    tab.page.locator("#adding input[type=file]").set_input_files(upload)
+    tab.open("Library")
+    tab.page.locator("#upload input[type=file]").set_input_files(upload)
     tab.expect("#added", "added")
     assert "<script>alert(2)</script>" in tab.text("#past")
     assert "<img src=https://evil.example/i.png onerror=alert(1)>" in tab.text("#panel")
@@ -323,9 +335,9 @@ def test_hostile_text_from_everywhere_stays_text(site: Site, visit: Visitor, tmp
 def test_every_control_has_a_name_and_changes_are_announced(site: Site, visit: Visitor) -> None:
     tab = visit(site)
     expect(tab.page.get_by_role("textbox", name="Your question")).to_be_visible(timeout=PATIENCE_MS)
-    for name in ("Ask", "Stop", "New chat", "Add articles (.txt, .md, .html)"):
-        expect(tab.page.get_by_role("button", name=name)).to_be_visible(timeout=PATIENCE_MS)
-    for region in ("#status", "#current", "#added"):
+    for name in ("Ask", "Stop", "New chat"):
+        expect(tab.page.get_by_role("button", name=name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    for region in ("#status", "#current", "#note"):
         assert tab.page.locator(f"{region} [aria-live=polite]").count() == 1, region
 
 
@@ -339,7 +351,7 @@ def test_a_phone_needs_no_sideways_scrolling(site: Site, visit: Visitor) -> None
     tab.ask(f"{QUESTION} {word}")
     tab.finished()
     assert tab.width()[0] <= 390
-    for control in ("#question", "#ask", "#stop", "#new", "#upload"):
+    for control in ("#question", "#ask", "#stop", "#new"):
         box = tab.page.locator(control).bounding_box()
         assert box is not None
         assert box["x"] >= 0
@@ -380,7 +392,7 @@ def test_the_real_models_answer_from_the_sample_articles(home: Path, visit: Visi
         demo = web.build(engine)
         try:
             tab = visit(Site(web.launch(demo).rstrip("/"), engine, llm, threading.Event()), 1440, 900)
-            tab.page.get_by_role("button", name="When did the six-party talks break down?").click()
+            tab.ask("When did the six-party talks break down?")
             expect(tab.page.locator("#current .marker").first).to_be_visible(timeout=300_000)
             tab.finished()
             assert "2009" in tab.text("#current .claim >> nth=0")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ import index.search
 from index import Article, Index
 from index.search import Hit
 from rag import Answer, Citation, Claim, Engine, Reason, Source
-from ui import cli, terminal
+from rag.answer import Disagreement, Side
+from rag.settings import Settings
+from ui import auth, cli, terminal
+from ui.conversations import Conversations
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 COOPERATION = "The two nations also have military cooperation."
@@ -223,8 +228,6 @@ def test_a_question_can_come_from_standard_input(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import io
-
     llm.replies = [COOPERATION]
     cli.main(["index", "add", str(articles)])
     monkeypatch.setattr("sys.stdin", io.StringIO("Do the two nations have military cooperation?\n"))
@@ -250,6 +253,156 @@ def test_a_missing_model_names_the_command_that_mends_it(
     monkeypatch.setenv("CITEWIRE_MODELS", str(tmp_path / "no-models"))
     assert cli.main(["ask", "Do the two nations have military cooperation?"]) == 1
     assert "citewire models pull" in capsys.readouterr().err
+
+
+@pytest.fixture
+def settings(articles: Path, llm: ScriptedLLM, monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings with which the engine was opened."""
+    seen: list[Settings] = []
+    opened = Engine.open
+
+    def watched(home: Path | None = None, **options: Any) -> Engine:
+        seen.append(options["settings"])
+        return opened(home, **options)
+
+    monkeypatch.setattr(Engine, "open", watched)
+    cli.main(["index", "add", str(articles)])
+    return seen
+
+
+def test_mode_and_caution_hold_for_one_question_and_else_those_of_the_environment(
+    settings: list[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CITEWIRE_CAUTION", "0.2")
+    question = "Do the two nations have military cooperation?"
+    cli.main(["ask", question, "--mode", "quote", "--caution", "1"])
+    cli.main(["ask", question])
+    assert [(used.mode, used.caution) for used in settings] == [("quote", 1.0), ("write", 0.2)]
+
+
+@pytest.mark.parametrize("wrong", [["--caution", "2"], ["--caution", "much"], ["--caution", "nan"], ["--mode", "sing"]])
+def test_no_other_mode_or_caution_is_taken(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(["ask", "Who?", *wrong])
+    assert left.value.code == 2
+    assert wrong[1] in capsys.readouterr().err
+
+
+# What was asked in the page
+
+
+def asked(home: Path) -> str:
+    with Conversations(home) as conversations:
+        conversation = conversations.create("a browser's secret")
+        answer = Answer("Who left\x1b[2J?", "Everyone \x1b[31mleft.").to_dict()
+        conversations.append(conversation, owner="a browser's secret", question="Who left\x1b[2J?", answer=answer)
+        conversations.feedback(conversation, "a browser's secret", turn=1, thumb="down", reason="not\x1b[2J so")
+    return conversation
+
+
+def test_thumbs_are_listed_and_exported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conversation = asked(home)
+    assert cli.main(["feedback"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("down 20")
+    assert shown.endswith("UTC  not so\n  ? Who left?\n    Everyone left.\n")
+    assert cli.main(["feedback", "--json"]) == 0
+    exported = capsys.readouterr().out
+    assert "secret" not in exported
+    (one,) = json.loads(exported)
+    assert one.pop("rated_at").endswith("+00:00")
+    assert one.pop("answer")["text"] == "Everyone \x1b[31mleft."
+    assert one == {
+        "conversation": conversation, "turn": 1, "thumb": "down", "reason": "not\x1b[2J so",
+        "question": "Who left\x1b[2J?"
+    }  # fmt: skip
+
+
+def test_conversations_are_listed_and_exported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conversation, other = asked(home), asked(home)
+    assert cli.main(["conversations", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [other, conversation]
+    assert lines[0].endswith("UTC    1  Who left?")
+    cli.main(["conversations", "list", "--json"])
+    assert [row["id"] for row in as_json(capsys)] == [other, conversation]
+    assert cli.main(["conversations", "export", conversation]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("# Who left?\n\n## Who left?\n\n*Asked on 20")
+    assert shown.endswith("Everyone left.\n")
+    cli.main(["conversations", "export", "--json"])
+    exported = capsys.readouterr().out
+    assert "secret" not in exported
+    assert [row["turns"][0]["answer"]["text"] for row in json.loads(exported)] == ["Everyone \x1b[31mleft."] * 2
+    assert cli.main(["conversations", "export", "none"]) == 1
+    assert "citewire conversations list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["feedback"], ["conversations", "list"]])
+def test_nothing_asked_yet_is_said(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(command) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "citewire chat" in shown.err
+    assert cli.main([*command, "--json"]) == 0
+    assert as_json(capsys) == []
+
+
+# Passwords
+
+
+@pytest.fixture
+def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(auth, "COST", (2**8, 8, 1))
+    return tmp_path / "accounts"
+
+
+def test_a_password_from_standard_input_lets_its_name_in(
+    accounts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for password, told in (("correct horse", "ada was added"), ("battery staple", "ada has another password")):
+        monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
+        assert cli.main(["auth", "add", str(accounts), "ada"]) == 0
+        assert capsys.readouterr().out.startswith(told)
+    assert auth.Accounts.load(accounts).check("ada", "battery staple")
+
+
+def test_a_typed_password_is_asked_for_twice(
+    accounts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["correct horse", "correct hose", "correct horse", "correct horse"]
+    monkeypatch.setattr("getpass.getpass", lambda prompt: typed.pop(0))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert cli.main(["auth", "add", str(accounts), "ada"]) == 1
+    assert "differ" in capsys.readouterr().err
+    assert not accounts.exists()
+    assert cli.main(["auth", "add", str(accounts), "ada"]) == 0
+    assert auth.Accounts.load(accounts).check("ada", "correct horse")
+
+
+def test_a_page_with_a_wrong_file_of_passwords_does_not_open(
+    accounts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    accounts.write_text("# nobody\nada:secret\n")
+    accounts.chmod(0o600)
+    assert cli.main(["chat", "--auth", str(accounts)]) == 1
+    shown = capsys.readouterr().err
+    assert "accounts, line 2: " in shown
+    assert "secret" not in shown
+
+
+def test_the_page_gets_the_passwords_and_the_settings(accounts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[dict[str, Any]] = []
+    monkeypatch.setitem(
+        sys.modules, "ui.web", types.SimpleNamespace(serve=lambda home, **options: served.append(options))
+    )
+    auth.add(accounts, name="ada", password="correct horse")  # noqa: S106
+    assert cli.main(["chat", "--auth", str(accounts), "--mode", "quote", "--no-browser"]) == 0
+    assert cli.main(["chat"]) == 0
+    assert served[0]["auth"]("ada", "correct horse")
+    assert not served[0]["auth"]("ada", "wrong horse")
+    assert served[0]["settings"].mode == "quote"
+    assert served[1]["auth"] is None
 
 
 # Models
@@ -344,6 +497,30 @@ def test_a_claim_without_support_is_marked_in_words() -> None:
     )
     assert terminal.render_answer(Answer("?", f"{kept} {loose}", claims)) == (
         f"{kept} [1] {loose} {terminal.UNSUPPORTED}\n\n[1] “{kept}”\n    Sputnik · Talks · 2017-04-27"
+    )
+
+
+def test_a_claim_in_part_and_what_is_left_open_are_told_in_words() -> None:
+    first, second = Article("a1", "It sank in 1912.", source="Post"), Article("a2", "It sank in 1913.", source="Sun")
+    text = "It sank in 1912."
+    here, there = Citation(1, first, 0, 16), Citation(2, second, 0, 16)
+    shown = terminal.render_answer(
+        Answer(
+            "When and why?",
+            text,
+            (Claim(text, 0, 16, (here,), 0.6, supported=True),),
+            reason=Reason.PARTLY,
+            unanswered="why it\x1b[2J sank",
+            disagreements=(Disagreement("date", (Side("1912", here), Side("1913", there))),),
+        )
+    )
+    assert shown == (
+        "It sank in 1912. [1] (partly supported)\n\n"
+        "Incomplete: partly answered.\n\n"
+        "The articles do not say: why it sank\n\n"
+        "Articles differ (date):\n  1912 [1] Post · It sank in 1912.\n  1913 [2] Sun · It sank in 1913.\n\n"
+        "[1] “It sank in 1912.”\n    Post · It sank in 1912.\n\n"
+        "[2] “It sank in 1913.”\n    Sun · It sank in 1913."
     )
 
 

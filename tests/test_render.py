@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from index.article import Article, Span
 from index.search import Hit
-from rag.answer import Answer, Citation, Claim, Reason, Source
-from ui import render
+from rag.answer import Answer, Citation, Claim, Disagreement, Reason, Side, Source
+from ui import lists, markup, reader, render
+from ui.conversations import Summary
+from ui.library import Row
 
 ARTICLE = Article(
     id="a1",
@@ -32,6 +35,12 @@ PAYLOADS = (
 )
 
 
+def in_disagreement(answer: Answer, article: Article, words: str) -> Answer:
+    """`answer` with two sides that say `words`."""
+    sides = (Side(words, cite(article, words, 1)), Side(words, cite(article, words, 2)))
+    return replace(answer, unanswered=words, disagreements=(Disagreement(words, sides),))
+
+
 class Page(HTMLParser):
     """What a browser would make of some HTML: its elements, its visible text and the text of its marks."""
 
@@ -40,20 +49,28 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self.marked: dict[str, str] = {}
+        self.hidden = ""
+        self._depth = 0
         self._mark: list[str] = []
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        if self._depth or "hidden" in dict(attrs):
+            self._depth += 1
         if tag == "mark":
-            self._mark = (dict(attrs)["data-quotes"] or "").split()
+            self._mark = (dict(attrs).get("data-quotes") or "").split()
 
     def handle_endtag(self, tag: str) -> None:
+        self._depth = max(0, self._depth - 1)
         if tag == "mark":
             self._mark = []
 
     def handle_data(self, data: str) -> None:
+        if self._depth:
+            self.hidden += data
+            return
         self.text += data
         for number in self._mark:
             self.marked[number] = self.marked.get(number, "") + data
@@ -86,7 +103,8 @@ def test_a_marker_leads_to_the_quote_and_the_quote_is_marked_exactly() -> None:
     bubble = Page(render.answer(answer, exchange_number=3))
     panel = Page(render.sources(answer, exchange_number=3))
     assert bubble.text == "They broke down in 2009.[1]"
-    assert bubble.values("href") == ["#quote-3-1"]
+    [chip] = [attributes for tag, attributes in bubble.elements if tag == "button"]
+    assert (chip["data-act"], chip["data-exchange"], chip["data-quote"]) == ("open", "3", "1")
     assert panel.values("id") == ["quote-3-1"]
     assert panel.marked == {"1": "They broke down in 2009."}
     assert "Six-party talks" in panel.text
@@ -130,6 +148,83 @@ def test_an_unsupported_sentence_says_so_in_words() -> None:
     assert shown == f"They broke down in 2009.[1] The weather was fine. [{render.NOT_FOUND}]"
 
 
+def test_a_partly_supported_sentence_says_so_in_words() -> None:
+    text = "They broke down in 2009."
+    partly = replace(claim(text, text, cite(ARTICLE, "in 2009")), support=0.6)
+    shown = Page(render.answer(said(text, partly), exchange_number=1))
+    assert "[partly supported]" in shown.text
+    assert (
+        "[partly supported]"
+        not in Page(render.answer(said(text, replace(partly, support=0.9)), exchange_number=1)).text
+    )
+
+
+def test_a_chip_is_described_by_its_quote_outlet_and_date() -> None:
+    text = "It ended. It ended again."
+    quote = cite(ARTICLE, "in 2009")
+    answer = said(text, claim("It ended.", text, quote), claim("It ended again.", text, quote))
+    shown = Page(render.answer(answer, exchange_number=1))
+    assert shown.values("aria-describedby") == shown.values("id")
+    assert len(set(shown.values("id"))) == 2
+    assert "“in 2009”Sputnik · 27 April 2017" in shown.hidden
+
+
+def test_what_is_unanswered_and_who_disagrees_is_shown() -> None:
+    text = "They broke down in 2009."
+    answer = in_disagreement(said(text, claim(text, text, cite(ARTICLE, "in 2009"))), ARTICLE, "2003")
+    shown = Page(render.answer(answer, exchange_number=1)).text
+    assert "Not answered by the articles: 2003" in shown
+    assert "The articles disagree" in shown
+
+
+def test_every_refusal_says_how_to_go_on() -> None:
+    for reason in set(Reason) - {Reason.CANCELLED, Reason.PARTLY}:
+        answer = said("No.", refused=True, reason=reason)
+        assert render.WIDEN[reason] in Page(render.answer(answer, exchange_number=1)).text
+        assert "Nearest passages" in Page(render.sources(answer, exchange_number=1)).text
+
+
+def test_words_of_the_query_stand_out_in_the_evidence() -> None:
+    shown = render.evidence([source(ARTICLE)], query="When did the talks break?")
+    assert re.findall(r'<b class="telling">(.*?)</b>', shown) == ["Talks"]
+
+
+def test_progress_is_told_in_words() -> None:
+    assert "Waiting: 2 before you" in render.step("queue", 2, 0)
+    assert "Reading the passages… 40%" in render.step("read", 40, 100)
+
+
+@pytest.mark.parametrize(
+    ("url", "quote", "link"),
+    [
+        ("https://a.example/x", "a-b, c & d", "https://a.example/x#:~:text=a%2Db%2C%20c%20%26%20d"),
+        ("https://a.example/x#top", "words", "https://a.example/x#top:~:text=words"),
+        ("https://a.example/x", "", "https://a.example/x"),
+        ("https://a.example/x", "one two three four " + "x" * 90 + " six seven eight", None),
+        ("javascript:alert(1)", "words", "none"),
+    ],
+)
+def test_a_link_leads_to_the_very_words(url: str, quote: str, link: str | None) -> None:
+    made = markup.at_words(url, quote)
+    if link is None:
+        assert made is not None
+        assert made.startswith("https://a.example/x#:~:text=one%20two%20three%20four,")
+    else:
+        assert (made or "none") == link
+
+
+def test_an_article_is_shown_whole_with_the_words_marked() -> None:
+    start = ARTICLE.text.index("in 2009")
+    shown = reader.article(ARTICLE, start=start, end=start + 7, number=1)
+    assert '<mark id="here">in 2009</mark>' in shown
+    assert re.sub(r"<[^>]+>", "", shown.split('class="body"')[1].split(">", 1)[1]).replace("[1]", "") == ARTICLE.text
+
+
+def test_an_article_that_is_gone_leaves_the_words() -> None:
+    assert reader.GONE in reader.kept_words(ARTICLE, "in 2009", number=1, gone=True)
+    assert reader.CHANGED in reader.kept_words(ARTICLE, "in 2009", number=1, gone=False)
+
+
 def test_words_between_the_claims_are_kept() -> None:
     text = "First:\n1. They broke down in 2009.\nThat is all"
     answer = said(text, claim("They broke down in 2009.", text, cite(ARTICLE, "in 2009")))
@@ -157,7 +252,7 @@ def test_a_stopped_answer_keeps_the_citations_of_its_whole_sentences() -> None:
     first = claim("They broke down in 2009.", text, cite(ARTICLE, "in 2009"))
     stopped = said(text, first, claim("And then", text), reason=Reason.CANCELLED)
     shown = Page(render.answer(stopped, exchange_number=1))
-    assert shown.values("href") == ["#quote-1-1"]
+    assert shown.values("data-quote") == ["1"]
     assert render.STOPPED in shown.text
 
 
@@ -186,7 +281,7 @@ def test_a_link_out_gives_nothing_away() -> None:
     text = "It ended."
     answer = said(text, claim(text, text, cite(ARTICLE, "in 2009")))
     [link] = [attrs for tag, attrs in Page(render.sources(answer, exchange_number=1)).elements if tag == "a"]
-    assert link == {"href": ARTICLE.url, "target": "_blank", "rel": "noopener noreferrer"}
+    assert link == {"href": f"{ARTICLE.url}#:~:text=in%202009", "target": "_blank", "rel": "noopener noreferrer"}
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -206,14 +301,28 @@ def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -
             render.answer(refused, exchange_number=2),
             render.answer(said("", reason=Reason.CANCELLED), exchange_number=2, draft=words),
             render.earlier_sources(words, render.evidence(answer.sources)),
-            render.uploads([render.FileResult(words), render.FileResult(words, words)]),
+            lists.uploads([lists.FileResult(words), lists.FileResult(words, words)], summary=words),
+            lists.articles([Row(words, words, words, words, words, 3, (words,))], found=1, total=1, chosen=()),
+            lists.conversations([Summary(words, words, 1, words, words)]),
+            lists.file(words, words),
+            reader.article(evil, start=0, end=len(words), number=1, copies=[evil]),
+            reader.kept_words(evil, words, number=1, gone=True),
+            render.searched(words, exchange_number=1),
+            render.suggestions([words]),
+            render.toolbar(exchange_number=1, markdown=words, thumb="down", reason=words),
+            render.answer(in_disagreement(answer, evil, words), exchange_number=3),
             render.status(words, "error"),
             render.problem(words),
         ]
         return Page("".join(parts))
 
     hostile, harmless = everything(payload), everything("harmless")
-    assert hostile.elements == harmless.elements
+    seen = payload.replace("\ud800", "?")
+    told = [
+        (tag, {name: value.replace("harmless", seen) if value else value for name, value in attributes.items()})
+        for tag, attributes in harmless.elements
+    ]
+    assert hostile.elements == told
     assert hostile.text == harmless.text.replace("harmless", payload.replace("\ud800", "?"))
 
 

@@ -15,7 +15,13 @@ from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from index import Article, Index, InputError, ModelError
 from rag import Engine
-from ui import web
+from rag.settings import Settings
+from ui import backend, preferences, uploads, web
+from ui.follow import Step, follow
+from ui.library import Library, Query
+from ui.suggest import suggest
+from ui.web.frame import Frame
+from ui.web.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +104,7 @@ def test_an_upload_event_cannot_name_a_file_of_the_server(url: str, engine: Engi
     config = json.loads(request(f"{url}/config")[1])
     [upload] = [d for d in config["dependencies"] if any(target[1] == "upload" for target in d["targets"])]
     event = {
-        "data": [[{"path": str(secret), "meta": {"_type": "gradio.FileData"}}]],
+        "data": [[{"path": str(secret), "meta": {"_type": "gradio.FileData"}}], "", "", "", "", "newest"],
         "fn_index": upload["id"],
         "session_hash": "intruder",
     }
@@ -132,12 +138,12 @@ def test_an_upload_event_cannot_name_a_file_of_the_server(url: str, engine: Engi
 def test_an_upload_gets_a_harmless_name_inside_its_folder(name: str, kept: str, tmp_path: Path) -> None:
     upload = tmp_path / name
     upload.write_text("Words.")
-    assert web.keep(upload, folder=tmp_path / "uploads") == tmp_path / "uploads" / kept
+    assert uploads.keep(upload, folder=tmp_path / "uploads") == tmp_path / "uploads" / kept
 
 
 @pytest.mark.parametrize("stem", ["../../etc/cron", "..\\..\\boot", "/root/x", "..", "a\0b", "CON", "com1.tar"])
 def test_no_name_leads_out_of_the_folder(stem: str) -> None:
-    plain = web.harmless(stem)
+    plain = uploads.harmless(stem)
     assert Path(plain).name == plain
     assert not set(plain) & set('\\/:*?"<>|\0')
     assert plain.lower() not in ("con", "com1.tar", "..", ".", "")
@@ -148,7 +154,7 @@ def test_an_upload_never_overwrites_another_file(tmp_path: Path) -> None:
 
     def upload(words: str) -> str:
         (tmp_path / "report.txt").write_text(words)
-        return web.keep(tmp_path / "report.txt", folder=folder).name
+        return uploads.keep(tmp_path / "report.txt", folder=folder).name
 
     assert [upload("one"), upload("two"), upload("one"), upload("two")] == [
         "report.txt",
@@ -165,21 +171,21 @@ def test_an_upload_does_not_follow_a_link(tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("kept")
     (folder / "report.txt").symlink_to(tmp_path / "other.txt")
     (tmp_path / "report.txt").write_text("kept")
-    assert web.keep(tmp_path / "report.txt", folder=folder).name == "report-2.txt"
+    assert uploads.keep(tmp_path / "report.txt", folder=folder).name == "report-2.txt"
 
 
-@pytest.mark.parametrize("name", ["page.exe", "noend", "archive.tar.gz"])
+@pytest.mark.parametrize("name", ["page.exe", "noend", "archive.tar.gz", "page.html.toml"])
 def test_other_types_are_refused_with_the_command_that_takes_them(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("x")
     with pytest.raises(InputError, match="citewire index add"):
-        web.keep(tmp_path / name, folder=tmp_path / "uploads")
+        uploads.keep(tmp_path / name, folder=tmp_path / "uploads")
 
 
 def test_an_upload_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "UPLOAD_BYTES", 4)
+    monkeypatch.setattr(uploads, "MOST_BYTES", 4)
     (tmp_path / "large.txt").write_text("12345")
     with pytest.raises(InputError, match="larger than"):
-        web.keep(tmp_path / "large.txt", folder=tmp_path / "uploads")
+        uploads.keep(tmp_path / "large.txt", folder=tmp_path / "uploads")
 
 
 class Faulty:
@@ -199,14 +205,14 @@ class Faulty:
 
 def test_a_failed_load_is_told_escaped_and_tried_again_when_needed(engine: Engine) -> None:
     faulty = Faulty(engine)
-    backend = web.Backend(lambda: faulty)  # type: ignore[arg-type,return-value]
-    assert "Loading" in backend.status()
+    loading = backend.Backend(lambda: faulty)  # type: ignore[arg-type,return-value]
+    assert "Loading" in loading.status()
     with pytest.raises(ModelError):
-        backend.loaded(threading.Event())
-    assert "&lt;b&gt;model&lt;/b&gt; is missing; run: citewire models pull" in backend.status()
+        loading.loaded(threading.Event())
+    assert "&lt;b&gt;model&lt;/b&gt; is missing; run: citewire models pull" in loading.status()
     faulty.pulled = True
-    assert backend.loaded(threading.Event()) is faulty
-    assert "Ready: scripted, 1 article" in backend.status()
+    assert loading.loaded(threading.Event()) is faulty
+    assert "Ready: scripted, 1 article" in loading.status()
 
 
 def test_waiting_for_the_models_can_be_stopped(engine: Engine) -> None:
@@ -218,6 +224,100 @@ def test_waiting_for_the_models_can_be_stopped(engine: Engine) -> None:
 
     cancel.set()
     try:
-        assert web.Backend(slow).loaded(cancel) is None
+        assert backend.Backend(slow).loaded(cancel) is None
     finally:
         hold.set()
+
+
+def test_functions_of_components_cannot_be_called_past_the_events(url: str) -> None:
+    assert request(f"{url}/gradio_api/component_server")[0] == 403
+
+
+def test_a_browser_chooses_only_what_is_known_and_downloaded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = Settings(llm="/models/own.gguf", caution=0.25)
+    monkeypatch.setattr(preferences, "downloaded", lambda: frozenset({"smollm2-135m"}))
+    for remembered in (
+        None,
+        "x",
+        {"model": "/etc/passwd", "mode": "<b>", "caution": 7, "length": 10**9},
+        {"model": "qwen3-4b", "mode": None, "caution": True, "length": "many"},
+        {"model": ["smollm2-135m"], "caution": float("nan")},
+    ):
+        assert preferences.settings(remembered, base) == base
+    chosen = preferences.settings({"model": "smollm2-135m", "mode": "quote", "caution": 1, "length": 64}, base)
+    assert (chosen.llm, chosen.mode, chosen.caution, chosen.answer_tokens) == ("smollm2-135m", "quote", 1.0, 64)
+
+
+def test_work_is_followed_in_order_and_its_error_is_raised_at_the_end() -> None:
+    def work(hear: Any) -> Iterator[str]:
+        yield "first"
+        hear("read", 1, 2)
+        yield "second"
+        raise InputError("no more")
+
+    seen: list[Any] = []
+    with pytest.raises(InputError, match="no more"):
+        seen.extend(event for batch in follow(work) for event in batch)
+    assert seen == ["first", Step("read", 1, 2), "second"]
+
+
+def test_suggestions_are_about_what_the_articles_say() -> None:
+    articles = [
+        Article(
+            "a", "The mayor of Zorb, Ada Quill, opened a lighthouse. Ada Quill announced a second one.", "Light at sea"
+        ),
+        Article("b", "Nothing with a name happens here, and nobody says anything."),
+    ]
+    asked = suggest(articles)
+    assert "What did Ada Quill announce?" in asked
+    assert any("“Light at sea”" in question for question in asked)
+    assert all(len(question) <= 120 for question in asked)
+    assert suggest([]) == ()
+
+
+@pytest.fixture
+def library(home: Path) -> Iterator[Library]:
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add(
+            [
+                Article("a", "One story.", "Beta", "Reuters", None, "2018-03-21"),
+                Article("b", "Another story.", "alpha", "CGTN", None, "2017-01-02", "Ada Quill"),
+                Article("c", "A third.", "Gamma"),
+            ]
+        )
+        yield Library(index)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (Query(), "abc"),
+        (Query(sort="oldest"), "bac"),
+        (Query(sort="title"), "bac"),
+        (Query(sort="outlet"), "bac"),
+        (Query(text="QUILL alpha"), "b"),
+        (Query(outlet="Reuters"), "a"),
+        (Query(since="2018"), "a"),
+        (Query(until="2018-03-20"), "b"),
+        (Query(since="2018-03-21", until="2018-03-21"), "a"),
+    ],
+)
+def test_the_library_is_searched_sorted_and_filtered(library: Library, query: Query, found: str) -> None:
+    assert "".join(row.id for row in library.find(query)) == found
+
+
+def test_the_library_follows_the_index(library: Library) -> None:
+    assert library.outlets() == ("CGTN", "Reuters")
+    library.index.remove(["a"])
+    assert [row.id for row in library.find(Query())] == ["b", "c"]
+    with pytest.raises(InputError, match="no date"):
+        library.find(Query(since="soon"))
+
+
+def test_only_a_page_of_this_machine_reads_its_folders(engine: Engine, tmp_path: Path) -> None:
+    for local, problem in ((True, None), (False, "https://")):
+        shelf = Shelf(Frame(backend.Backend(engine), local=local))
+        told = shelf._why_not(str(tmp_path))
+        assert (told is None) if problem is None else (problem in (told or ""))
+        assert shelf._why_not("https://news.example/feed") is None
+        assert shelf._why_not("javascript:alert(1)") is not None

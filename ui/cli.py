@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import getpass
 import io
 import json
 import os
@@ -17,15 +18,17 @@ import shutil
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import index
 import rag
 from index import filters, models
+from index import home as homes
 from index.errors import Error, InputError
 from index.watch import watch
-from rag.settings import Settings
-from ui import doctor, terminal
+from rag.settings import MODES, Settings
+from ui import auth, doctor, terminal
+from ui.conversations import Conversations
 from ui.progress import Bars, Notes
 
 if TYPE_CHECKING:
@@ -94,6 +97,11 @@ def parser() -> argparse.ArgumentParser:
     _index_commands(commands)
     _question_commands(commands)
     _model_commands(commands)
+    _kept_commands(commands)
+    group = _group(commands, "auth", "passwords for the page")
+    command = _command(group, "add", run_auth_add)
+    command.add_argument("file", type=Path, metavar="FILE", help="made when it is not there; for: citewire chat --auth")
+    command.add_argument("name", metavar="NAME")
     _command(commands, "doctor", run_doctor, "--json", "--llm")
     return top
 
@@ -182,7 +190,7 @@ def run_search(options: argparse.Namespace) -> int:
 
 def run_ask(options: argparse.Namespace) -> int:
     """Answer one question, after those of --after; without a question, read it from standard input."""
-    with rag.Engine.open(options.home, settings=_settings(options.llm)) as engine:
+    with rag.Engine.open(options.home, settings=_settings(options.llm, options.mode, options.caution)) as engine:
         if options.question is None and sys.stdin.isatty():
             return _converse(engine, as_json=options.json)
         history: list[Turn] = []
@@ -194,6 +202,8 @@ def run_ask(options: argparse.Namespace) -> int:
 
 def run_chat(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
+    # Sooner than the page, which takes seconds to import.
+    accounts = auth.Accounts.load(options.auth) if options.auth else None
     from ui.web import serve
 
     serve(
@@ -201,9 +211,51 @@ def run_chat(options: argparse.Namespace) -> int:
         host=options.host,
         port=options.port,
         open_browser=not options.no_browser,
-        settings=_settings(options.llm),
+        settings=_settings(options.llm, options.mode, options.caution),
+        auth=accounts.check if accounts else None,
     )
     return OK
+
+
+def run_auth_add(options: argparse.Namespace) -> int:
+    """Give somebody a password for the page, or another one; asked for twice, or read from standard input."""
+    replaced = auth.add(options.file, name=_words(options.name), password=_password())
+    done = "has another password" if replaced else "was added"
+    return _print(terminal.line(f"{options.name} {done} in {options.file}; restart `citewire chat` for it to count"))
+
+
+def run_feedback(options: argparse.Namespace) -> int:
+    """The thumbs that readers gave in the page, the latest first, each with its question, answer and reason."""
+    with Conversations(homes.resolve(options.home)) as conversations:
+        given = conversations.all_feedback()
+    if options.json:
+        return _print_json([one.to_dict() for one in given])
+    if not given:
+        print("citewire: no thumbs yet; they are given in the page: citewire chat", file=sys.stderr)
+    return _print(terminal.render_feedback(given, columns=_columns()))
+
+
+def run_conversations_list(options: argparse.Namespace) -> int:
+    """One line for each conversation held in the page, the latest first."""
+    with Conversations(homes.resolve(options.home)) as conversations:
+        summaries = [conversation.summary for conversation in conversations.everyone()]
+    if options.json:
+        return _print_json([summary.to_dict() for summary in summaries])
+    if not summaries:
+        print("citewire: no conversations yet; they are held in the page: citewire chat", file=sys.stderr)
+    return _print(terminal.render_summaries(summaries))
+
+
+def run_conversations_export(options: argparse.Namespace) -> int:
+    """Conversations as Markdown or JSON, with answers, quotes and addresses; without ids, all of them."""
+    with Conversations(homes.resolve(options.home)) as conversations:
+        known = {conversation.id: conversation for conversation in conversations.everyone()}
+    for unknown in [name for name in options.ids if name not in known]:
+        raise InputError(f"there is no conversation {unknown}; to see which there are: citewire conversations list")
+    chosen = [known[name] for name in options.ids] or list(known.values())
+    if options.json:
+        return _print_json([conversation.to_dict() for conversation in chosen])
+    return _print("\n".join(conversation.to_markdown() for conversation in chosen).rstrip("\n"))
 
 
 def run_models_list(options: argparse.Namespace) -> int:
@@ -269,10 +321,23 @@ def _question_commands(commands: Commands) -> None:
         metavar="QUESTION",
         help="an earlier question; repeatable",
     )
+    _add_answering(command)
     command = _command(commands, "chat", run_chat, "--llm")
+    _add_answering(command)
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     command.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
+    command.add_argument(
+        "--auth", type=Path, metavar="FILE", help="ask for a name and password: citewire auth add FILE NAME"
+    )
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
+
+
+def _kept_commands(commands: Commands) -> None:
+    _command(commands, "feedback", run_feedback, "--json")
+    group = _group(commands, "conversations", "what was asked in the page")
+    _command(group, "list", run_conversations_list, "--json")
+    command = _command(group, "export", run_conversations_export, "--json")
+    command.add_argument("ids", nargs="*", metavar="ID", help="as `citewire conversations list` shows it")
 
 
 def _model_commands(commands: Commands) -> None:
@@ -316,14 +381,45 @@ def _add_operators(command: argparse.ArgumentParser) -> None:
     command.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
+def _add_answering(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--mode", choices=MODES, help="answer in the model's words, or only in the articles' own")
+    command.add_argument(
+        "--caution",
+        type=_share,
+        metavar="0..1",
+        help=f"0 answers most, 1 refuses most (default: {Settings().caution})",
+    )
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1, as argparse wants it."""
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
+
+
 def _add_home(command: argparse.ArgumentParser) -> None:
     # Understood before and after the command; SUPPRESS keeps the second place from undoing the first.
     command.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
-def _settings(llm: str | None) -> Settings:
-    settings = Settings.from_env()
-    return settings if llm is None else dataclasses.replace(settings, llm=llm)
+def _settings(llm: str | None, mode: str | None = None, caution: float | None = None) -> Settings:
+    """The settings of the environment, with those that the command line gives."""
+    given: dict[str, Any] = {"llm": llm, "mode": mode, "caution": caution}
+    return dataclasses.replace(
+        Settings.from_env(), **{name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _password() -> str:
+    """Typed twice, unseen, or the first line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("password: ")
+    if getpass.getpass("again: ") != password:
+        raise InputError("the two passwords differ; nothing was changed")
+    return password
 
 
 def _chosen(names: Sequence[str], *, every: bool = False) -> list[Model]:
@@ -348,7 +444,14 @@ def _ask(engine: Engine, question: str, history: Sequence[Turn]) -> Answer:
     """The answer to a question, with a line on standard error that says what is being done."""
     with Notes() as note:
         note("searching")
-        for event in engine.stream(question, history=history):
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage == "queue":
+                note("waiting for another question to be answered")
+            elif total:
+                note(f"reading the passages, {100 * done // total} %")
+
+        for event in engine.stream(question, history=history, progress=progress):
             if isinstance(event, rag.Evidence):
                 note(f"reading {len(event.sources)} passages")
             elif isinstance(event, rag.Answer):

@@ -7,52 +7,35 @@ mark cannot reorder the words around it. Ids and numbers are integers made by th
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass
-from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
-from rag.answer import Reason
+from rag.answer import Reason, Verdict
+from rag.words import words
+from ui.markup import button, count, day, escape, link, safe_url  # noqa: F401 (safe_url: for those who quote links elsewhere)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from index.article import Article
-    from rag.answer import Answer, Citation, Claim, Source
+    from rag.answer import Answer, Citation, Claim, Disagreement, Side, Source
 
 Tone = Literal["busy", "ready", "error"]
 
 NOT_FOUND = "not found in the articles"
 """Stands after every sentence that no article supports."""
 STOPPED = "Stopped."
+WIDEN = {
+    Reason.NOTHING_RELEVANT: "Ask with other words, clear what narrows the search, or add articles under Library.",
+    Reason.NOT_ANSWERED: "The passages beside this are the nearest. Ask about a part of it, or add articles.",
+    Reason.UNSUPPORTED: "The passages beside this are the nearest. Ask about a part of it, or see Settings for quotes.",
+    Reason.UNCLEAR: "Name who or what you mean, and when.",
+    Reason.FILTERED_OUT: "Take away the outlet, the dates or the chosen articles, and ask again.",
+    Reason.EMPTY_INDEX: "Add articles under Library.",
+}
+"""What a reader can do after a refusal."""
 CONTEXT_CHARS = 240
 """How much of an article is shown on either side of a quote that lies outside the passages the LLM read."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """What became of one uploaded file; `problem` is None when it was indexed."""
-
-    name: str
-    problem: str | None = None
-
-
-def escape(text: str) -> str:
-    """`text` as inert HTML. Lone surrogates, which no browser can be sent, become question marks."""
-    return html.escape(text.encode("utf-8", "replace").decode("utf-8"), quote=True)
-
-
-def safe_url(url: str | None) -> str | None:
-    """`url` if it is an absolute http or https address without spaces or control characters, else None."""
-    if not url or any(character.isspace() or not character.isprintable() for character in url):
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return url if parts.scheme in ("http", "https") and parts.hostname else None
 
 
 def status(text: str, tone: Tone = "busy") -> str:
@@ -60,20 +43,33 @@ def status(text: str, tone: Tone = "busy") -> str:
     return f'<p class="status {tone}">{escape(text)}</p>'
 
 
-def exchange(question: str, reply: str, *, busy: bool = False) -> str:
+def exchange(question: str, reply: str, *, number: int = 1, busy: bool = False) -> str:
     """A question and the reply to it; `reply` is HTML made here."""
     return (
-        f'<section class="exchange" data-busy="{str(busy).lower()}">'
+        f'<section class="exchange" data-busy="{str(busy).lower()}" aria-label="Question {number}">'
         f'<div class="question"><span class="who">You</span><p class="text">{escape(question)}</p></div>'
         f'<div class="reply"><span class="who">Citewire</span>{reply}</div></section>'
     )
 
 
+def waiting(text: str = "Thinking…", *, share: float | None = None) -> str:
+    """Before the first word: what is being done, and how much of it, from 0 to 1, where that is known."""
+    bar = "" if share is None else f'<progress max="100" value="{share * 100:.0f}" aria-label="Read so far"></progress>'
+    return f'<p class="text waiting">{escape(text)}</p>{bar}'
+
+
+def step(stage: str, done: int, total: int) -> str:
+    """How far an answer is before its first word: `done` questions come first, or tokens of `total` are read."""
+    if stage == "queue":
+        return waiting(f"Waiting: {done} before you" if done else "You are next…")
+    if stage == "read" and total:
+        return waiting(f"Reading the passages… {done / total:.0%}", share=done / total)
+    return waiting()
+
+
 def writing(text: str) -> str:
     """An answer while it is written; not yet checked against the articles."""
-    if not text:
-        return '<p class="text waiting">Thinking…</p>'
-    return f'<p class="text writing">{escape(text)}</p>'
+    return f'<p class="text writing">{escape(text)}</p>' if text else waiting()
 
 
 def problem(text: str) -> str:
@@ -90,45 +86,93 @@ def answer(said: Answer, *, exchange_number: int, draft: str = "") -> str:
         return _stopped(said, exchange_number, draft)
     if said.refused:
         return _refusal(said)
-    return f'<p class="text">{_claims(said, exchange_number)}</p>'
+    parts = [f'<p class="text">{_claims(said, exchange_number)}</p>']
+    if said.unanswered:
+        parts.append(f'<p class="note open">◌ Not answered by the articles: {_told(said.unanswered)}</p>')
+    parts += [_differing(one, exchange_number) for one in said.disagreements]
+    return "".join(parts)
 
 
 def stopped() -> str:
     """In place of an answer that was stopped before it began."""
-    return f'<p class="note">{STOPPED}</p>'
+    return f'<p class="note">■ {STOPPED}</p>'
 
 
-def evidence(sources: Sequence[Source]) -> str:
-    """The passages that were found, before an answer is written from them."""
+def searched(query: str, *, exchange_number: int) -> str:
+    """What was looked up, small, to be changed and asked again."""
+    if not query:
+        return ""
+    edit = button("edit", "change", exchange=exchange_number, query=query, classes="act last")
+    return f'<p class="searched">searched for: {_told(query)} {edit}</p>'
+
+
+def toolbar(
+    *, exchange_number: int, markdown: str = "", thumb: str | None = None, reason: str = "", can_rate: bool = True
+) -> str:
+    """What can be done with an answer. `markdown` is copied as it is; without it, there is nothing to copy or rate."""
+    parts = []
+    if markdown:
+        parts.append(f'<button type="button" class="act" data-copy="{escape(markdown)}">Copy with references</button>')
+    parts.append(button("retry", "Try again", exchange=exchange_number, classes="act last"))
+    parts.append(button("edit", "Edit question", exchange=exchange_number, classes="act last"))
+    if markdown and can_rate:
+        parts += [_thumb(name, exchange_number, thumb) for name in ("up", "down")]
+    tools = f'<div class="tools" role="group" aria-label="With this answer">{"".join(parts)}</div>'
+    return tools + (_why(exchange_number, thumb, reason) if thumb else "")
+
+
+def evidence(sources: Sequence[Source], *, query: str = "", exchange_number: int = 0) -> str:
+    """The passages that were found, before an answer is written from them; words of `query` stand out in them."""
     if not sources:
         return _panel("Evidence", '<p class="empty">No passage fits the question.</p>')
+    telling = _stems(query)
     cards = "".join(
-        _card(source.hit.article, escape(source.hit.text), also_in=source.hit.also_in) for source in sources
+        _card(
+            source.hit.article,
+            telling_words(source.hit.text, telling),
+            also_in=source.hit.also_in,
+            reading=_read_here(exchange_number, source=source.number),
+        )
+        for source in sources
     )
-    return _panel(f"Evidence: {_count(len(sources), 'passage')}", cards)
+    return _panel(f"Evidence: {count(len(sources), 'passage')}", cards)
+
+
+def telling_words(text: str, stems: frozenset[str]) -> str:
+    """`text` with the words that have one of `stems` in <b>."""
+    parts, at = [], 0
+    for word in words(text):
+        if word.stem in stems:
+            parts += [escape(text[at : word.start]), f'<b class="telling">{escape(text[word.start : word.end])}</b>']
+            at = word.end
+    return "".join(parts) + escape(text[at:])
 
 
 def sources(said: Answer, *, exchange_number: int) -> str:
     """The cited passages with the quoted words marked, then the other passages that were read."""
     cited, rest = [], []
     left = list(said.citations)  # a quote is marked once, also where passages overlap: its anchor is unique
-    spans = [(source.hit.article, source.hit.start, source.hit.end) for source in said.sources]
+    spans = [(source.hit.article, source.hit.start, source.hit.end, source.number) for source in said.sources]
     others = {source.hit.article.id: source.hit.also_in for source in said.sources}
-    for article, start, end in spans + _outside(said.citations, spans):
-        quotes = [quote for quote in left if _covers((article, start, end), quote)]
+    telling = _stems(said.searched or said.question)
+    for article, start, end, number in spans + _outside(said.citations, spans):
+        quotes = [quote for quote in left if _covers((article, start, end, number), quote)]
         left = [quote for quote in left if quote not in quotes]
         also_in = others.get(article.id, ())
         if quotes:
             marked = _marked(article.text, start, end, quotes, exchange_number)
-            card = _card(article, marked, quotes, also_in=also_in)
+            reading = _read_here(exchange_number, quote=quotes[0].number)
+            card = _card(article, marked, quotes, also_in=also_in, reading=reading)
             cited.append((quotes[0].number, card))
         else:
-            rest.append(_card(article, escape(article.text[start:end]), also_in=also_in))
+            reading = _read_here(exchange_number, source=number)
+            shown = telling_words(article.text[start:end], telling)
+            rest.append(_card(article, shown, also_in=also_in, reading=reading))
     parts = []
     if cited:
         parts.append(_panel("Sources", "".join(card for _, card in sorted(cited))))
     if rest:
-        label = "Also read, not cited" if cited else "Read, not cited"
+        label = "Also read, not cited" if cited else "Nearest passages" if said.refused else "Read, not cited"
         parts.append(_panel(label, "".join(rest)))
     return "".join(parts)
 
@@ -145,15 +189,28 @@ def no_sources() -> str:
     return _panel("Sources", '<p class="empty">The passages an answer rests on appear here.</p>')
 
 
-def uploads(results: Iterable[FileResult]) -> str:
-    """One line for each uploaded file."""
-    lines = "".join(
-        f'<li class="added"><bdi>{escape(result.name)}</bdi>: added</li>'
-        if result.problem is None
-        else f'<li class="failed"><bdi>{escape(result.name)}</bdi>: not added. {escape(result.problem)}</li>'
-        for result in results
-    )
-    return f'<ul class="uploads" aria-label="Uploaded files">{lines}</ul>'
+def suggestions(questions: Sequence[str]) -> str:
+    """Questions to begin with, from the articles."""
+    if not questions:
+        return "<p>Add articles under Library, then ask about them here.</p>"
+    asked = "".join(f"<li>{button('ask', escape(one), question=one, classes='example')}</li>" for one in questions)
+    return f"<p>Ask about the articles, for example:</p><ul>{asked}</ul>"
+
+
+def origin(article: Article, *, also_in: Sequence[str] = ()) -> str:
+    """Outlet and date of an article, and where else it stands."""
+    known = [part for part in (article.source, day(article.published)) if part]
+    shown = f'<p class="origin">{" · ".join(map(_told, known))}</p>' if known else ""
+    also = f'<p class="origin">also in {" · ".join(map(_told, also_in))}</p>' if also_in else ""
+    return shown + also
+
+
+def _told(text: str) -> str:
+    return f"<bdi>{escape(text)}</bdi>"
+
+
+def _stems(query: str) -> frozenset[str]:
+    return frozenset(word.stem for word in words(query))
 
 
 def _stopped(said: Answer, exchange_number: int, draft: str) -> str:
@@ -162,75 +219,103 @@ def _stopped(said: Answer, exchange_number: int, draft: str) -> str:
     written = (said.text or draft).strip()
     if not written:
         return stopped()
-    note = f"{STOPPED} What was written has not been checked against the articles."
+    note = f"■ {STOPPED} What was written has not been checked against the articles."
     return f'<p class="text">{escape(written)}</p><p class="note">{note}</p>'
 
 
 def _refusal(said: Answer) -> str:
     reason = f'<p class="note">Reason: {escape(str(said.reason))}.</p>' if said.reason else ""
-    return f'<div class="refusal"><p class="text">{escape(said.text)}</p>{reason}</div>'
+    widen = next((text for known, text in WIDEN.items() if said.reason == known), "")
+    how = f'<p class="note">{widen}</p>' if widen else ""
+    return f'<div class="refusal"><p class="text">{escape(said.text)}</p>{reason}{how}</div>'
 
 
 def _claims(said: Answer, exchange_number: int) -> str:
     parts, at = [], 0
-    for claim in sorted(said.claims, key=lambda claim: claim.start):
-        parts += [escape(said.text[at : claim.start]), _claim(claim, exchange_number)]
+    for number, claim in enumerate(sorted(said.claims, key=lambda claim: claim.start), start=1):
+        parts += [escape(said.text[at : claim.start]), _claim(claim, exchange_number, number)]
         at = claim.end
     return "".join(parts) + escape(said.text[at:])
 
 
-def _claim(claim: Claim, exchange_number: int) -> str:
-    if not claim.supported:
-        return f'<span class="unsupported">{escape(claim.text)}</span> <em class="flag">[{NOT_FOUND}]</em>'
-    markers = "".join(
-        f'<a class="marker" href="#{_anchor(exchange_number, quote.number)}"'
-        f' aria-label="Source {quote.number}">[{quote.number}]</a>'
-        for quote in claim.citations
+def _claim(claim: Claim, exchange_number: int, claim_number: int) -> str:
+    if claim.verdict == Verdict.UNSUPPORTED:
+        flag = f'<em class="flag">[{NOT_FOUND}]</em>'
+        return f'<span class="unsupported">{escape(claim.text)}</span> {flag}'
+    chips = "".join(_chip(quote, f"{exchange_number}-{claim_number}", exchange_number) for quote in claim.citations)
+    if claim.verdict == Verdict.PARTLY:
+        flag = f'<em class="flag partly">[{Verdict.PARTLY}]</em>'
+        return f'<span class="claim partly">{escape(claim.text)}</span>{chips} {flag}'
+    return f'<span class="claim">{escape(claim.text)}</span>{chips}'
+
+
+def _chip(quote: Citation, place: str, exchange_number: int) -> str:
+    """A marker that shows its quote when pointed at and opens the article there when pressed."""
+    tip = f"tip-{place}-{quote.number}"
+    known = " · ".join(_told(part) for part in (quote.source, day(quote.published)) if part)
+    return (
+        f'<button type="button" class="marker" data-act="open" data-exchange="{exchange_number}" '
+        f'data-quote="{quote.number}" aria-label="Source {quote.number}" aria-describedby="{tip}">[{quote.number}]'
+        f'</button><span class="tip" role="tooltip" id="{tip}" hidden>“{_told(quote.quote)}”'
+        f'<span class="origin">{known or _told(quote.article.headline)}</span></span>'
     )
-    return f'<span class="claim">{escape(claim.text)}</span>{markers}'
+
+
+def _differing(disagreement: Disagreement, exchange_number: int) -> str:
+    sides = "".join(_side(side, exchange_number) for side in disagreement.sides)
+    about = escape(disagreement.about)
+    return (
+        f'<section class="differing" aria-label="The articles disagree"><h3>The articles disagree ({about})</h3>'
+        f"<ul>{sides}</ul></section>"
+    )
+
+
+def _side(side: Side, exchange_number: int) -> str:
+    quote = side.citation
+    known = " · ".join(_told(part) for part in (quote.source, day(quote.published)) if part)
+    chip = button("open", f"[{quote.number}]", exchange=exchange_number, quote=quote.number, classes="marker")
+    return (
+        f"<li><strong>{_told(side.value)}</strong>{chip}<p>“{_told(quote.quote)}”</p>"
+        f'<p class="origin">{known or _told(quote.article.headline)}</p></li>'
+    )
+
+
+def _thumb(name: str, exchange_number: int, thumb: str | None) -> str:
+    label = {"up": "Helpful", "down": "Not helpful"}[name]
+    return (
+        f'<button type="button" class="act thumb" data-act="rate" data-exchange="{exchange_number}" '
+        f'data-thumb="{name}" aria-pressed="{str(thumb == name).lower()}">{label}</button>'
+    )
+
+
+def _why(exchange_number: int, thumb: str, reason: str) -> str:
+    if reason:
+        return f'<p class="note">Kept, thank you: {_told(reason)}</p>'
+    return (
+        f'<form class="why" data-act="rate" data-exchange="{exchange_number}" data-thumb="{escape(thumb)}">'
+        f'<label>Kept. Why, if you like: <input name="reason" maxlength="500" autocomplete="off"></label>'
+        f'<button class="act">Send</button></form>'
+    )
 
 
 def _panel(title: str, body: str) -> str:
     return f'<section class="panel"><h2>{title}</h2>{body}</section>'
 
 
-def _card(article: Article, passage: str, quotes: Sequence[Citation] = (), *, also_in: Sequence[str] = ()) -> str:
+def _card(
+    article: Article, passage: str, quotes: Sequence[Citation] = (), *, also_in: Sequence[str] = (), reading: str
+) -> str:
     numbers = "".join(f'<span class="number">[{quote.number}]</span>' for quote in quotes)
+    words_of = quotes[0].quote if quotes else ""
+    outside = link(article.url, "Original ↗", words_of)
     return (
-        f'<article class="card"><h3>{numbers}{_heading(article)}</h3>{_origin(article)}{_also_in(also_in)}'
-        f'<blockquote class="passage" dir="auto">{passage}</blockquote></article>'
+        f'<article class="card"><h3>{numbers}{_told(article.headline)}</h3>{origin(article, also_in=also_in)}'
+        f'<blockquote class="passage" dir="auto">{passage}</blockquote><p class="ways">{reading}{outside}</p></article>'
     )
 
 
-def _heading(article: Article) -> str:
-    headline = f"<bdi>{escape(article.headline)}</bdi>"
-    url = safe_url(article.url)
-    if url is None:
-        return headline
-    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{headline}</a>'
-
-
-def _origin(article: Article) -> str:
-    known = [part for part in (article.source, _day(article.published)) if part]
-    if not known:
-        return ""
-    return f'<p class="origin">{" · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)}</p>'
-
-
-def _also_in(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    return f'<p class="origin">also in {" · ".join(f"<bdi>{escape(name)}</bdi>" for name in names)}</p>'
-
-
-def _day(published: str | None) -> str | None:
-    if published is None:
-        return None
-    try:
-        day = date.fromisoformat(published[:10])
-    except ValueError:
-        return published
-    return f"{day.day} {day:%B} {day.year}"
+def _read_here(exchange_number: int, **place: int) -> str:
+    return button("open", "Read in the article", exchange=exchange_number, **place)
 
 
 def _marked(text: str, start: int, end: int, quotes: Sequence[Citation], exchange_number: int) -> str:
@@ -254,11 +339,12 @@ def _anchor(exchange_number: int, citation_number: int) -> str:
     return f"quote-{exchange_number}-{citation_number}"
 
 
-_Stretch = tuple["Article", int, int]
+_Stretch = tuple["Article", int, int, int]
+"""Article, start, end, and the number of the passage; 0 for none."""
 
 
 def _covers(stretch: _Stretch, quote: Citation) -> bool:
-    article, start, end = stretch
+    article, start, end, _ = stretch
     return article.id == quote.article_id and start <= quote.start and quote.end <= end
 
 
@@ -269,11 +355,8 @@ def _outside(citations: Sequence[Citation], passages: Sequence[_Stretch]) -> lis
             quote.article,
             max(0, quote.start - CONTEXT_CHARS),
             min(len(quote.article.text), quote.end + CONTEXT_CHARS),
+            0,
         )
         for quote in citations
         if not any(_covers(passage, quote) for passage in passages)
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,6 +6,8 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
+from rag.answer import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
@@ -13,8 +15,11 @@ if TYPE_CHECKING:
     from index.filters import Filter
     from index.models import Model
     from rag import Answer, Citation, Claim
+    from rag.answer import Disagreement
+    from ui.conversations import Feedback, Summary
 
 UNSUPPORTED = "(not supported by the articles)"
+PARTLY = "(partly supported)"
 
 _ESCAPES = re.compile(
     r"""
@@ -52,7 +57,8 @@ def also_in(names: Sequence[str]) -> str:
 
 
 def render_answer(answer: Answer, *, columns: int = 0) -> str:
-    """The answer with its markers, then every quote with its origin; a refusal with its reason.
+    """The answer with its markers, what it leaves open, where articles differ, then every quote with its origin; a
+    refusal with its reason.
 
     Lines are folded at `columns`; 0 leaves them whole.
     """
@@ -60,6 +66,9 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
     if answer.reason is not None:
         verdict = "No answer" if answer.refused else "Incomplete"
         parts.append(f"{verdict}: {line(str(answer.reason))}.")
+    if answer.unanswered:
+        parts.append(_fold(f"The articles do not say: {line(answer.unanswered)}", columns, hanging="    "))
+    parts += [_differing(disagreement, columns) for disagreement in answer.disagreements]
     others = {source.hit.article.id: source.hit.also_in for source in answer.sources}
     parts += [_quoted(citation, columns, others.get(citation.article_id, ())) for citation in answer.citations]
     if answer.refused and answer.sources:
@@ -113,6 +122,35 @@ def render_article(article: Article) -> str:
     return f"{heading}\n\n{clean(article.text)}"
 
 
+def render_summaries(summaries: Iterable[Summary]) -> str:
+    """One line for each conversation: id, last use, number of questions, title."""
+    return "\n".join(
+        f"{line(summary.id)}  {_time(summary.updated)}  {summary.turns:>3}  {line(summary.title)}"
+        for summary in summaries
+    )
+
+
+def render_feedback(given: Iterable[Feedback], *, columns: int = 0) -> str:
+    """Each thumb with its day and reason, the question and the answer's text."""
+    return "\n\n".join(
+        "\n".join(
+            _fold(text, columns, indent=indent, hanging="    ")
+            for indent, text in (
+                ("", f"{one.thumb:<5}{_time(one.rated_at)}  {line(one.reason)}".rstrip()),
+                ("  ? ", line(one.question)),
+                ("    ", line(str(one.answer.get("text", "")))),
+            )
+            if text
+        )
+        for one in given
+    )
+
+
+def _time(utc: str) -> str:
+    """A time as an ISO 8601 text in UTC, to the minute."""
+    return line(f"{utc[:16].replace('T', ' ')} UTC")
+
+
 def render_models(models: Iterable[Model], *, here: Collection[str]) -> str:
     """One line for each model, ticked when its name is `here`."""
     return "\n".join(
@@ -133,9 +171,18 @@ def _marked(answer: Answer) -> str:
 
 
 def _marker(claim: Claim) -> str:
-    if not claim.supported:
-        return f" {UNSUPPORTED}"
-    return " " + "".join(f"[{citation.number}]" for citation in claim.citations) if claim.citations else ""
+    word = {Verdict.UNSUPPORTED: UNSUPPORTED, Verdict.PARTLY: PARTLY}.get(claim.verdict, "")
+    numbers = "".join(f"[{citation.number}]" for citation in claim.citations)
+    return "".join(f" {part}" for part in (numbers, word) if part)
+
+
+def _differing(disagreement: Disagreement, columns: int) -> str:
+    """One line for each side, newest first: what it says and who says it."""
+    sides = [
+        _fold(f"{line(side.value)} [{side.citation.number}] {origin(side.citation.article)}", columns, indent="  ")
+        for side in disagreement.sides
+    ]
+    return "\n".join([f"Articles differ ({line(disagreement.about)}):", *sides])
 
 
 def _quoted(citation: Citation, columns: int, others: Sequence[str]) -> str:

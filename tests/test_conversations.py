@@ -1,0 +1,381 @@
+"""ui/conversations.py and ui/markdown.py: what was said comes back as it was, to its owner only, and goes for good."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from lxml import html
+from markdown_it import MarkdownIt
+
+from index import Article
+from index.article import Span
+from index.errors import InputError, LayoutError, StoreError
+from index.search import Hit
+from rag import Answer, Citation, Claim, Reason, Source
+from rag.answer import Disagreement, Side
+from ui import markdown, render
+from ui.conversations import FILE, REASON_CHARS, Conversations, restored
+
+TOP = Path(__file__).parent.parent
+TALKS = Article(
+    "a1",
+    "Talks began in 2003. 🌊 They broke down in 2009. Nobody has restarted them since.",
+    title="Six-party talks",
+    source="Sputnik",
+    url="https://example.org/talks?a=1",
+    published="2017-04-27",
+)
+OTHER = Article("a2", "By another count the talks broke down in 2008.", source="The Post")
+
+
+@pytest.fixture
+def kept(home: Path) -> Any:
+    with Conversations(home) as opened:
+        yield opened
+
+
+def cite(article: Article, words: str, number: int = 1) -> Citation:
+    start = article.text.index(words)
+    return Citation(number, article, start, start + len(words))
+
+
+def source(number: int, article: Article, start: int, end: int) -> Source:
+    return Source(number, Hit(article, start, end, 0.9, 0.5, 0.4, Span(start, end)))
+
+
+def said(question: str = "When did they break down?", **more: Any) -> Answer:
+    text = "They broke down in 2009. Everyone wept."
+    first, second = "They broke down in 2009.", "Everyone wept."
+    broke, differs = cite(TALKS, first), cite(OTHER, "broke down in 2008", 2)
+    known: dict[str, Any] = {
+        "claims": (
+            Claim(first, 0, len(first), (broke,), 0.6, supported=True),
+            Claim(second, len(first) + 1, len(text), (), 0.1),
+        ),
+        "sources": (source(1, TALKS, 21, 70), source(2, TALKS, 0, 40), source(3, OTHER, 0, len(OTHER.text))),
+        "disagreements": (Disagreement("date", (Side("2009", broke), Side("2008", differs))),),
+        "reason": Reason.PARTLY,
+        "unanswered": "who left",
+        "searched": "talks break down",
+        "generation": 7,
+        "model": "scripted",
+        "timings": {"total": 1.5},
+    }
+    return Answer(**{"question": question, "text": text, **known, **more})
+
+
+def keep(conversations: Conversations, owner: str, *questions: str) -> str:
+    conversation = conversations.create(owner)
+    for question in questions:
+        conversations.append(conversation, owner=owner, question=question, answer=said(question).to_dict())
+    return conversation
+
+
+def test_a_reopened_conversation_has_its_turns_and_evidence_as_they_were(home: Path) -> None:
+    with Conversations(home) as first:
+        conversation = keep(first, "me", "When did they break down?", "Who left?")
+    with Conversations(home) as again:
+        turns = again.get(conversation, "me").turns
+    assert [(turn.number, turn.question) for turn in turns] == [(1, "When did they break down?"), (2, "Who left?")]
+    assert turns[0].answer == said().to_dict()
+    assert turns[0].asked_at.endswith("+00:00")
+
+
+def test_a_restored_answer_is_shown_like_the_one_that_was_given() -> None:
+    answer = said()
+    untitled = {"title": None, "headline": OTHER.headline}
+    back = restored(json.loads(json.dumps(answer.to_dict())))
+    given = answer.to_dict()
+    for citation in (given["disagreements"][0]["sides"][1]["citation"], given["sources"][2]):
+        assert {name: citation[name] for name in untitled} == untitled
+        citation["title"] = OTHER.headline
+    assert back.to_dict() == given
+    assert render.answer(back, exchange_number=1) == render.answer(answer, exchange_number=1)
+    assert render.evidence(back.sources) == render.evidence(answer.sources)
+
+
+def test_what_is_no_answer_is_told(kept: Conversations) -> None:
+    with pytest.raises(InputError, match="no answer"):
+        restored({"question": "?"})
+
+
+def test_the_first_question_cut_at_a_word_is_the_title(kept: Conversations) -> None:
+    long = "What did the\nministers say about the islands when they met in Vladivostok that autumn?"
+    keep(kept, "me", long, "And then?")
+    assert kept.list("me")[0].title == "What did the ministers say about the islands when they met…"
+
+
+def test_the_latest_used_comes_first_and_an_empty_one_is_not_listed(kept: Conversations) -> None:
+    first, second = keep(kept, "me", "One?"), keep(kept, "me", "Two?")
+    kept.create("me")
+    assert [summary.id for summary in kept.list("me")] == [second, first]
+    kept.append(first, owner="me", question="More?", answer=said().to_dict())
+    assert [(summary.id, summary.turns) for summary in kept.list("me")] == [(first, 2), (second, 1)]
+
+
+def test_nobody_reaches_what_is_somebody_elses(kept: Conversations) -> None:
+    mine = keep(kept, "me", "Secret?")
+    told = set()
+    for conversation, owner in ((mine, "you"), ("no-such-id", "me"), ("no-such-id", "you"), (mine, "")):
+        for attempt in (
+            lambda c, o: kept.get(c, o),
+            lambda c, o: kept.append(c, owner=o, question="?", answer={}),
+            lambda c, o: kept.rename(c, o, "Mine now"),
+            lambda c, o: kept.cut(c, o, turn=1),
+            lambda c, o: kept.delete(c, o),
+            lambda c, o: kept.feedback(c, o, turn=1, thumb="up"),
+        ):
+            with pytest.raises(InputError) as refused:
+                attempt(conversation, owner)  # type: ignore[no-untyped-call]
+            told.add(str(refused.value))
+    assert len(told) == 1
+    assert kept.list("you") == kept.search("you", "secret") == ()
+    assert kept.get(mine, "me").title == "Secret?"
+    with pytest.raises(InputError, match="owner"):
+        kept.create("")
+
+
+def test_search_finds_words_of_title_question_and_answer_whatever_their_case(kept: Conversations) -> None:
+    talks, other = keep(kept, "me", "When did the TALKS end?", "Straße oder Weg?"), keep(kept, "me", "Who won?")
+    keep(kept, "you", "When did the talks end?")
+    kept.rename(other, "me", "The cup of 1954")
+    assert [found.id for found in kept.search("me", "talks STRASSE")] == [talks]
+    assert [found.id for found in kept.search("me", "cup")] == [other]
+    assert {found.id for found in kept.search("me", "wept")} == {talks, other}
+    assert kept.search("me", "100%") == kept.search("me", "W_o") == ()
+    assert len(kept.search("me", " ")) == 2
+
+
+def test_a_title_can_be_changed_but_not_to_nothing(kept: Conversations) -> None:
+    conversation = keep(kept, "me", "Who?")
+    kept.rename(conversation, "me", "  The   talks \n")
+    assert kept.list("me")[0].title == "The talks"
+    with pytest.raises(InputError, match="empty"):
+        kept.rename(conversation, "me", " \n ")
+    kept.append(conversation, owner="me", question="More?", answer=said().to_dict())
+    assert kept.list("me")[0].title == "The talks"
+
+
+def test_an_edited_question_takes_the_place_of_what_followed_it(kept: Conversations) -> None:
+    conversation = keep(kept, "me", "One?", "Two?", "Three?")
+    kept.cut(conversation, "me", turn=2)
+    assert kept.append(conversation, owner="me", question="Other?", answer=said().to_dict()) == 2
+    assert [turn.question for turn in kept.get(conversation, "me").turns] == ["One?", "Other?"]
+
+
+def test_nothing_of_a_deleted_conversation_stays_on_disk(kept: Conversations, home: Path) -> None:
+    keep(kept, "me", "A question that stays?")
+    words = ["QUESTIONxyz" * 900, "ANSWERxyz" * 900, "REASONxyz", "TITLExyz", "OWNERxyz"]
+    gone = kept.create(words[4])
+    kept.append(gone, owner=words[4], question=words[0], answer=said(text=words[1]).to_dict())
+    kept.feedback(gone, words[4], turn=1, thumb="down", reason=words[2])
+    kept.rename(gone, words[4], words[3])
+    assert all(found in on_disk(home) for found in (b"QUESTIONxyz", b"ANSWERxyz", b"REASONxyz", b"TITLExyz"))
+    kept.delete(gone, words[4])
+    assert b"xyz" not in on_disk(home)
+    assert gone.encode() not in on_disk(home)
+    assert b"A question that stays?" in on_disk(home)
+
+
+def test_nothing_of_a_cut_turn_stays_on_disk(kept: Conversations, home: Path) -> None:
+    conversation = keep(kept, "me", "One?", "QUESTIONxyz?")
+    kept.cut(conversation, "me", turn=2)
+    assert b"xyz" not in on_disk(home)
+
+
+def on_disk(home: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_thumb_and_its_reason_stand_beside_the_answer_until_taken_back(kept: Conversations) -> None:
+    first, second = keep(kept, "me", "One?"), keep(kept, "you", "Two?", "Three?")
+    kept.feedback(first, "me", turn=1, thumb="up")
+    kept.feedback(second, "you", turn=2, thumb="down", reason=" the date is wrong ")
+    (turn,) = kept.get(second, "you").turns[1:]
+    assert (turn.thumb, turn.reason) == ("down", "the date is wrong")
+    latest, earlier = kept.all_feedback()
+    assert (latest.question, latest.thumb, latest.reason) == ("Three?", "down", "the date is wrong")
+    assert latest.answer == said("Three?").to_dict()
+    assert (earlier.question, earlier.thumb, earlier.reason) == ("One?", "up", "")
+    kept.feedback(second, "you", turn=2, thumb=None)
+    assert [one.question for one in kept.all_feedback()] == ["One?"]
+    assert kept.get(second, "you").turns[1].reason == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"turn": 2, "thumb": "up"}, "no turn 2"),
+        ({"turn": 1, "thumb": "sideways"}, "sideways"),
+        ({"turn": 1, "thumb": "up", "reason": "x" * (REASON_CHARS + 1)}, str(REASON_CHARS)),
+    ],
+)
+def test_feedback_that_cannot_be_kept_is_refused(kept: Conversations, given: Any, complaint: str) -> None:
+    conversation = keep(kept, "me", "One?")
+    with pytest.raises(InputError, match=complaint):
+        kept.feedback(conversation, "me", **given)
+    assert kept.all_feedback() == ()
+
+
+def test_text_that_is_no_unicode_is_kept_as_far_as_it_goes(kept: Conversations) -> None:
+    conversation = keep(kept, "me\udcff", "What is \ud800?")
+    kept.feedback(conversation, "me\udcff", turn=1, thumb="up", reason="\udfff!")
+    kept.rename(conversation, "me\udcff", "\ud800 and more")
+    assert kept.list("me\udcff")[0].title == "? and more"
+    assert kept.get(conversation, "me\udcff").turns[0].reason == "?!"
+    kept.append(conversation, owner="me\udcff", question="?", answer=said(text="\udfff").to_dict())
+    kept.get(conversation, "me\udcff").to_markdown().encode()
+    kept.get(conversation, "me\udcff").to_json().encode()
+
+
+def test_only_this_user_may_read_the_file(kept: Conversations, home: Path) -> None:
+    keep(kept, "me", "Who?")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()}
+    assert modes[FILE] == 0o600
+    assert set(modes.values()) == {0o600}
+
+
+def test_many_threads_lose_nothing(kept: Conversations) -> None:
+    shared = kept.create("us")
+    together = threading.Barrier(6)
+
+    def write(name: str) -> None:
+        own = kept.create(name)
+        together.wait()
+        for number in range(10):
+            kept.append(own, owner=name, question=f"{name} {number}", answer={"text": name})
+            kept.append(shared, owner="us", question=f"{name} {number}", answer={"text": name})
+            kept.list(name)
+
+    threads = [threading.Thread(target=write, args=(f"owner{number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [turn.number for turn in kept.get(shared, "us").turns] == list(range(1, 61))
+    for name in (f"owner{number}" for number in range(6)):
+        (mine,) = kept.list(name)
+        assert [turn.question for turn in kept.get(mine.id, name).turns] == [f"{name} {n}" for n in range(10)]
+
+
+def test_processes_that_begin_at_once_lose_nothing(home: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from ui.conversations import Conversations\n"
+        "with Conversations(Path(sys.argv[1])) as kept:\n"
+        "    for number in range(20):\n"
+        "        kept.append(kept.create('us'), owner='us', question=sys.argv[2], answer={'text': ''})\n"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, str(home), name], cwd=TOP, stderr=subprocess.PIPE)
+        for name in ("first", "second", "third")
+    ]
+    errors = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], errors
+    with Conversations(home) as kept:
+        titles = [summary.title for summary in kept.list("us")]
+    assert {title: titles.count(title) for title in titles} == {"first": 20, "second": 20, "third": 20}
+
+
+def test_a_file_of_another_layout_is_refused_and_left_as_it_is(home: Path) -> None:
+    Conversations(home).close()
+    with sqlite3.connect(home / FILE) as other:
+        other.execute("PRAGMA user_version = 99")
+    other.close()
+    with pytest.raises(LayoutError, match="layout 99"):
+        Conversations(home)
+    with sqlite3.connect(home / FILE) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (99,)
+    other.close()
+
+
+def test_a_damaged_file_is_told_by_name(home: Path) -> None:
+    home.mkdir()
+    (home / FILE).write_bytes(b"this is no database" * 500)
+    with pytest.raises(StoreError, match=FILE):
+        Conversations(home)
+
+
+def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="file"):
+        Conversations(tmp_path / "file" / "home")
+
+
+# Export
+
+
+def test_an_export_as_json_holds_everything(kept: Conversations) -> None:
+    conversation = keep(kept, "me", "When did they break down?")
+    kept.feedback(conversation, "me", turn=1, thumb="up", reason="it is so")
+    exported = json.loads(kept.get(conversation, "me").to_json())
+    assert exported["id"] == conversation
+    assert exported["turns"][0]["answer"] == said().to_dict()
+    assert (exported["turns"][0]["thumb"], exported["turns"][0]["reason"]) == ("up", "it is so")
+    assert "owner" not in exported
+
+
+def test_an_export_as_markdown_reads_like_the_answer(kept: Conversations) -> None:
+    conversation = keep(kept, "me", "When did they break down?")
+    exported = kept.get(conversation, "me").to_markdown()
+    assert exported.startswith("# When did they break down?\n\n## When did they break down?\n\n*Asked on 20")
+    assert (
+        "They broke down in 2009. [1] *(partly supported)* Everyone wept. *(not supported by the articles)*\n\n"
+        "*Incomplete: partly answered.*\n\n"
+        "*Not answered: who left*\n\n"
+        "Articles differ (date):\n"
+        "- **2009** [1] Sputnik · Six-party talks · 2017-04-27\n"
+        "- **2008** [2] The Post · By another count the talks broke down in 2008.\n\n"
+        "[1] “They broke down in 2009.” Sputnik · Six-party talks · 2017-04-27 · <https://example.org/talks?a=1>\n\n"
+        "[2] “broke down in 2008” The Post · By another count the talks broke down in 2008.\n"
+    ) in exported
+
+
+MARKUP = (
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "![i](https://evil.example/x.png)",
+    "[link](javascript:alert(1))", "[1]: https://evil.example", "# heading", "## heading", "- item", "+ item",
+    "* item", "1. item", "12) item", "> quote", "---", "===", "***", "```\ncode", "~~~ code", "    code",
+    "`code`", "*emphasis*", "__strong__", "a\n\nb\n===", "| a | b |\n|---|---|", "https://evil.example/auto",
+    "<https://evil.example>", "&lt;b&gt; &amp;", "back\\slash", "[^1]: note", "$x$", "\x1b[31mred", "two  \nlines",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("payload", MARKUP)
+def test_no_text_becomes_markup(kept: Conversations, payload: str) -> None:
+    article = Article("a1", payload, title=payload, source=payload, url=f"https://example.org/{payload}")
+    citation = Citation(1, article, 0, len(payload))
+    claim = Claim(payload, 0, len(payload), (citation,), 0.9, supported=True)
+    answer = Answer(
+        payload,
+        payload + " " + payload,
+        (claim,),
+        unanswered=payload,
+        disagreements=(Disagreement(payload, (Side(payload, citation),)),),
+    )
+    conversation = kept.create("me")
+    kept.append(conversation, owner="me", question=payload, answer=answer.to_dict())
+    page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(kept.get(conversation, "me").to_markdown())
+    tree = html.fromstring(f"<main>{page}</main>")
+    safe = render.safe_url(article.url)
+    for element in tree.iter():
+        assert element.tag in {"main", "h1", "h2", "p", "em", "ul", "li", "strong", "a"}, page
+        assert set(element.attrib) <= {"href"}, page
+        assert unquote(element.get("href", safe or "")) == (safe or "")
+    words = " ".join(payload.replace("\x1b[31m", "").split())
+    for element in (tree.xpath("//h2")[0], tree.xpath("//li")[0]):
+        assert words in element.text_content()
+    assert f"“{words}”" in tree.xpath("//p")[-1].text_content()
+    assert tree.xpath("//p[2]")[0].text_content().startswith(f"{words} [1] ")
+
+
+def test_a_copied_answer_is_the_one_that_is_exported(kept: Conversations) -> None:
+    conversation = keep(kept, "me", "When did they break down?")
+    assert markdown.render_answer(said()) in kept.get(conversation, "me").to_markdown()

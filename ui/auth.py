@@ -1,0 +1,278 @@
+"""Accounts: who may open the page, from a file of hashed passwords. Knows no page and no Gradio.
+
+    # one line for each; `citewire auth add FILE NAME` writes them
+    ada:scrypt$32768$8$3$<salt>$<hash>
+
+Passwords are hashed with scrypt (RFC 7914), each with a salt of its own; the cost stands in the line, so that it can
+rise later. Failures slow down whoever makes them, not the account: see `Accounts.check`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import ipaddress
+import logging
+import os
+import secrets
+import tempfile
+import threading
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from index.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+COST = (2**15, 8, 3)
+"""n, r and p of scrypt for new lines: 32 MB and a quarter of a second. One of the settings that the OWASP Password
+Storage Cheat Sheet takes for equally strong."""
+MOST_MEMORY_BYTES = 2**28
+"""What a line may ask for; 128 n r, by the definition of scrypt."""
+SALT_BYTES, HASH_BYTES = 16, 32
+LEAST_CHARS, MOST_CHARS = 8, 1024
+"""Of a new password, and of one that is tried."""
+NAME_CHARS = 64
+
+FREE_FAILURES = 5
+"""After so many wrong passwords for one name from one address there is a wait of a second; each further one doubles
+it."""
+FREE_FAILURES_OF_ADDRESS = 20
+"""The same for one address, whatever the names."""
+LONGEST_WAIT_S = 900.0
+FORGET_S = 3600.0
+"""Failures are forgotten after this time without another."""
+MOST_TALLIES = 10_000
+"""Names and addresses whose failures are remembered; beyond that the oldest go."""
+
+ADDRESS: ContextVar[str] = ContextVar("address", default="")
+"""Network address of whoever is being served; the server sets it for each request."""
+
+_LOG = logging.getLogger("citewire.auth")
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A password as it is kept: scrypt's cost, the salt and the hash."""
+
+    n: int
+    r: int
+    p: int
+    salt: bytes
+    hash: bytes
+
+    @classmethod
+    def of(cls, password: str) -> Self:
+        """A new salt and the hash of `password`."""
+        n, r, p = COST
+        salt = secrets.token_bytes(SALT_BYTES)
+        return cls(n, r, p, salt, _scrypt(password, salt, n, r, p))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what str() wrote. Raises ValueError."""
+        method, *numbers, salt, hashed = text.split("$")
+        n, r, p = (int(number) for number in numbers)
+        if method != "scrypt" or n < 2 or n & (n - 1) or r < 1 or not 1 <= p <= 16 or 128 * n * r > MOST_MEMORY_BYTES:
+            raise ValueError(text)
+        parsed = cls(n, r, p, _bytes(salt), _bytes(hashed))
+        if len(parsed.hash) != HASH_BYTES or not parsed.salt:
+            raise ValueError(text)
+        return parsed
+
+    def __str__(self) -> str:
+        """As it stands in a line."""
+        return f"scrypt${self.n}${self.r}${self.p}${_text(self.salt)}${_text(self.hash)}"
+
+    def fits(self, password: str) -> bool:
+        """Whether it is this one; takes as long either way."""
+        return hmac.compare_digest(_scrypt(password, self.salt, self.n, self.r, self.p), self.hash)
+
+
+class Accounts:
+    """Names and passwords, and how often each was tried in vain. Safe to use from several threads."""
+
+    def __init__(self, passwords: Mapping[str, Password], *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`Accounts.load` reads a file; `clock` gives seconds."""
+        self._passwords = dict(passwords)
+        self._nobody = Password.of(secrets.token_hex())
+        self._tallies: dict[tuple[str, ...], _Tally] = {}
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+
+    @classmethod
+    def load(cls, path: Path, *, clock: Callable[[], float] = time.monotonic) -> Self:
+        """The accounts in `path`. Raises InputError, with the line, for a file that is not as it should be."""
+        passwords = {name: Password.parse(kept) for name, kept in _read(path).items()}
+        if not passwords:
+            raise InputError(f"{path} has no account; run: citewire auth add {path} NAME")
+        return cls(passwords, clock=clock)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Who may come in."""
+        return tuple(self._passwords)
+
+    def check(self, name: str, password: str, *, address: str | None = None) -> bool:
+        """Whether this is the password of `name`; False without a look while there is a wait.
+
+        Wrong passwords from one address (default: ADDRESS) for one name make that address wait for that name, and many
+        of them make it wait for all names. Others with the same name are not kept out. An unknown name takes as long
+        as a known one. At most one password is hashed at a time, which bounds the memory.
+        """
+        address = _network(ADDRESS.get() if address is None else address)
+        tallies = ((name[:MOST_CHARS], address), (address,))
+        if not self._take_turn(tallies):
+            return False
+        with self._one_at_a_time:
+            kept = self._passwords.get(name)
+            fits = (kept or self._nobody).fits(password[: MOST_CHARS + 1])
+        if kept is None or not fits or len(password) > MOST_CHARS:
+            # Not the name: people type passwords into the wrong field.
+            _LOG.warning("a login failed, from %s", address or "an unknown address")
+            return False
+        self._give_back(tallies)
+        return True
+
+    async def login(self, name: str, password: str) -> bool:
+        """`check` in a thread, for a server that would stand still meanwhile; what gr.Blocks.launch takes as auth."""
+        return await asyncio.to_thread(self.check, name, password)
+
+    def wait_s(self, name: str, *, address: str | None = None) -> float:
+        """Seconds until `check` looks at a password for this name from this address again; 0 when it does."""
+        address = _network(ADDRESS.get() if address is None else address)
+        with self._lock:
+            return self._wait_s(((name[:MOST_CHARS], address), (address,)))
+
+    def _wait_s(self, tallies: tuple[tuple[str, ...], ...]) -> float:
+        now = self._clock()
+        ends = [self._tallies[key].blocked_until for key in tallies if key in self._tallies]
+        return max(0.0, *(end - now for end in ends)) if ends else 0.0
+
+    def _take_turn(self, tallies: tuple[tuple[str, ...], ...]) -> bool:
+        """Whether there is no wait. The attempt counts as a failure at once, so that many at a time do not slip by."""
+        with self._lock:
+            if self._wait_s(tallies) > 0:
+                return False
+            now = self._clock()
+            for key, free in zip(tallies, (FREE_FAILURES, FREE_FAILURES_OF_ADDRESS), strict=True):
+                known = self._tallies.pop(key, None)
+                failures = known.failures + 1 if known and now - known.last < FORGET_S else 1
+                wait_s = min(2.0 ** (failures - free), LONGEST_WAIT_S) if failures >= free else 0.0
+                self._tallies[key] = _Tally(failures, now, now + wait_s)
+            while len(self._tallies) > MOST_TALLIES:
+                self._tallies.pop(next(iter(self._tallies)))
+        return True
+
+    def _give_back(self, tallies: tuple[tuple[str, ...], ...]) -> None:
+        """Forget the failures of a name that came in; of those of its address only this attempt, so that an account
+        of one's own does not make guessing others free."""
+        with self._lock:
+            own, of_address = tallies
+            self._tallies.pop(own, None)
+            known = self._tallies.get(of_address)
+            if known is not None:
+                self._tallies[of_address] = _Tally(known.failures - 1, known.last, self._clock())
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    failures: int
+    last: float
+    blocked_until: float
+
+
+def add(path: Path, *, name: str, password: str) -> bool:
+    """Write the line of `name` into the file, which need not exist; returns whether it replaced one.
+
+    The file is written whole and readable by its owner alone. Raises InputError for a name or password that cannot
+    be used, and for a file that cannot be read as accounts.
+    """
+    if not name or name != name.strip() or not name.isprintable() or ":" in name or name.startswith("#"):
+        raise InputError(f"the name {name!r} cannot be used: no colon, no # in front, no blanks around it")
+    if len(name) > NAME_CHARS:
+        raise InputError(f"the name has {len(name)} characters, at most {NAME_CHARS} are possible")
+    if not LEAST_CHARS <= len(password) <= MOST_CHARS:
+        raise InputError(f"the password has {len(password)} characters; from {LEAST_CHARS} to {MOST_CHARS} are needed")
+    known = _read(path) if path.exists() else {}
+    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [line for line in before if line.partition(":")[0].strip() != name or line.lstrip().startswith("#")]
+    _write(path, [*kept, f"{name}:{Password.of(password)}"])
+    return name in known
+
+
+def _read(path: Path) -> dict[str, str]:
+    """Name → password as it stands in the file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        mode = path.stat().st_mode
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no text in UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); run: citewire auth add {path} NAME") from error
+    if os.name == "posix" and mode & 0o022:
+        raise InputError(f"{path} can be changed by others than its owner; run: chmod 600 {path}")
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, colon, kept = (part.strip() for part in line.partition(":"))
+        where = f"{path}, line {number}"
+        try:
+            Password.parse(kept)
+        except ValueError as error:
+            raise InputError(f"{where}: NAME:scrypt$… is needed; run: citewire auth add {path} NAME") from error
+        if not name or not colon or name in found:
+            raise InputError(f"{where}: {'this name stands there twice' if name in found else 'the name is missing'}")
+        found[name] = kept
+    return found
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    """Put a new file in the place of the old one; a kill leaves one of them whole."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mkstemp makes it 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    secret = password.encode("utf-8", "surrogatepass")
+    return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=2 * MOST_MEMORY_BYTES, dklen=HASH_BYTES)
+
+
+def _network(address: str) -> str:
+    """What one person can be taken to hold: an IPv4 address, or the /64 of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), 64), strict=False))
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

@@ -1,0 +1,113 @@
+"""Backend: the engine, opened and loaded in a thread behind the page, and what it says of itself. Knows no Gradio."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING
+
+from index.errors import Error
+from ui import render
+from ui.conversations import Conversations
+from ui.markup import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rag.engine import Engine
+
+POLL_S = 0.1
+
+
+class Backend:
+    """Shared by all visitors. A failed load is tried again on demand."""
+
+    def __init__(self, engine: Engine | Callable[[], Engine]) -> None:
+        """`engine` may be a function that opens one; it is called in a thread."""
+        self.words_per_s: dict[str, float] = {}
+        self._make: Callable[[], Engine] = engine if callable(engine) else lambda: engine
+        self._engine: Engine | None = None
+        self._opened: Future[Engine] | None = None
+        self._loaded: Future[Engine] | None = None
+        self._conversations: Conversations | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to open and load, unless that is under way or done."""
+        with self._lock:
+            if self._loaded is not None and not (self._loaded.done() and self._loaded.exception()):
+                return
+            self._opened, self._loaded = Future(), Future()
+            threading.Thread(
+                target=self._load, args=(self._opened, self._loaded), name="citewire-load", daemon=True
+            ).start()
+
+    def loaded(self, cancel: threading.Event) -> Engine | None:
+        """Wait for the engine and its models; None once `cancel` is set. Raises what loading raised."""
+        return self._wait("_loaded", cancel)
+
+    def opened(self, cancel: threading.Event | None = None) -> Engine | None:
+        """Wait for the engine only; None once `cancel` is set. Raises what opening raised."""
+        return self._wait("_opened", cancel or threading.Event())
+
+    def conversations(self) -> Conversations:
+        """The conversations of the engine's home. Raises what opening raised."""
+        engine = self.opened()
+        assert engine is not None  # noqa: S101 - nothing cancels it
+        with self._lock:
+            if self._conversations is None:
+                self._conversations = Conversations(engine.index.home)
+            return self._conversations
+
+    def is_loading(self) -> bool:
+        """Whether the models are still on their way."""
+        return self._loaded is None or not self._loaded.done()
+
+    def status(self) -> str:
+        """The status line as things are now."""
+        loaded = self._loaded
+        if loaded is None or not loaded.done():
+            return render.status("Loading the models… You can ask already and the answer will follow.")
+        error = loaded.exception()
+        if error is not None:
+            return render.status(told(error), "error")
+        engine = loaded.result()
+        stats = engine.index.stats()
+        if not stats.articles:
+            return render.status(f"Ready: {engine.model}, no articles yet. Add some under Library.", "ready")
+        parts = [f"Ready: {engine.model}, {count(stats.articles, 'article')}", f"state {stats.generation}"]
+        if engine.model in self.words_per_s:
+            parts.append(f"{self.words_per_s[engine.model]:.0f} tokens/s")
+        return render.status(" · ".join(parts), "ready")
+
+    def close(self) -> None:
+        """Close what was opened here."""
+        if self._conversations is not None:
+            self._conversations.close()
+        if self._engine is not None:
+            self._engine.close()
+
+    def _wait(self, stage: str, cancel: threading.Event) -> Engine | None:
+        self.start()
+        future: Future[Engine] = getattr(self, stage)
+        while not cancel.is_set():
+            if wait([future], timeout=POLL_S).done:
+                return future.result()
+        return None
+
+    def _load(self, opened: Future[Engine], loaded: Future[Engine]) -> None:
+        try:
+            if self._engine is None:
+                self._engine = self._make()
+            opened.set_result(self._engine)
+            self._engine.load()
+            loaded.set_result(self._engine)
+        except Exception as error:  # noqa: BLE001 (shown on the page; without it the page would wait forever)
+            for future in (opened, loaded):
+                if not future.done():
+                    future.set_exception(error)
+
+
+def told(error: BaseException) -> str:
+    """An error in words: its own if it is ours, else with its type, since nobody expected it."""
+    return str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,494 @@
+"""Conversations: what was asked and answered, kept in the home so that it can be reopened as it was.
+
+One SQLite file beside the index, in WAL mode, that any thread and a second process may use. An answer is kept as
+`Answer.to_dict()` gives it, with its quotes and passages, so a reopened conversation shows the evidence of its day
+whatever became of the articles. Knows no engine, no index and no front end.
+
+    conversation   an unguessable id, whose it is, its title and times
+    turn           question, answer and the reader's thumb, numbered from 1 within a conversation
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sqlite3
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from index.article import Article, Span
+from index.errors import InputError, LayoutError, StoreError
+from rag.answer import Answer, Citation, Claim, Disagreement, Side, Source
+from ui import markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+FILE = "conversations.sqlite"
+LAYOUT = 1
+"""Version of the tables below, kept in SQLite's user_version."""
+APPLICATION_ID = 0x43495443  # "CITC"
+TITLE_CHARS = 60
+REASON_CHARS = 2000
+LOCK_WAIT_MS = 10_000
+CHECKPOINT_WAIT_MS = 1000
+
+UNKNOWN = "there is no such conversation; it may have been deleted"
+"""Said of an id that never was, was deleted, or is somebody else's: which of them is nobody's business."""
+
+Thumb = Literal["up", "down"]
+
+_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {LAYOUT};
+CREATE TABLE conversation (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, title TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL
+);
+CREATE INDEX conversation_owner ON conversation (owner, updated);
+CREATE TABLE turn (
+    conversation TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    question TEXT NOT NULL, answer TEXT NOT NULL, asked_at TEXT NOT NULL,
+    thumb TEXT CHECK (thumb IN ('up', 'down')), reason TEXT NOT NULL DEFAULT '', rated_at TEXT,
+    PRIMARY KEY (conversation, number)
+)
+"""
+
+_SUMMARY = """
+SELECT conversation.id, title, (SELECT count(*) FROM turn WHERE conversation = conversation.id), created, updated
+FROM conversation
+"""
+_TURN = "number, question, answer, asked_at, thumb, reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A conversation as a list shows it. `turns` is their number; times are ISO 8601 in UTC."""
+
+    id: str
+    title: str
+    turns: int
+    created: str
+    updated: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping."""
+        return {name: getattr(self, name) for name in ("id", "title", "turns", "created", "updated")}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One turn. `answer` is what `Answer.to_dict` gave then; `thumb` and `reason` are the reader's, if any."""
+
+    number: int
+    question: str
+    answer: Mapping[str, Any]
+    asked_at: str
+    thumb: Thumb | None = None
+    reason: str = ""
+
+    def restored(self) -> Answer:
+        """The answer as a value again, see `restored`."""
+        return restored(self.answer)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping."""
+        names = ("number", "question", "answer", "asked_at", "thumb", "reason")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation whole, its turns oldest first."""
+
+    id: str
+    title: str
+    created: str
+    updated: str
+    turns: tuple[Kept, ...]
+
+    @property
+    def summary(self) -> Summary:
+        """What a list shows of it."""
+        return Summary(self.id, self.title, len(self.turns), self.created, self.updated)
+
+    def to_markdown(self) -> str:
+        """Title, questions, and answers with their references."""
+        return markdown.render_conversation(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping, with all that was kept."""
+        known = {name: getattr(self, name) for name in ("id", "title", "created", "updated")}
+        return {**known, "turns": [kept.to_dict() for kept in self.turns]}
+
+    def to_json(self) -> str:
+        """`to_dict` as indented JSON in ASCII."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A thumb with its reason and what it is about."""
+
+    conversation: str
+    turn: int
+    thumb: Thumb
+    reason: str
+    rated_at: str
+    question: str
+    answer: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping."""
+        names = ("conversation", "turn", "thumb", "reason", "rated_at", "question", "answer")
+        return {name: getattr(self, name) for name in names}
+
+
+class Conversations:
+    """The conversations of one home. Every method may be called from any thread.
+
+    `owner` says whose a conversation is: an opaque text that is not empty, a browser's secret or a login's name.
+    A method that is given the id of a conversation raises InputError(UNKNOWN) unless it is the owner's.
+    All raise StoreError when the file cannot be used.
+    """
+
+    def __init__(self, home: Path) -> None:
+        """Open the conversations in `home`, or begin them. Raises LayoutError for a file of another layout."""
+        self.path = home / FILE
+        self._lock = threading.Lock()
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            # SQLite gives the files beside it the mode of the database: nobody else may read what was asked.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be opened: {error.strerror}") from error
+        self._sql = sqlite3.connect(
+            self.path, timeout=LOCK_WAIT_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            with self._told():
+                self._prepare()
+        except BaseException:
+            self._sql.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """The conversations themselves."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close them."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._sql.close()
+
+    def create(self, owner: str) -> str:
+        """Begin a conversation and return its id. It is listed once it has a turn."""
+        if not owner:
+            raise InputError("a conversation needs an owner")
+        conversation, now = secrets.token_urlsafe(16), _now()
+        with self._writing() as sql:
+            sql.execute("INSERT INTO conversation VALUES (?, ?, '', ?, ?)", (conversation, _storable(owner), now, now))
+        return conversation
+
+    def append(self, conversation: str, *, owner: str, question: str, answer: Mapping[str, Any]) -> int:
+        """Keep a question and its answer, `Answer.to_dict()`; returns the number of the turn, counted from 1.
+
+        The first question, shortened, becomes the title.
+        """
+        question, now = _storable(question), _now()
+        with self._writing(conversation, owner) as sql:
+            last = sql.execute("SELECT max(number) FROM turn WHERE conversation = ?", (conversation,)).fetchone()[0]
+            number: int = (last or 0) + 1
+            sql.execute(
+                "INSERT INTO turn (conversation, number, question, answer, asked_at) VALUES (?, ?, ?, ?, ?)",
+                (conversation, number, question, json.dumps(answer), now),
+            )
+            sql.execute(
+                "UPDATE conversation SET updated = ?, title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
+                (now, _shortened(question), conversation),
+            )
+        return number
+
+    def list(self, owner: str) -> tuple[Summary, ...]:
+        """The owner's conversations that have a turn, the one last added to first."""
+        with self._reading() as sql:
+            rows = sql.execute(f"{_SUMMARY} WHERE owner = ? ORDER BY updated DESC, rowid DESC", (_storable(owner),))
+            return tuple(summary for summary in (Summary(*row) for row in rows) if summary.turns)
+
+    def search(self, owner: str, text: str) -> tuple[Summary, ...]:
+        """Those of `list` that have every word of `text` in their title, a question or an answer's text.
+
+        Case does not count, and part of a word is enough; an empty `text` finds all.
+        """
+        words = text.casefold().split()
+        said: dict[str, str] = {}
+        with self._reading() as sql:
+            rows = sql.execute(
+                "SELECT id, title, question, answer FROM turn JOIN conversation ON id = conversation WHERE owner = ?",
+                (_storable(owner),),
+            )
+            for conversation, title, question, answer in rows:
+                told = f"{title}\n{question}\n{json.loads(answer).get('text', '')}\n"
+                said[conversation] = said.get(conversation, "") + told.casefold()
+        found = {conversation for conversation, told in said.items() if all(word in told for word in words)}
+        return tuple(summary for summary in self.list(owner) if summary.id in found)
+
+    def get(self, conversation: str, owner: str) -> Conversation:
+        """One conversation, whole."""
+        with self._reading(conversation, owner) as sql:
+            return _conversation(sql, conversation)
+
+    def rename(self, conversation: str, owner: str, title: str) -> None:
+        """Give it another title, cut to a line of TITLE_CHARS. Raises InputError for an empty one."""
+        title = _shortened(_storable(title))
+        if not title:
+            raise InputError("the title is empty; write one")
+        with self._writing(conversation, owner) as sql:
+            sql.execute("UPDATE conversation SET title = ? WHERE id = ?", (title, conversation))
+
+    def cut(self, conversation: str, owner: str, *, turn: int) -> None:
+        """Forget this turn and all after it, as when a question is edited and asked again."""
+        with self._writing(conversation, owner) as sql:
+            sql.execute("DELETE FROM turn WHERE conversation = ? AND number >= ?", (conversation, turn))
+        self._empty_log()
+
+    def delete(self, conversation: str, owner: str) -> None:
+        """Forget a conversation with all its turns: its bytes are overwritten in the database and its log."""
+        with self._writing(conversation, owner) as sql:
+            sql.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
+        self._empty_log()
+
+    def feedback(self, conversation: str, owner: str, *, turn: int, thumb: Thumb | None, reason: str = "") -> None:
+        """Keep the reader's thumb and reason beside a turn; None takes them back.
+
+        Raises InputError for a turn that there is not, another thumb, or a reason over REASON_CHARS.
+        """
+        if thumb not in ("up", "down", None):
+            raise InputError(f"thumb {thumb!r}: up, down or none is needed")
+        reason = _storable(reason).strip() if thumb else ""
+        if len(reason) > REASON_CHARS:
+            raise InputError(f"the reason has {len(reason)} characters; at most {REASON_CHARS} are kept")
+        with self._writing(conversation, owner) as sql:
+            changed = sql.execute(
+                "UPDATE turn SET thumb = ?, reason = ?, rated_at = ? WHERE conversation = ? AND number = ?",
+                (thumb, reason, _now() if thumb else None, conversation, turn),
+            )
+            if not changed.rowcount:
+                raise InputError(f"the conversation has no turn {turn}")
+
+    def all_feedback(self) -> tuple[Feedback, ...]:
+        """Every thumb in this home, whoever's, the latest first: for whoever has the home."""
+        with self._reading() as sql:
+            rows = sql.execute(
+                "SELECT conversation, number, thumb, reason, rated_at, question, answer FROM turn "
+                "WHERE thumb IS NOT NULL ORDER BY rated_at DESC, conversation, number"
+            )
+            return tuple(
+                Feedback(conversation, turn, thumb, reason, rated_at, question, json.loads(answer))
+                for conversation, turn, thumb, reason, rated_at, question, answer in rows
+            )
+
+    def everyone(self) -> tuple[Conversation, ...]:
+        """Every conversation that has a turn, whoever's, the latest first: for whoever has the home."""
+        with self._reading() as sql:
+            ids = sql.execute(
+                "SELECT id FROM conversation WHERE id IN (SELECT conversation FROM turn) "
+                "ORDER BY updated DESC, rowid DESC"
+            )
+            return tuple(_conversation(sql, conversation) for (conversation,) in ids.fetchall())
+
+    def _prepare(self) -> None:
+        self._sql.execute("PRAGMA journal_mode = WAL")
+        self._sql.execute("PRAGMA synchronous = NORMAL")
+        self._sql.execute("PRAGMA secure_delete = ON")
+        self._sql.execute("PRAGMA foreign_keys = ON")
+        with _transaction(self._sql, "IMMEDIATE"):
+            layout = self._sql.execute("PRAGMA user_version").fetchone()[0]
+            if layout == 0 and not self._sql.execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in _SCHEMA.split(";\n"):
+                    self._sql.execute(statement)
+                layout = LAYOUT
+        if layout != LAYOUT:
+            raise LayoutError(
+                f"{self.path} has layout {layout}, this Citewire reads layout {LAYOUT}; "
+                "use the Citewire that wrote it, or move the file away to begin anew"
+            )
+
+    @contextlib.contextmanager
+    def _reading(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
+        """One state of the file; given a conversation, only if it is the owner's."""
+        with self._lock, self._told(), _transaction(self._sql, "DEFERRED"):
+            self._check(conversation, owner)
+            yield self._sql
+
+    @contextlib.contextmanager
+    def _writing(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
+        """One transaction, kept whole or not at all; given a conversation, only if it is the owner's."""
+        with self._lock, self._told(), _transaction(self._sql, "IMMEDIATE"):
+            self._check(conversation, owner)
+            yield self._sql
+
+    def _check(self, conversation: str | None, owner: str) -> None:
+        if conversation is None:
+            return
+        known = self._sql.execute(
+            "SELECT 1 FROM conversation WHERE id = ? AND owner = ?", (_storable(conversation), _storable(owner))
+        )
+        if known.fetchone() is None:
+            raise InputError(UNKNOWN)
+
+    def _empty_log(self) -> None:
+        """Move the log into the database, so that what was deleted stands in neither.
+
+        While another process reads, the log stays until the next deletion, or until the file is closed.
+        """
+        with self._lock, self._told():
+            self._sql.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._sql.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of SQLite, as ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            mend = "if it is damaged, move it away; the articles are not in it"
+            raise StoreError(f"{self.path} cannot be used ({error}); {mend}") from error
+
+
+def restored(answer: Mapping[str, Any]) -> Answer:
+    """What `Answer.to_dict` gave as an Answer again, to be shown like a new one.
+
+    Its articles hold the kept words at their old offsets and blanks elsewhere: quotes and passages are exact, the rest
+    of an article is not there. One that had no title has its headline as title. A source may also have "also_in".
+    Raises InputError for a mapping that is no answer.
+    """
+    try:
+        articles = _articles(answer)
+        return Answer(
+            question=answer["question"],
+            text=answer["text"],
+            claims=tuple(_claim(claim, articles) for claim in answer["claims"]),
+            sources=tuple(_source(source, articles) for source in answer["sources"]),
+            refused=answer["refused"],
+            reason=answer["reason"],
+            unanswered=answer.get("unanswered", ""),
+            disagreements=tuple(
+                Disagreement(
+                    told["about"],
+                    tuple(Side(side["value"], _citation(side["citation"], articles)) for side in told["sides"]),
+                )
+                for told in answer.get("disagreements", ())
+            ),
+            searched=answer.get("searched", ""),
+            generation=answer.get("generation", 0),
+            model=answer.get("model", ""),
+            model_sha256=answer.get("model_sha256", ""),
+            timings=answer.get("timings", {}),
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"this is no answer as Citewire keeps it: {error!r}") from error
+
+
+def _articles(answer: Mapping[str, Any]) -> dict[str, Article]:
+    """Id → article of everything an answer quotes."""
+    pieces: dict[str, list[tuple[int, str]]] = {}
+    known: dict[str, Mapping[str, Any]] = {}
+    for origin, words in _quoted(answer):
+        known[origin["article_id"]] = origin
+        pieces.setdefault(origin["article_id"], []).append((origin["start"], words))
+    return {
+        article_id: Article(
+            id=article_id,
+            text=_at_their_offsets(pieces[article_id]),
+            title=origin["title"] or origin["headline"],
+            source=origin["source"],
+            url=origin["url"],
+            published=origin["published"],
+        )
+        for article_id, origin in known.items()
+    }
+
+
+def _quoted(answer: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Every source and citation with the words it stands for."""
+    yield from ((source, source["text"]) for source in answer["sources"])
+    citations = [citation for claim in answer["claims"] for citation in claim["citations"]]
+    citations += [side["citation"] for told in answer.get("disagreements", ()) for side in told["sides"]]
+    yield from ((citation, citation["quote"]) for citation in citations)
+
+
+def _at_their_offsets(pieces: Iterable[tuple[int, str]]) -> str:
+    """The pieces, which may overlap, each at its offset in code points, with blanks between them."""
+    text = ""
+    for start, words in sorted(pieces):
+        text = text.ljust(start)[:start] + words + text[start + len(words) :]
+    return text
+
+
+def _claim(claim: Mapping[str, Any], articles: Mapping[str, Article]) -> Claim:
+    citations = tuple(_citation(citation, articles) for citation in claim["citations"])
+    return Claim(claim["text"], claim["start"], claim["end"], citations, claim["support"], claim["supported"])
+
+
+def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> Citation:
+    return Citation(citation["number"], articles[citation["article_id"]], citation["start"], citation["end"])
+
+
+def _source(source: Mapping[str, Any], articles: Mapping[str, Article]) -> Source:
+    from index.search import Hit  # brings numpy, which a look at `citewire --help` need not wait for
+
+    start, end = source["start"], source["end"]
+    article, score = articles[source["article_id"]], source["score"]
+    also_in = tuple(source.get("also_in", ()))
+    return Source(source["number"], Hit(article, start, end, score, 0.0, 0.0, Span(start, end), also_in=also_in))
+
+
+def _conversation(sql: sqlite3.Connection, conversation: str) -> Conversation:
+    title, created, updated = sql.execute(
+        "SELECT title, created, updated FROM conversation WHERE id = ?", (conversation,)
+    ).fetchone()
+    rows = sql.execute(f"SELECT {_TURN} FROM turn WHERE conversation = ? ORDER BY number", (conversation,))
+    turns = tuple(
+        Kept(number, question, json.loads(answer), asked_at, thumb, reason)
+        for number, question, answer, asked_at, thumb, reason in rows
+    )
+    return Conversation(conversation, title, created, updated, turns)
+
+
+@contextlib.contextmanager
+def _transaction(sql: sqlite3.Connection, kind: str) -> Iterator[None]:
+    sql.execute(f"BEGIN {kind}")
+    try:
+        yield
+    except BaseException:
+        sql.execute("ROLLBACK")
+        raise
+    sql.execute("COMMIT")
+
+
+def _shortened(text: str) -> str:
+    """The first TITLE_CHARS of `text` on one line, ending with a whole word."""
+    words = " ".join(text.split())
+    if len(words) <= TITLE_CHARS:
+        return words
+    return words[: TITLE_CHARS - 1].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
+
+
+def _storable(text: str) -> str:
+    """`text` with halves of surrogate pairs, which SQLite cannot store, as question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

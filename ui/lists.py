@@ -1,0 +1,117 @@
+"""Lists → HTML: the library, what became of added files, conversations, models. Pure; escapes like ui/render.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ui.markup import button, count, day, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from index.models import Model
+    from ui.conversations import Summary
+    from ui.library import Row
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one added file or address; `problem` is None when it was indexed."""
+
+    name: str
+    problem: str | None = None
+
+
+def uploads(results: Iterable[FileResult], *, summary: str = "") -> str:
+    """One line for each file, those that failed first, and what happened in all."""
+    lines = "".join(
+        f'<li class="added"><bdi>{escape(result.name)}</bdi>: added</li>'
+        if result.problem is None
+        else f'<li class="failed"><bdi>{escape(result.name)}</bdi>: not added. {escape(result.problem)}</li>'
+        for result in sorted(results, key=lambda result: result.problem is None)
+    )
+    told = f'<p class="note">{escape(summary)}</p>' if summary else ""
+    return f'{told}<ul class="uploads" aria-label="Added files">{lines}</ul>'
+
+
+def progress(stage: str, done: int, total: int) -> str:
+    """How far adding is."""
+    told = {
+        "wait": "Waiting for another run to finish…",
+        "read": f"Reading {done} of {total}…",
+        "embed": f"Indexing {done} of {count(total, 'sentence')}…",
+    }.get(stage, f"{stage} {done} of {total}…")
+    bar = f'<progress max="{max(total, 1)}" value="{done}" aria-label="Done so far"></progress>'
+    return f'<p class="status busy">{escape(told)}</p>{"" if stage == "wait" else bar}'
+
+
+def articles(rows: Sequence[Row], *, found: int, total: int, chosen: Collection[str]) -> str:
+    """The articles of the library; `rows` are those shown of `found`."""
+    if not total:
+        return '<p class="empty">No articles yet. Drop files above, or give an address.</p>'
+    more = f", the first {len(rows)} are shown" if found > len(rows) else ""
+    head = f'<p class="note">{count(found, "article")} of {total:,}{more}</p>'
+    lines = "".join(_article(row, chosen=row.id in chosen) for row in rows)
+    return f'{head}<ul class="rows" aria-label="Articles">{lines}</ul>'
+
+
+def conversations(known: Sequence[Summary], *, searched: bool = False) -> str:
+    """The conversations of one owner, newest first."""
+    if not known:
+        told = "No conversation has all these words." if searched else "Nothing has been asked yet."
+        return f'<p class="empty">{told}</p>'
+    return f'<ul class="rows" aria-label="Conversations">{"".join(map(_conversation, known))}</ul>'
+
+
+def models(known: Sequence[Model], *, here: Collection[str], speeds: dict[str, float]) -> str:
+    """The models of models.txt with size, speed where it was measured, and a way to get those that are missing."""
+    lines = []
+    for model in known:
+        speed = f", {speeds[model.name]:.0f} tokens/s here" if model.name in speeds else ""
+        size = f"{model.size_bytes / 1e9:.1f} GB"
+        state = "downloaded" if model.name in here else button("pull", "Download", model=model.name)
+        lines.append(
+            f"<li><strong>{escape(model.name)}</strong> {size}{speed} · {state}"
+            f'<p class="origin">{escape(model.note)}</p></li>'
+        )
+    return f'<ul class="rows models" aria-label="Models">{"".join(lines)}</ul>'
+
+
+def _article(row: Row, *, chosen: bool) -> str:
+    known = [part for part in (row.source, day(row.published), count(row.words, "word")) if part]
+    about = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)
+    also = f" · also in {' · '.join(f'<bdi>{escape(one)}</bdi>' for one in row.also_in)}" if row.also_in else ""
+    checked = " checked" if chosen else ""
+    return (
+        f'<li><label class="choose"><input type="checkbox" data-act="choose" data-article="{escape(row.id)}"{checked}>'
+        f'<span class="hidden">Ask only about {escape(row.headline)}</span></label><div class="entry">'
+        f"{button('open', f'<bdi>{escape(row.headline)}</bdi>', article=row.id, classes='title')}"
+        f'<p class="origin">{about}{also}</p></div>'
+        f"{button('remove', 'Remove', article=row.id, classes='act sure')}</li>"
+    )
+
+
+def _conversation(one: Summary) -> str:
+    title = f"<bdi>{escape(one.title or 'Conversation')}</bdi>"
+    acts = [
+        button("export", "Markdown", conversation=one.id, format="md"),
+        button("export", "JSON", conversation=one.id, format="json"),
+        button("delete", "Delete", conversation=one.id, classes="act sure"),
+    ]
+    rename = (
+        f'<details class="rename"><summary>Rename</summary><form data-act="rename" '
+        f'data-conversation="{escape(one.id)}"><label><span class="hidden">New title</span>'
+        f'<input name="title" maxlength="60" value="{escape(one.title)}"></label>'
+        f'<button class="act">Save</button></form></details>'
+    )
+    return (
+        f'<li><div class="entry">{button("reopen", title, conversation=one.id, classes="title")}'
+        f'<p class="origin">{count(one.turns, "question")} · {escape(day(one.updated) or "")}</p></div>'
+        f"{''.join(acts)}{rename}</li>"
+    )
+
+
+def file(name: str, text: str, *, serial: int = 0) -> str:
+    """A text that the page's script saves as a file, each time that `serial` is another."""
+    return f'<pre data-name="{escape(name)}" data-serial="{serial}">{escape(text)}</pre>'

@@ -1,0 +1,87 @@
+"""Answers and conversations → Markdown, to be copied, exported and read elsewhere. Pure.
+
+What models and articles wrote is escaped: it reads as it was written, is never taken for markup, and loads nothing
+where the Markdown is shown as HTML.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rag.answer import Verdict
+from ui import terminal
+from ui.markup import safe_url
+
+if TYPE_CHECKING:
+    from rag.answer import Answer, Citation, Claim, Disagreement
+    from ui.conversations import Conversation
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>&#~|!$^:@]")
+_NUMBERED = re.compile(r"\d{1,9}[.)]")
+
+
+def render_answer(answer: Answer) -> str:
+    """The answer with its markers, what it lacks, who disagrees, then every quote with its origin."""
+    parts = [_marked(answer)]
+    if answer.reason is not None:
+        parts.append(f"*{'No answer' if answer.refused else 'Incomplete'}: {escape(answer.reason)}.*")
+    if answer.unanswered:
+        parts.append(f"*Not answered: {escape(answer.unanswered)}*")
+    parts += [_differing(disagreement) for disagreement in answer.disagreements]
+    parts += [_reference(citation) for citation in answer.citations]
+    return "\n\n".join(part for part in parts if part)
+
+
+def render_conversation(conversation: Conversation) -> str:
+    """The title, then each question with its answer and when it was asked."""
+    parts = [f"# {escape(conversation.title) or 'Conversation'}"]
+    for kept in conversation.turns:
+        asked = f"*Asked on {kept.asked_at[:10]} at {kept.asked_at[11:16]} UTC*"
+        parts += [f"## {escape(kept.question)}", asked, render_answer(kept.restored())]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """`text` on one line, free of control characters, with every character that Markdown would obey escaped."""
+    plain = _MARKUP.sub(r"\\\g<0>", terminal.line(text))
+    if plain.startswith(("-", "+", "=")):
+        return "\\" + plain
+    if _NUMBERED.match(plain):
+        return re.sub(r"[.)]", r"\\\g<0>", plain, count=1)
+    return plain
+
+
+def _marked(answer: Answer) -> str:
+    """The text with a marker after each claim; paragraphs stay."""
+    pieces, position = [], 0
+    for claim in answer.claims:
+        pieces += [_paragraphs(answer.text[position : claim.start]), escape(claim.text), _marker(claim)]
+        position = claim.end
+    return "".join([*pieces, _paragraphs(answer.text[position:])]).strip()
+
+
+def _paragraphs(between: str) -> str:
+    """What stands between two claims: blanks as they are, words escaped."""
+    return re.sub(r"[^\s][^\n]*", lambda words: escape(words[0]) + " " * words[0].endswith(" "), between)
+
+
+def _marker(claim: Claim) -> str:
+    numbers = "".join(f"[{citation.number}]" for citation in claim.citations)
+    word = {Verdict.UNSUPPORTED: terminal.UNSUPPORTED, Verdict.PARTLY: terminal.PARTLY}.get(claim.verdict)
+    return "".join([f" {numbers}" if numbers else "", f" *{word}*" if word else ""])
+
+
+def _differing(disagreement: Disagreement) -> str:
+    lines = [f"Articles differ ({escape(disagreement.about)}):"]
+    for side in disagreement.sides:
+        origin = escape(terminal.origin(side.citation.article))
+        lines.append(f"- **{escape(side.value)}** [{side.citation.number}] {origin}")
+    return "\n".join(lines)
+
+
+def _reference(citation: Citation) -> str:
+    origin, url = escape(terminal.origin(citation.article)), safe_url(citation.url)
+    # An address that could end its own brackets is left out; no browser needs these characters unencoded.
+    link = f" · <{url}>" if url and not re.search(r"[<>\\`]", url) else ""
+    return f"[{citation.number}] “{escape(citation.quote)}” {origin}{link}"

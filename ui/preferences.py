@@ -1,0 +1,54 @@
+"""Preferences: what a browser remembers → settings for its questions. Trusts nothing that a browser sends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from index import models
+from rag.settings import MODES
+
+if TYPE_CHECKING:
+    from rag.settings import Settings
+
+LENGTHS = (48, 512)
+"""Tokens of the shortest and the longest answer that can be asked for."""
+MODE_LABELS = {"write": "Write an answer", "quote": "Quote the articles"}
+
+
+def settings(remembered: object, base: Settings) -> Settings:
+    """`base` with what is remembered and valid; a model only by its name in models.txt, if it is downloaded."""
+    told: dict[str, Any] = {}
+    known = remembered if isinstance(remembered, dict) else {}
+    if known.get("mode") in MODES:
+        told["mode"] = known["mode"]
+    if _is_number(known.get("caution")) and 0 <= known["caution"] <= 1:
+        told["caution"] = float(known["caution"])
+    if _is_number(known.get("length")) and LENGTHS[0] <= known["length"] <= LENGTHS[1]:
+        told["answer_tokens"] = int(known["length"])
+    if isinstance(known.get("model"), str) and known["model"] in downloaded():
+        told["llm"] = known["model"]
+    return replace(base, **told)
+
+
+def listed() -> tuple[models.Model, ...]:
+    """The LLMs of models.txt."""
+    return tuple(model for model in models.manifest() if model.role == "llm")
+
+
+def downloaded() -> frozenset[str]:
+    """The names of those whose files are here; their hashes are checked when they are loaded."""
+    folder = models.models_dir()
+    return frozenset(
+        model.name
+        for model in listed()
+        if all(
+            (folder / model.name / file.path).is_file()
+            and (folder / model.name / file.path).stat().st_size == file.size
+            for file in model.files
+        )
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

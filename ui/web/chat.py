@@ -1,0 +1,328 @@
+"""Asking: the conversation, the composer and the side panel.
+
+Each session's Stop is an Event that its running question listens to: Gradio's own cancelling waits for the next
+token, and reading a prompt takes longer than a reader's patience.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator  # noqa: TC003 (Gradio resolves the annotations)
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from index.errors import InputError
+from rag.engine import Evidence, Token
+from ui import preferences, reader, render
+from ui.backend import told
+from ui.follow import Step, follow
+from ui.library import narrowed
+from ui.markup import button
+from ui.session import Exchange, Session, kept
+from ui.suggest import suggest
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, owner, region
+
+if TYPE_CHECKING:
+    from index import Article, Index
+    from index.filters import Filter
+    from rag.answer import Answer
+    from rag.engine import Engine
+
+QUESTION_CHARS = 1000
+SUGGESTED_FROM = 40
+"""How many articles suggestions are made from, the latest added first."""
+
+
+class Chat:
+    """The tab where questions are asked."""
+
+    def __init__(self, frame: Frame) -> None:
+        """`frame` is shared with the other parts."""
+        self.frame = frame
+        self.sessions = frame.sessions
+        self.backend = frame.backend
+
+    def lay_out(self, lay_out_scope: Callable[[], None]) -> None:
+        """Conversation, panel and composer; `lay_out_scope` puts what is asked about above the composer."""
+        with gr.Column(elem_id="conversation"):
+            self.past = region("", "past")
+            self.current = region("", "current", live=True, js=_FOLLOW)
+            self.suggestions = region("", "suggestions")
+        with gr.Column(elem_id="sources"):
+            self.panel = region(render.no_sources(), "panel")
+        with gr.Column(elem_id="composer"):
+            self.note = region("", "note", live=True)
+            lay_out_scope()
+            with gr.Row(elem_id="asking"):
+                self.question = gr.Textbox(
+                    label="Your question",
+                    placeholder="Ask about the articles",
+                    max_length=QUESTION_CHARS,
+                    lines=1,
+                    max_lines=6,
+                    autofocus=True,
+                    container=False,
+                    elem_id="question",
+                    scale=1,
+                )
+                self.ask = gr.Button("Ask", variant="primary", elem_id="ask", scale=0)
+                self.stop = gr.Button("Stop", variant="stop", elem_id="stop", scale=0, interactive=False)
+
+    def wire(self, status: gr.HTML, new: gr.Button, scope: list[Any]) -> None:
+        """`scope` are the fields that narrow what is asked about."""
+        self.status = status
+        bus, context = self.frame.bus, [self.frame.memory, *scope]
+        self.shown = [self.past, self.current, self.panel, self.suggestions]
+        asked = [self.question, self.ask, self.stop, self.note, self.status, *self.shown]
+        typed = [self.ask.click, self.question.submit]
+        asking = [
+            gr.on(typed, self._ask_typed, [self.question, *context], asked, trigger_mode="once", **QUIET),
+            bus.ask(self._ask_suggested, context, asked, **QUIET),
+            bus.retry(self._ask_again, context, asked, **QUIET),
+        ]
+        self.stop.click(self._stop, None, [self.status, self.stop], **AT_ONCE)
+        new.click(self._new, None, asked, cancels=asking, **AT_ONCE)
+        bus.edit(self._edit, None, [self.question, self.note], **AT_ONCE)
+        bus.keep(self._keep, None, self.note, **AT_ONCE)
+        bus.open(self._open, None, self.frame.reader, **AT_ONCE)
+        bus.close(lambda: "", None, self.frame.reader, **AT_ONCE)
+
+    def start(self) -> str:
+        """Suggestions for an empty page. Raises what opening raised."""
+        index = self.frame.engine().index
+        ids = [row.id for row in self.frame.library().rows()[-SUGGESTED_FROM:]]
+        return render.suggestions(suggest([index.article(one) for one in reversed(ids)]))
+
+    def redrawn(self, session: Session) -> Updates:
+        """Everything a session's conversation consists of."""
+        exchanges = session.exchanges
+        return {
+            self.past: session.past(),
+            self.current: exchanges[-1].shown() if exchanges else "",
+            self.panel: session.panel(),
+            self.suggestions: gr.update(visible=not exchanges),
+        }
+
+    def idle(self) -> Updates:
+        """The composer when nothing is being answered."""
+        return {
+            self.note: "",
+            self.ask: gr.update(interactive=True),
+            self.stop: gr.update(interactive=False),
+        }
+
+    def _ask_typed(
+        self, question: str, memory: Any, outlet: str, since: str, until: str, request: gr.Request
+    ) -> Iterator[Updates]:
+        yield from self._ask(question, memory, (outlet, since, until), request, is_typed=True)
+
+    def _ask_suggested(
+        self, memory: Any, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
+    ) -> Iterator[Updates]:
+        question = str(details(event).get("question", ""))
+        yield from self._ask(question, memory, (outlet, since, until), request)
+
+    def _ask_again(
+        self, memory: Any, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
+    ) -> Iterator[Updates]:
+        session = self.sessions.of(request.session_hash)
+        exchange = session.exchange(details(event).get("exchange"))
+        if exchange is not None and session.running is None:
+            session.replacing = exchange.number
+            yield from self._ask(exchange.question, memory, (outlet, since, until), request)
+
+    def _ask(
+        self, question: str, memory: Any, scope: tuple[str, str, str], request: gr.Request, *, is_typed: bool = False
+    ) -> Iterator[Updates]:
+        session = self.sessions.of(request.session_hash)
+        question = question.strip()[:QUESTION_CHARS]
+        if session.running is not None or not question:
+            yield {self.status: gr.skip()}
+            return
+        cancel = session.running = threading.Event()
+        whose = owner(memory, request)
+        try:
+            exchange = self._begin(session, question, whose)
+            yield {
+                **self.redrawn(session),
+                **self._busy(exchange),
+                self.ask: gr.update(interactive=False),
+                self.stop: gr.update(interactive=True),
+                self.note: "",
+                self.status: self.backend.status(),
+                **({self.question: ""} if is_typed else {}),
+            }
+            for updates in self._reply(session, exchange, memory, scope, cancel):
+                if self.sessions.is_current(request.session_hash, session):
+                    yield updates
+            trouble = self._keep_answer(session, exchange, whose)
+        finally:
+            cancel.set()
+            session.running = None
+        if self.sessions.is_current(request.session_hash, session):
+            yield {
+                self.current: exchange.shown(),
+                self.status: trouble or self.backend.status(),
+                self.ask: gr.update(interactive=True),
+                self.stop: gr.update(interactive=False),
+            }
+
+    def _begin(self, session: Session, question: str, whose: str) -> Exchange:
+        """A new exchange at the end, in place of the one being replaced and all after it."""
+        first, session.replacing = session.replacing, 0
+        if first:
+            dropped = session.exchanges[first - 1 :]
+            del session.exchanges[first - 1 :]
+            turn = next((one.turn for one in dropped if one.turn), 0)
+            if turn and session.conversation:
+                self.backend.conversations().cut(session.conversation, whose, turn=turn)
+        exchange = Exchange(len(session.exchanges) + 1, question, reply=render.waiting())
+        session.exchanges.append(exchange)
+        return exchange
+
+    def _reply(
+        self, session: Session, exchange: Exchange, memory: Any, scope: tuple[str, str, str], cancel: threading.Event
+    ) -> Iterator[Updates]:
+        """Wait for the models, then show evidence, tokens and the checked answer; or what went wrong."""
+        try:
+            if self.backend.is_loading():
+                exchange.reply = render.waiting("Loading the models, then your question is next…")
+                yield self._busy(exchange)
+            engine = self.backend.loaded(cancel)
+            if engine is None:
+                exchange.reply = render.stopped()
+                return
+            outlet, since, until = scope
+            chosen = frozenset(session.chosen)
+            only = narrowed(outlet=outlet or "", since=since or "", until=until or "", articles=chosen)
+            yield from self._watch(session, exchange, engine, memory, only, cancel)
+        except Exception as error:  # noqa: BLE001 (a question that fails must not end the conversation)
+            exchange.reply = render.problem(told(error))
+
+    def _watch(
+        self, session: Session, exchange: Exchange, engine: Engine, memory: Any, only: Filter, cancel: threading.Event
+    ) -> Iterator[Updates]:
+        remembered = memory.get("settings") if isinstance(memory, dict) else None
+        options: dict[str, Any] = {
+            "history": session.history(),
+            "cancel": cancel,
+            "settings": preferences.settings(remembered, engine.settings),
+            "only": only or None,
+        }
+        pieces, first = 0, 0.0
+        for batch in follow(lambda hear: engine.stream(exchange.question, progress=hear, **options)):
+            written = sum(isinstance(event, Token) for event in batch)
+            first = first or (time.perf_counter() if written else 0.0)
+            pieces += written
+            for event in batch:
+                self._take(exchange, event)
+            if exchange.answer is not None:
+                elapsed = time.perf_counter() - first
+                if pieces > 8 and elapsed > 0.2:
+                    self.backend.words_per_s[exchange.answer.model] = (pieces - 1) / elapsed
+                yield {self.current: exchange.shown(busy=True), self.panel: session.panel()}
+                return
+            changed = self._busy(exchange)
+            if any(isinstance(event, Evidence) for event in batch):
+                changed[self.panel] = session.panel()
+            yield changed
+
+    def _take(self, exchange: Exchange, event: Evidence | Token | Answer | Step) -> None:
+        """Let an exchange show what an event says."""
+        if isinstance(event, Token):
+            exchange.written += event.text
+            exchange.reply = render.writing(exchange.written)
+        elif isinstance(event, Evidence):
+            exchange.searched, exchange.sources = event.query, event.sources
+            exchange.reply = render.waiting("Reading the passages…")
+        elif isinstance(event, Step):
+            exchange.reply = (
+                render.step(event.stage, event.done, event.total) if not exchange.written else exchange.reply
+            )
+        else:
+            exchange.finish(event)
+
+    def _busy(self, exchange: Exchange) -> Updates:
+        return {self.current: exchange.shown(busy=True)}
+
+    def _keep_answer(self, session: Session, exchange: Exchange, whose: str) -> str:
+        """Keep the answer in the home; returns a status line when that is not possible."""
+        if exchange.answer is None or not whose:
+            return ""
+        try:
+            store = self.backend.conversations()
+            session.conversation = session.conversation or store.create(whose)
+            exchange.turn = store.append(
+                session.conversation,
+                owner=whose,
+                question=exchange.question,
+                answer=kept(exchange.answer, draft=exchange.written),
+            )
+        except Exception as error:  # noqa: BLE001 (an answer that cannot be kept is an answer still)
+            return render.status(f"This answer is not kept: {told(error)}", "error")
+        return ""
+
+    async def _stop(self, request: gr.Request) -> tuple[Any, Any]:
+        """Set the Event. A coroutine, so that it needs no thread when all of them wait for the model."""
+        session = self.sessions.of(request.session_hash)
+        if session.running is None:
+            return gr.skip(), gr.skip()
+        session.stop()
+        return render.status("Stopping…"), gr.update(interactive=False)
+
+    async def _new(self, request: gr.Request) -> Updates:
+        session = self.sessions.renew(request.session_hash)
+        return {**self.redrawn(session), **self.idle(), self.status: self.backend.status()}
+
+    async def _edit(self, request: gr.Request, event: gr.EventData) -> tuple[Any, Any]:
+        session = self.sessions.of(request.session_hash)
+        exchange = session.exchange(details(event).get("exchange"))
+        if exchange is None or session.running is not None:
+            return gr.skip(), gr.skip()
+        session.replacing = exchange.number
+        note = f"Asking replaces the last question. {button('keep', 'Keep it')}"
+        return str(details(event).get("query") or exchange.question), f'<p class="note">{note}</p>'
+
+    async def _keep(self, request: gr.Request) -> str:
+        self.sessions.of(request.session_hash).replacing = 0
+        return ""
+
+    def _open(self, request: gr.Request, event: gr.EventData) -> str:
+        """The article that was pressed, at the words that were pressed."""
+        wanted = details(event)
+        exchange = self.sessions.of(request.session_hash).exchange(wanted.get("exchange"))
+        try:
+            index = self.frame.engine().index
+            if exchange is None:
+                article = index.article(str(wanted.get("article", "")))
+                return reader.article(article, copies=index.copies(article.id))
+            place = exchange.place(wanted)
+            return _at_words(index, *place) if place is not None else ""
+        except Exception as error:  # noqa: BLE001 (shown in place of the article)
+            return reader.problem(told(error))
+
+
+def _at_words(index: Index, article: Article, start: int, end: int, number: int | None) -> str:
+    """The article as it is now at these words of it as it was, or the words and what became of it."""
+    words = article.text[start:end]
+    try:
+        known = index.article(article.id)
+    except InputError:
+        return reader.kept_words(article, words, number=number, gone=True)
+    if known.text[start:end] != words:
+        start = known.text.find(words)
+        if start < 0:
+            return reader.kept_words(article, words, number=number, gone=False)
+    return reader.article(known, start=start, end=start + len(words), number=number, copies=index.copies(known.id))
+
+
+_FOLLOW = """
+watch('value', () => {
+  const pane = document.getElementById('conversation');
+  if (element.querySelector('.waiting')) element.scrollIntoView({block: 'start'});
+  else if (pane.scrollHeight - pane.scrollTop - pane.clientHeight < 240) pane.scrollTop = pane.scrollHeight;
+});
+"""
+"""Keeps the end of the answer in view, unless the reader has scrolled up."""

@@ -1,0 +1,128 @@
+"""Settings: model, way of answering, caution and length, remembered by the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator  # noqa: TC003 (Gradio resolves the annotations)
+from typing import Any
+
+import gradio as gr
+
+from index import models
+from index.errors import ModelError
+from rag.settings import Settings
+from ui import lists, preferences, render
+from ui.backend import told
+from ui.follow import Step, follow
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region
+
+AS_STARTED = ""
+"""The model that the page was started with."""
+
+
+class Choices:
+    """The tab of the settings."""
+
+    def __init__(self, frame: Frame) -> None:
+        """`frame` is shared with the other parts."""
+        self.frame = frame
+
+    def lay_out(self) -> None:
+        """The settings, and the models with what is downloaded."""
+        default = Settings()
+        with gr.Column(elem_id="settings"):
+            self.model = gr.Dropdown(_models(), value=AS_STARTED, label="Model", elem_id="model", filterable=False)
+            self.mode = gr.Radio(
+                [(label, mode) for mode, label in preferences.MODE_LABELS.items()],
+                value=default.mode,
+                label="How to answer",
+                info="Quoting is quicker and says only what is written; writing joins several articles.",
+                elem_id="mode",
+            )
+            self.caution = gr.Slider(
+                0,
+                1,
+                value=default.caution,
+                step=0.05,
+                label="Caution",
+                info="0 answers most, 1 refuses most.",
+                elem_id="caution",
+            )
+            self.length = gr.Slider(
+                *preferences.LENGTHS,
+                value=default.answer_tokens,
+                step=16,
+                label="Longest answer, in tokens",
+                elem_id="length",
+            )
+            region('<p class="note">Kept in this browser, for your questions only.</p>', "kept")
+            region("<h2>Models</h2>", "models-title")
+            self.pulling = region("", "pulling", live=True)
+            self.list = region("", "models")
+
+    def wire(self, tab: gr.Tab) -> None:
+        """Remember what is changed, download what is asked for."""
+        fields = [self.model, self.mode, self.caution, self.length]
+        for field in fields:
+            field.input(self._remember, [self.frame.memory, *fields], self.frame.memory, **AT_ONCE)
+        tab.select(self._list, None, [self.list, self.model], **AT_ONCE)
+        self.frame.bus.pull(self._pull, None, [self.pulling, self.list, self.model], **QUIET)
+
+    def restored(self, memory: Any) -> Updates:
+        """The fields as the browser remembers them."""
+        base = self._base()
+        remembered = memory.get("settings") if isinstance(memory, dict) else None
+        chosen = preferences.settings(remembered, base)
+        return {
+            self.model: AS_STARTED if chosen.llm == base.llm else chosen.llm,
+            self.mode: chosen.mode,
+            self.caution: chosen.caution,
+            self.length: min(max(chosen.answer_tokens, preferences.LENGTHS[0]), preferences.LENGTHS[1]),
+        }
+
+    def _base(self) -> Settings:
+        """The settings the page was started with; the defaults until the engine is open."""
+        try:
+            return self.frame.engine().settings
+        except Exception:  # noqa: BLE001 (the status line says what it was)
+            return Settings()
+
+    def _remember(self, memory: Any, model: str, mode: str, caution: float, length: float) -> dict[str, Any]:
+        # Only our own keys: what a browser holds may look like one of Gradio's updates.
+        known = memory.get("owner") if isinstance(memory, dict) else None
+        return {"owner": known, "settings": {"model": model, "mode": mode, "caution": caution, "length": length}}
+
+    def _list(self) -> tuple[str, Any]:
+        speeds = self.frame.backend.words_per_s
+        shown = lists.models(preferences.listed(), here=preferences.downloaded(), speeds=speeds)
+        return shown, gr.update(choices=_models())
+
+    def _pull(self, event: gr.EventData) -> Iterator[Updates]:
+        """Download a model that models.txt lists, showing how far it is."""
+        name = str(details(event).get("model", ""))
+        try:
+            known = {model.name for model in preferences.listed()}
+            if name not in known:
+                raise ModelError(f"models.txt lists no {name}")
+            yield {self.pulling: render.status(f"Downloading {name}…")}
+            for batch in follow(lambda hear: [models.pull(name, "llm", progress=hear)]):
+                if isinstance(batch[-1], Step):
+                    yield {self.pulling: _progress(name, batch[-1])}
+            pulled = render.status(f"{name} is downloaded and can be chosen above.", "ready")
+        except Exception as error:  # noqa: BLE001 (shown in place of the result)
+            pulled = render.problem(told(error))
+        shown, choices = self._list()
+        yield {self.pulling: pulled, self.list: shown, self.model: choices}
+
+
+def _models() -> list[tuple[str, str]]:
+    here = preferences.downloaded()
+    named = [
+        (f"{one.name}, {one.size_bytes / 1e9:.1f} GB", one.name) for one in preferences.listed() if one.name in here
+    ]
+    return [("As the page was started", AS_STARTED), *named]
+
+
+def _progress(name: str, step: Step) -> str:
+    what = {"wait": "Waiting for another download of", "check": "Checking"}.get(step.stage, "Downloading")
+    share = step.done / step.total if step.total else 0.0
+    return render.waiting(f"{what} {name}: {step.done / 1e6:,.0f} of {step.total / 1e6:,.0f} MB", share=share)

@@ -1,0 +1,90 @@
+// What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
+const EVENTS = ['ask', 'choose', 'close', 'delete', 'edit', 'export', 'keep', 'open', 'pull', 'rate', 'remove',
+  'rename', 'reopen', 'retry', 'unchoose'];
+const ASK_TAB = 0;
+const box = () => document.querySelector('#question textarea');
+const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
+const showAsk = () => document.querySelectorAll('#tabs [role=tab]')[ASK_TAB]?.click();
+const typeInto = () => { showAsk(); setTimeout(() => { const field = box(); field?.focus(); field?.setSelectionRange(field.value.length, field.value.length); }, 250); };
+
+// A second press within four seconds is meant.
+const sure = (button) => {
+  if (button.dataset.sure) return true;
+  const words = button.textContent;
+  button.dataset.sure = 'yes';
+  button.textContent = 'Really?';
+  setTimeout(() => { delete button.dataset.sure; button.textContent = words; }, 4000);
+  return false;
+};
+
+const copy = async (button) => {
+  const words = button.textContent;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    const field = document.createElement('textarea');  // pages that are not on this machine have no clipboard
+    field.value = button.dataset.copy;
+    document.body.append(field);
+    field.select();
+    document.execCommand('copy');
+    field.remove();
+  }
+  button.textContent = 'Copied';
+  setTimeout(() => { button.textContent = words; }, 1500);
+};
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('#page button');
+  if (!button) return;
+  if (button.dataset.copy) return void copy(button);
+  if (!button.dataset.act || button.closest('form')) return;
+  if (button.classList.contains('sure') && !sure(button)) return;
+  if (button.dataset.act === 'open') window.citewireOpener = button;
+  if (['ask', 'reopen', 'retry'].includes(button.dataset.act)) showAsk();
+  send(button.dataset.act, {...button.dataset});
+  if (button.dataset.act === 'edit') typeInto();
+});
+
+document.addEventListener('change', (event) => {
+  const field = event.target;
+  if (field.matches('#page input[data-act]')) send(field.dataset.act, {...field.dataset, checked: field.checked});
+});
+
+document.addEventListener('submit', (event) => {
+  const form = event.target.closest('#page form[data-act]');
+  if (!form) return;
+  event.preventDefault();
+  send(form.dataset.act, {...form.dataset, ...Object.fromEntries(new FormData(form))});
+}, true);
+
+// The quote beside its marker, inside the window.
+const tip = (marker) => document.getElementById(marker?.getAttribute('aria-describedby') || '');
+const hideTips = () => document.querySelectorAll('.tip:not([hidden])').forEach((one) => { one.hidden = true; });
+const showTip = (event) => {
+  const marker = event.target.closest?.('.marker');
+  const shown = tip(marker);
+  if (!shown) return event.target.closest?.('.tip') ? undefined : hideTips();
+  hideTips();
+  shown.hidden = false;
+  const at = marker.getBoundingClientRect();
+  const size = shown.getBoundingClientRect();
+  shown.style.left = `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`;
+  shown.style.top = `${at.bottom + size.height + 8 < innerHeight ? at.bottom + 4 : Math.max(8, at.top - size.height - 4)}px`;
+};
+document.addEventListener('mouseover', showTip);
+document.addEventListener('focusin', showTip);
+
+document.addEventListener('keydown', (event) => {
+  const asking = event.target === box();
+  const stop = document.querySelector('button#stop, #stop button');
+  if (event.key === 'Escape') {
+    hideTips();
+    if (stop && !stop.disabled) stop.click();
+    else document.querySelector('#reader [data-act=close]')?.click();
+  } else if (asking && event.key === 'Enter' && event.shiftKey) {
+    event.stopPropagation();  // a new line, as in any text; Gradio would send the question
+  } else if (asking && event.key === 'ArrowUp' && !event.target.value) {
+    const edit = document.querySelector('#current .act.last[data-act=edit]:not([data-query])');
+    if (edit) { event.preventDefault(); edit.click(); }
+  }
+}, true);

@@ -1,0 +1,147 @@
+"""What was asked before: conversations kept in the home, and the reader's thumbs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from index.errors import Error, InputError
+from ui import lists, markdown, render
+from ui.backend import told
+from ui.session import Exchange, Session
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, owner, region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ui.conversations import Conversation, Kept
+    from ui.web.chat import Chat
+
+
+class Record:
+    """The tab of the kept conversations. Nobody sees another's: every call names the owner."""
+
+    def __init__(self, frame: Frame) -> None:
+        """`frame` is shared with the other parts."""
+        self.frame = frame
+
+    def lay_out(self) -> None:
+        """A field to search, and the list."""
+        self.text = gr.Textbox(
+            label="Find in questions and answers", placeholder="words", elem_id="recall", max_length=200
+        )
+        self.said = region("", "said", live=True)
+        self.list = region("", "conversations")
+
+    def wire(self, chat: Chat, tab: gr.Tab) -> None:
+        """Reopening shows a conversation in `chat`."""
+        self.chat = chat
+        bus, memory = self.frame.bus, self.frame.memory
+        listed = [self.list, self.said]
+        tab.select(self._list, [self.text, memory], listed, **AT_ONCE)
+        self.text.change(self._list, [self.text, memory], listed, **AT_ONCE)
+        bus.reopen(self._reopen, memory, [*chat.shown, chat.ask, chat.stop, chat.note, self.said], **QUIET)
+        bus.rename(self._rename, [self.text, memory], listed, **QUIET)
+        bus.delete(self._delete, [self.text, memory], listed, **QUIET)
+        bus.export(self._export, memory, [self.frame.export, self.said], **QUIET)
+        bus.rate(self._rate, memory, [chat.past, chat.current, chat.note], **QUIET)
+
+    def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[str, str]:
+        return self._after(lambda _: None, text, memory, request, "")
+
+    def _rename(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+        sent = details(event)
+        wanted, title = str(sent.get("conversation", "")), str(sent.get("title", ""))
+        store = self.frame.backend.conversations
+        return self._after(lambda whose: store().rename(wanted, whose, title), text, memory, request, "Renamed.")
+
+    def _delete(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+        wanted = str(details(event).get("conversation", ""))
+        store = self.frame.backend.conversations
+        session = self.frame.sessions.of(request.session_hash)
+
+        def delete(whose: str) -> None:
+            store().delete(wanted, whose)
+            if session.conversation == wanted:  # what is still on the page goes on in a new one
+                session.conversation = ""
+                for exchange in session.exchanges:
+                    exchange.turn = 0
+
+        return self._after(delete, text, memory, request, "Deleted.")
+
+    def _after(
+        self, change: Callable[[str], None], text: str, memory: Any, request: gr.Request, done: str
+    ) -> tuple[str, str]:
+        """The list after a change, and how the change went."""
+        whose = owner(memory, request)
+        if not whose:
+            return lists.conversations(()), ""
+        said = ""
+        try:
+            store = self.frame.backend.conversations()
+            try:
+                change(whose)
+                said = render.status(done, "ready") if done else ""
+            except InputError as error:
+                said = render.problem(told(error))
+            words = (text or "").strip()
+            known = store.search(whose, words) if words else store.list(whose)
+            return lists.conversations(known, searched=bool(words)), said
+        except Exception as error:  # noqa: BLE001 (shown in place of the list)
+            return "", render.problem(told(error))
+
+    def _reopen(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
+        """A conversation in the place of the one that is shown."""
+        try:
+            kept = self._get(memory, request, event)
+            exchanges = [_exchange(number, turn) for number, turn in enumerate(kept.turns, start=1)]
+        except Error as error:
+            return {self.said: render.problem(told(error))}
+        session: Session = self.frame.sessions.renew(request.session_hash)
+        session.conversation, session.exchanges = kept.id, exchanges
+        return {**self.chat.redrawn(session), **self.chat.idle(), self.said: ""}
+
+    def _export(self, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+        try:
+            kept = self._get(memory, request, event)
+        except Error as error:
+            return "", render.problem(told(error))
+        is_json = details(event).get("format") == "json"
+        text = kept.to_json() if is_json else markdown.render_conversation(kept)
+        name = f"citewire-{kept.created[:10]}.{'json' if is_json else 'md'}"
+        return lists.file(name, text, serial=time.monotonic_ns()), render.status(f"Saved as {name}", "ready")
+
+    def _get(self, memory: Any, request: gr.Request, event: gr.EventData) -> Conversation:
+        wanted = str(details(event).get("conversation", ""))
+        return self.frame.backend.conversations().get(wanted, owner(memory, request))
+
+    def _rate(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
+        session = self.frame.sessions.of(request.session_hash)
+        sent = details(event)
+        exchange = session.exchange(sent.get("exchange"))
+        if exchange is None or not exchange.turn:
+            return {self.chat.note: gr.skip()}
+        thumb, reason = str(sent.get("thumb", "")), str(sent.get("reason", ""))[:500]
+        taken_back = exchange.thumb == thumb and "reason" not in sent
+        try:
+            self.frame.backend.conversations().feedback(
+                session.conversation,
+                owner(memory, request),
+                turn=exchange.turn,
+                thumb=None if taken_back else thumb,  # type: ignore[arg-type] # checked there
+                reason=reason,
+            )
+        except Error as error:
+            return {self.chat.note: render.problem(told(error))}
+        exchange.thumb, exchange.reason = (None, "") if taken_back else (thumb, reason)
+        if exchange is session.exchanges[-1]:
+            return {self.chat.current: exchange.shown()}
+        return {self.chat.past: session.past()}
+
+
+def _exchange(number: int, kept: Kept) -> Exchange:
+    exchange = Exchange(number, kept.question, turn=kept.number, thumb=kept.thumb, reason=kept.reason)
+    exchange.finish(kept.restored())
+    return exchange
