@@ -10,6 +10,8 @@ import sys
 from importlib import import_module
 
 MEASUREMENTS = {
+    "answers": "right answers, refusals, citations, hidden instructions and waiting, against a naive prompt",
+    "answerability": "fitting and judging whether to answer at all",
     "indexing": "the rate of indexing, and the cost of a sync of nothing new",
     "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
     "reading": "text, title, byline and date of saved web pages",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from index.article import Article
@@ -11,7 +13,7 @@ from rag.answer import Turn
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SQUAD = "squad2_cs224n/data"
@@ -23,13 +25,16 @@ COLLECTIONS = ("clapnq", "cloud", "fiqa", "govt")
 class Question:
     """A question, what was said before it, and the ids of the articles that answer it: none if it is impossible.
 
-    `subject` is the title (SQuAD) or collection (MTRAG) it was asked of.
+    `subject` is the title (SQuAD) or collection (MTRAG) it was asked of; `answers` are the words that SQuAD expects,
+    `paragraph` is the id of the article it was written for, also of one that it does not answer.
     """
 
     text: str
     relevant: frozenset[str]
     subject: str
     history: tuple[Turn, ...] = ()
+    answers: tuple[str, ...] = ()
+    paragraph: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +79,80 @@ def mtrag(folder: Path, *, quick: bool = False) -> Dataset:
 
     `quick` takes one collection of the four.
     """
+    relevant = _qrels(folder)
+    tasks = _tasks(folder, quick=quick)
+    questions = [_question(task, relevant[task["task_id"]]) for task in tasks if task["task_id"] in relevant]
+    return Dataset(_passages(tasks), tuple(questions))
+
+
+def mtrag_answerability(folder: Path, *, quick: bool = False) -> Dataset:
+    """MTRAG-UN: the same articles; the questions that they answer, and those labeled as unanswerable."""
+    relevant = _qrels(folder)
+    tasks = _tasks(folder, quick=quick)
+    questions = []
+    for task in tasks:
+        if task["answerability"] == ["ANSWERABLE"]:
+            questions.append(_question(task, relevant[task["task_id"]]))
+        elif task["answerability"] == ["UNANSWERABLE"]:
+            questions.append(_question(task, set()))
+    return Dataset(_passages(tasks), tuple(questions))
+
+
+def later_half(data: Dataset) -> Dataset:
+    """The same articles; of the questions, those of the second half of the titles, in the order of the articles."""
+    subjects = list(dict.fromkeys(question.subject for question in data.questions))
+    later = set(subjects[len(subjects) // 2 :])
+    return Dataset(data.articles, tuple(question for question in data.questions if question.subject in later))
+
+
+def alternating(questions: Sequence[Question], n: int) -> tuple[Question, ...]:
+    """At most `n` questions that can be answered and as many that cannot, in turn, drawn with a fixed seed.
+
+    Those drawn for a smaller `n` are the first of those for a larger one, however many of a kind there are.
+    """
+    kinds: tuple[list[Question], list[Question]] = ([], [])
+    for question in questions:
+        kinds[not question.relevant].append(question)
+    for kind in kinds:
+        random.Random(0).shuffle(kind)
+    pairs = zip_longest(*(kind[:n] for kind in kinds))
+    return tuple(question for pair in pairs for question in pair if question is not None)
+
+
+def _qrels(folder: Path) -> dict[str, set[str]]:
     relevant: dict[str, set[str]] = {}
     for collection in COLLECTIONS:
         lines = _text(folder / MTRAG / f"retrieval_tasks/qrels/{collection}.tsv").splitlines()[1:]
         for task, passage, _ in (line.split("\t") for line in lines):
             relevant.setdefault(task, set()).add(passage)
+    return relevant
+
+
+def _tasks(folder: Path, *, quick: bool) -> list[Any]:
+    lines = _text(folder / MTRAG / "generation_tasks/reference.jsonl").splitlines()
+    tasks = [json.loads(line) for line in lines]
+    return [task for task in tasks if not quick or task["Collection"] == COLLECTIONS[0]]
+
+
+def _passages(tasks: Sequence[Any]) -> tuple[Article, ...]:
     articles: dict[str, Article] = {}
-    questions: list[Question] = []
-    for line in _text(folder / MTRAG / "generation_tasks/reference.jsonl").splitlines():
-        task = json.loads(line)
-        if quick and task["Collection"] != COLLECTIONS[0]:
-            continue
-        for passage in task["contexts"]:
-            key = passage["document_id"]
-            articles[key] = Article(key, passage["text"], title=passage.get("title") or None)
-        if task["task_id"] in relevant:
-            *before, asked = (message["text"] for message in task["input"])
-            history = tuple(Turn(*turn) for turn in zip(before[::2], before[1::2], strict=True))
-            answers = frozenset(relevant[task["task_id"]])
-            questions.append(Question(asked, answers, task["Collection"], history))
-    return Dataset(tuple(articles.values()), tuple(questions))
+    for passage in (passage for task in tasks for passage in task["contexts"]):
+        key = passage["document_id"]
+        articles[key] = Article(key, passage["text"], title=passage.get("title") or None)
+    return tuple(articles.values())
+
+
+def _question(task: Any, relevant: set[str]) -> Question:
+    *before, asked = (message["text"] for message in task["input"])
+    history = tuple(Turn(*turn) for turn in zip(before[::2], before[1::2], strict=True))
+    return Question(asked, frozenset(relevant), task["Collection"], history)
 
 
 def _questions(paragraph: Any, article: Article, title: str) -> Iterator[Question]:
     for asked in paragraph["qas"]:
         relevant = frozenset[str]() if asked["is_impossible"] else frozenset({article.id})
-        yield Question(asked["question"].strip(), relevant, title)
+        answers = dict.fromkeys(answer["text"] for answer in asked.get("answers", ()))
+        yield Question(asked["question"].strip(), relevant, title, answers=tuple(answers), paragraph=article.id)
 
 
 def _json(path: Path) -> Any:
