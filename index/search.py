@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -270,8 +271,11 @@ class Index:
             vectors = self._vectors_of(generation)
             if vectors is None:
                 return []
-            wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
-            ranked = ranking.rank(generation, vectors, wordings, query, context=context, only=only)
+            # Words are looked up while the query is embedded; the transaction ends after both.
+            with ThreadPoolExecutor(1) as beside:
+                found = beside.submit(ranking.look_up, generation, query, context=context, only=only)
+                wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
+            ranked = ranking.rank(generation, vectors, wordings, found.result())
             if self.reranker is None:
                 return [_hit(generation, one) for one in ranked[:k]]
             hits = [_hit(generation, one) for one in ranked[: max(k, rerankers.CANDIDATES)]]
