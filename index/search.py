@@ -250,6 +250,7 @@ class Index:
         source: str | None = None,
         before: str | None = None,
         after: str | None = None,
+        articles: Iterable[str] | None = None,
     ) -> list[Hit]:
         """The `k` passages that fit `query` best, best first; of an empty index, none.
 
@@ -258,11 +259,13 @@ class Index:
         rise. For the score see Hit; why it is made so, docs/experiments.md.
 
         Only articles that pass `source`, `before` and `after` are searched, and those that operators in the query
-        ask for as well; see index/filters.py.
+        ask for as well; see index/filters.py. `articles` are the ids of those to be searched, None for all; a copy of
+        one of them counts as chosen, an unknown id finds nothing.
         Raises InputError for an empty query, k < 1, or a filter that is wrong.
         """
         query, only = filters.parse(query)
-        only = only.also(Filter.of(source=source, before=before, after=after))
+        chosen = None if articles is None else map(str, _listed(articles))
+        only = only.also(Filter.of(source=source, before=before, after=after, articles=chosen))
         if not query.strip():
             raise InputError(f"the query is empty{f' beside {only}' if only else ''}; ask for something")
         if k < 1:
