@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from filelock import FileLock, Timeout
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from index.vectors import Vectors
 
 DATABASE = "index.sqlite"
+
+Standing = Literal["current", "changed", "removed"]
+"""What became of an article since it was cited; see Index.current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,29 @@ class Hit:
             "nearest": self.nearest.of(self.article.text),
             "also_in": list(self.also_in),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An article of the index: how many passages of it are searched, and the article it is a copy of, if it is one.
+
+    A copy has no passages of its own; its original is searched in its place.
+    """
+
+    article: Article
+    passages: int
+    copy_of: Article | None = None
+
+    @property
+    def state(self) -> str:
+        """"searched", or "copy of" and the headline of its original."""
+        return "searched" if self.copy_of is None else f"copy of {self.copy_of.headline}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping: what is known of the article but its text, and how it is searched."""
+        known = {name: value for name, value in asdict(self.article).items() if name != "text"}
+        original = None if self.copy_of is None else self.copy_of.id
+        return {**known, "passages": self.passages, "state": self.state, "copy_of": original}
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +335,27 @@ class Index:
         with self._store.read() as generation:
             return generation.articles()
 
+    def listing(self) -> list[Listed]:
+        """Every article, copies included, in the order of adding, with how it is searched."""
+        with self._store.read() as generation:
+            rows = generation.listing()
+        known = {article.id: article for article, _, _ in rows}
+        return [
+            Listed(article, passages, None if copy_of is None else known[copy_of])
+            for article, passages, copy_of in rows
+        ]
+
+    def current(self, article: Article) -> Standing:
+        """Whether the text of a cited article is what is indexed under its id now: "current", "changed" or "removed".
+
+        Its text alone counts: a citation holds for as long as its words stand where they stood.
+        """
+        with self._store.read() as generation:
+            text = generation.text_of(article.id)
+        if text is None:
+            return "removed"
+        return "current" if text == article.text else "changed"
+
     def stats(self) -> Stats:
         """What the index holds."""
         with self._store.read() as generation:
@@ -500,4 +547,4 @@ def _replace_database(workshop: Path, folder: Path, *, keep_old: bool) -> None:
     shutil.rmtree(workshop, ignore_errors=True)
 
 
-__all__ = ["Hit", "Index", "LayoutError", "Stats"]
+__all__ = ["Hit", "Index", "LayoutError", "Listed", "Standing", "Stats"]

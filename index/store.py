@@ -320,6 +320,19 @@ class Generation:
             Article(*row) for row in self._sql.execute(f"SELECT {_ARTICLE} FROM article {where} ORDER BY rowid", values)
         ]
 
+    def listing(self) -> list[tuple[Article, int, str | None]]:
+        """Every article in the order of adding, how many passages it has, and the id of the one it is a copy of."""
+        rows = self._sql.execute(
+            "SELECT (SELECT count(*) FROM passage WHERE article_id = article.id), copy_of, "
+            f"{_ARTICLE} FROM article ORDER BY rowid"
+        )
+        return [(Article(*row), passages, copy_of) for passages, copy_of, *row in rows]
+
+    def text_of(self, article_id: str) -> str | None:
+        """The text of an article, or None."""
+        row = self._sql.execute("SELECT text FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else row[0]
+
     def copies(self, article_id: str) -> list[Article]:
         """The copies of an article, in the order they were added."""
         query = f"SELECT {_ARTICLE} FROM article WHERE copy_of = ? ORDER BY rowid"
