@@ -8,19 +8,19 @@ from index.article import Article, Span
 from index.errors import Error, InputError, LayoutError, ModelError, ReadError, StoreError
 
 if TYPE_CHECKING:
-    from index.search import Hit, Index, Stats
+    from index.search import Hit, Index, Listed, Stats
     from index.sync import Failure, SyncReport
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Article", "Error", "Failure", "Hit", "Index", "InputError", "LayoutError", "ModelError", "ReadError", "Span",
-    "Stats", "StoreError", "SyncReport",
+    "Article", "Error", "Failure", "Hit", "Index", "InputError", "LayoutError", "Listed", "ModelError", "ReadError",
+    "Span", "Stats", "StoreError", "SyncReport",
 ]  # fmt: skip
 
 _LATER = {
-    "Failure": "index.sync", "Hit": "index.search", "Index": "index.search", "Stats": "index.search",
-    "SyncReport": "index.sync",
+    "Failure": "index.sync", "Hit": "index.search", "Index": "index.search", "Listed": "index.search",
+    "Stats": "index.search", "SyncReport": "index.sync",
 }  # fmt: skip
 
 

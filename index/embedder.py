@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,7 @@ from index import models
 from index.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class SentenceEmbedder:
         import numpy as np
 
         model = self._model()
-        with self._lock:
+        with self._lock, _one_thread():
             vector = model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vector, dtype=np.float32)
 
@@ -110,3 +111,17 @@ class SentenceEmbedder:
                         f"run: citewire models pull {self._model_entry.name}"
                     ) from error
             return self._loaded
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """A question is too short to share out: threads wait for each other longer than they work, and on a busy machine
+    many times longer. What else a search does has the other cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

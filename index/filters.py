@@ -5,7 +5,7 @@
     before:2017-05  after:2017            published before it began, after it ended
 
 Several narrow each other down. An operator begins a word, and nothing stands between its colon and its value, so that
-"Source: Reuters" is prose.
+"Source: Reuters" is prose. Which articles were chosen one by one has no operator.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import calendar
 import re
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from index.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DATES = "write a year, a month or a day, as in 2018, 2018-03 or 2018-03-21"
 
@@ -37,12 +40,14 @@ class Filter:
     """What an article must be to be found; None asks for nothing. False when it lets everything pass.
 
     `source` are words of the outlet's name. `after` and `before` are days, as in 2018-03-21: the last one that is too
-    early and the first one that is too late. An article without a date passes neither.
+    early and the first one that is too late. An article without a date passes neither. `articles` are ids; a copy of
+    an article is chosen with it.
     """
 
     source: str | None = None
     after: str | None = None
     before: str | None = None
+    articles: frozenset[str] | None = None
 
     @classmethod
     def of(
@@ -52,6 +57,7 @@ class Filter:
         after: str | None = None,
         before: str | None = None,
         within: str | None = None,
+        articles: Iterable[str] | None = None,
     ) -> Self:
         """A filter of values as they stand in operators, `within` for in. Raises InputError for one that is wrong."""
         if source is not None and not _words(source):
@@ -66,6 +72,7 @@ class Filter:
             source,
             str(max(too_early)) if too_early else None,
             str(min(too_late)) if too_late else None,
+            None if articles is None else frozenset(articles),
         )
 
     def __bool__(self) -> bool:
@@ -73,17 +80,18 @@ class Filter:
         return self != EVERYTHING
 
     def __str__(self) -> str:
-        """As operators."""
+        """As operators; how many articles were chosen, in words."""
         shown = {"source": self.source, "after": self.after, "before": self.before}
-        return " ".join(
+        operators = [
             f'{name}:"{value}"' if " " in value else f"{name}:{value}"
             for name, value in shown.items()
             if value is not None
-        )
+        ]
+        return " ".join([*operators, *([] if self.articles is None else [f"({len(self.articles)} chosen articles)"])])
 
     def passes(self, source: str | None, published: str | None) -> bool:
-        """Whether an article of this outlet and date may be found. A date that is only a month or a year passes
-        when all of it does."""
+        """Whether an article of this outlet and date may be found, if it is chosen. A date that is only a month or a
+        year passes when all of it does."""
         if self.source is not None and f" {_words(self.source)} " not in f" {_words(source or '')} ":
             return False
         if self.after is None and self.before is None:
@@ -101,11 +109,13 @@ class Filter:
             raise InputError(f"source:{self.source} and source:{other.source} are two outlets; a search can have one")
         after = max(filter(None, (self.after, other.after)), default=None)
         before = min(filter(None, (self.before, other.before)), default=None)
-        return Filter(self.source or other.source, after, before)
+        chosen = [one for one in (self.articles, other.articles) if one is not None]
+        articles = frozenset.intersection(*chosen) if chosen else None
+        return Filter(self.source or other.source, after, before, articles)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping; also the arguments of Index.search."""
-        return asdict(self)
+        return {**asdict(self), "articles": None if self.articles is None else sorted(self.articles)}
 
 
 EVERYTHING = Filter()

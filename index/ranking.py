@@ -1,4 +1,7 @@
-"""Ranking: a query → the passages of one generation that fit it, scored by part. Knows no files and no embedder."""
+"""Ranking: a query → the passages of one generation that fit it, scored by part. Knows no files and no embedder.
+
+In two steps: `look_up` is all that needs no vector of the query, so that it can be done while that is computed.
+"""
 
 from __future__ import annotations
 
@@ -54,36 +57,53 @@ class Ranked:
         return self.similarity + self.bm25 + self.context
 
 
-def rank(
-    generation: Generation,
-    vectors: Vectors,
-    wordings: Sequence[NDArray[np.float32]],
-    query: str,
-    *,
-    context: str = "",
-    only: Filter | None = None,
-) -> list[Ranked]:
-    """The passages that fit `query` or `context`, best first; of articles that pass the filter `only`.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the words of a query find; passage ids are those of one generation.
 
-    `wordings` are the vectors of the query and of its rewordings, each of shape (dimension,).
+    `among` are the passages that may be found, None if all may. `bm25` and `around` are the shares of passages in the
+    words of the query and of its context. `passages` are those that either puts forward.
     """
+
+    among: frozenset[int] | None
+    bm25: dict[int, float]
+    around: dict[int, float]
+    passages: tuple[StoredPassage, ...]
+
+
+def look_up(generation: Generation, query: str, *, context: str = "", only: Filter | None = None) -> Found:
+    """What the words of `query` and of `context` find in articles that pass the filter `only`."""
     # The filter comes before the candidates are chosen: a rare outlet would have none among the best of all.
     among = generation.passing(only) if only else None
-    sentences = None if among is None else generation.vectors_of_passages(among)
     bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
     around = _shares(generation.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
+    return Found(among, bm25, around, tuple(generation.passages(_first(bm25) | _first(around))))
+
+
+def rank(
+    generation: Generation, vectors: Vectors, wordings: Sequence[NDArray[np.float32]], found: Found
+) -> list[Ranked]:
+    """The passages that fit the query best, best first.
+
+    `wordings` are the vectors of the query and of its rewordings, each of shape (dimension,), `found` is what
+    `look_up` gave for it.
+    """
+    sentences = None if found.among is None else generation.vectors_of_passages(found.among)
     near = {vector_id for wording in wordings for vector_id in vectors.search(wording, CANDIDATES, among=sentences)}
     nearby = generation.passages_of_vectors(list(near))
     # Another article may have the very sentence.
-    nearby = nearby if among is None else nearby & among
-    passages = generation.passages(nearby | _first(bm25) | _first(around))
-    similarities = _similarities(generation, wordings, passages)
-    speaks = _by_article(passages, around)
+    nearby = nearby if found.among is None else nearby & found.among
+    nearby -= {passage.id for passage in found.passages}
+    passages = [*found.passages, *generation.passages(nearby)]
+    similarities = generation.similarities(
+        wordings, {vector_id for passage in passages for _, vector_id in passage.sentences}
+    )
+    speaks = _by_article(passages, found.around)
     ranked = [
         Ranked(
             passage,
             *_nearest(passage, similarities),
-            bm25.get(passage.id, 0.0),
+            found.bm25.get(passage.id, 0.0),
             speaks[passage.article_id],
         )
         for passage in passages
@@ -94,7 +114,7 @@ def rank(
 def _matches(generation: Generation, query: str, among: Collection[int] | None) -> dict[int, float]:
     """Passage id → BM25 of the words of `query` and, for less, of its pairs of words."""
     scores = generation.match(terms(query), MATCHES, among=among)
-    for passage_id, score in generation.match(pairs(query), MATCHES, among=among).items():
+    for passage_id, score in generation.match_phrases(pairs(query), among=among).items():
         scores[passage_id] = scores.get(passage_id, 0.0) + PAIR_WEIGHT * score
     return scores
 
@@ -116,15 +136,6 @@ def _by_article(passages: Collection[StoredPassage], scores: dict[int, float]) -
     for passage in passages:
         best[passage.article_id] = max(best.get(passage.article_id, 0.0), scores.get(passage.id, 0.0))
     return best
-
-
-def _similarities(
-    generation: Generation, wordings: Sequence[NDArray[np.float32]], passages: Collection[StoredPassage]
-) -> dict[int, float]:
-    """Vector id → cosine similarity to the wording that is nearest."""
-    ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
-    by_wording = [generation.similarities(wording, ids) for wording in wordings]
-    return {vector_id: max(similarities[vector_id] for similarities in by_wording) for vector_id in ids}
 
 
 def _nearest(passage: StoredPassage, similarities: dict[int, float]) -> tuple[Span, float]:

@@ -7,8 +7,9 @@ import os
 import shutil
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from filelock import FileLock, Timeout
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from index.vectors import Vectors
 
 DATABASE = "index.sqlite"
+
+Standing = Literal["current", "changed", "removed"]
+"""What became of an article since it was cited; see Index.current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,29 @@ class Hit:
             "nearest": self.nearest.of(self.article.text),
             "also_in": list(self.also_in),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An article of the index: how many passages of it are searched, and the article it is a copy of, if it is one.
+
+    A copy has no passages of its own; its original is searched in its place.
+    """
+
+    article: Article
+    passages: int
+    copy_of: Article | None = None
+
+    @property
+    def state(self) -> str:
+        """ "searched", or "copy of" and the headline of its original."""
+        return "searched" if self.copy_of is None else f"copy of {self.copy_of.headline}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping: what is known of the article but its text, and how it is searched."""
+        known = {name: value for name, value in asdict(self.article).items() if name != "text"}
+        original = None if self.copy_of is None else self.copy_of.id
+        return {**known, "passages": self.passages, "state": self.state, "copy_of": original}
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +276,7 @@ class Index:
         source: str | None = None,
         before: str | None = None,
         after: str | None = None,
+        articles: Iterable[str] | None = None,
     ) -> list[Hit]:
         """The `k` passages that fit `query` best, best first; of an empty index, none.
 
@@ -257,11 +285,13 @@ class Index:
         rise. For the score see Hit; why it is made so, docs/experiments.md.
 
         Only articles that pass `source`, `before` and `after` are searched, and those that operators in the query
-        ask for as well; see index/filters.py.
+        ask for as well; see index/filters.py. `articles` are the ids of those to be searched, None for all; a copy of
+        one of them counts as chosen, an unknown id finds nothing.
         Raises InputError for an empty query, k < 1, or a filter that is wrong.
         """
         query, only = filters.parse(query)
-        only = only.also(Filter.of(source=source, before=before, after=after))
+        chosen = None if articles is None else map(str, _listed(articles))
+        only = only.also(Filter.of(source=source, before=before, after=after, articles=chosen))
         if not query.strip():
             raise InputError(f"the query is empty{f' beside {only}' if only else ''}; ask for something")
         if k < 1:
@@ -270,8 +300,11 @@ class Index:
             vectors = self._vectors_of(generation)
             if vectors is None:
                 return []
-            wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
-            ranked = ranking.rank(generation, vectors, wordings, query, context=context, only=only)
+            # Words are looked up while the query is embedded; the transaction ends after both.
+            with ThreadPoolExecutor(1) as beside:
+                found = beside.submit(ranking.look_up, generation, query, context=context, only=only)
+                wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
+            ranked = ranking.rank(generation, vectors, wordings, found.result())
             if self.reranker is None:
                 return [_hit(generation, one) for one in ranked[:k]]
             hits = [_hit(generation, one) for one in ranked[: max(k, rerankers.CANDIDATES)]]
@@ -321,6 +354,27 @@ class Index:
     def derived(self, article_id: str) -> Path:
         """A folder for what can be made again from this article; it is deleted when the article changes or goes."""
         return derived.folder(self.home, article_id)
+
+    def listing(self) -> list[Listed]:
+        """Every article, copies included, in the order of adding, with how it is searched."""
+        with self._store.read() as generation:
+            rows = generation.listing()
+        known = {article.id: article for article, _, _ in rows}
+        return [
+            Listed(article, passages, None if copy_of is None else known[copy_of])
+            for article, passages, copy_of in rows
+        ]
+
+    def current(self, article: Article) -> Standing:
+        """Whether the text of a cited article is what is indexed under its id now: "current", "changed" or "removed".
+
+        Its text alone counts: a citation holds for as long as its words stand where they stood.
+        """
+        with self._store.read() as generation:
+            text = generation.text_of(article.id)
+        if text is None:
+            return "removed"
+        return "current" if text == article.text else "changed"
 
     def stats(self) -> Stats:
         """What the index holds."""
@@ -518,4 +572,4 @@ def _replace_database(workshop: Path, folder: Path, *, keep_old: bool) -> None:
     shutil.rmtree(workshop, ignore_errors=True)
 
 
-__all__ = ["Hit", "Index", "LayoutError", "Stats"]
+__all__ = ["Hit", "Index", "LayoutError", "Listed", "Standing", "Stats"]

@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import math
 import queue
 import sqlite3
 from dataclasses import dataclass, field
@@ -45,6 +46,12 @@ APPLICATION_ID = 0x43495445  # "CITE", so that `file` and we can tell our databa
 OCCURRENCE_WEIGHT = 2.0
 """Weight of an occurrence in BM25, in title and text alike. Twice the weight is half of k1, which FTS5 fixes at 1.2:
 passages are short, so a word repeated says little more than one said once (docs/experiments.md)."""
+
+BM25_K1, BM25_LEAST_RARITY = 1.2, 1e-6
+"""What FTS5 has in its bm25()."""
+ENOUGH = 2048
+"""Passages with a rarer word of a query, besides which those that hold only common ones are not scored. Of the 32 best
+of 29,000 passages, 1 in 1,000 is missed so (docs/experiments.md)."""
 
 LOCK_WAIT_MS = 60_000
 CHECKPOINT_WAIT_MS = 100
@@ -322,6 +329,19 @@ class Generation:
         query = "SELECT start, end FROM passage WHERE article_id = ? ORDER BY start"
         return [Span(*row) for row in self._sql.execute(query, (article_id,))]
 
+    def listing(self) -> list[tuple[Article, int, str | None]]:
+        """Every article in the order of adding, how many passages it has, and the id of the one it is a copy of."""
+        rows = self._sql.execute(
+            "SELECT (SELECT count(*) FROM passage WHERE article_id = article.id), copy_of, "
+            f"{_ARTICLE} FROM article ORDER BY rowid"
+        )
+        return [(Article(*row), passages, copy_of) for passages, copy_of, *row in rows]
+
+    def text_of(self, article_id: str) -> str | None:
+        """The text of an article, or None."""
+        row = self._sql.execute("SELECT text FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else row[0]
+
     def copies(self, article_id: str) -> list[Article]:
         """The copies of an article, in the order they were added."""
         query = f"SELECT {_ARTICLE} FROM article WHERE copy_of = ? ORDER BY rowid"
@@ -382,20 +402,28 @@ class Generation:
         blobs = b"".join([found[vector_id] for vector_id in ids.tolist()])
         return np.frombuffer(blobs, dtype=np.float32).reshape(len(ids), -1)
 
-    def similarities(self, query: NDArray[np.float32], vector_ids: Collection[int]) -> dict[int, float]:
-        """Cosine similarity of `query`, shape (dimension,), to each of these vectors; exact, not the index's."""
+    def similarities(self, wordings: Sequence[NDArray[np.float32]], vector_ids: Collection[int]) -> dict[int, float]:
+        """Cosine similarity of each of these vectors to the nearest of `wordings`, each of shape (dimension,); exact,
+        not the index's."""
         ids = np.fromiter(vector_ids, dtype=np.int64, count=len(vector_ids))
         if not len(ids):
             return {}
-        return dict(zip(ids.tolist(), (self.vectors(ids) @ query).tolist(), strict=True))
+        ids.sort()  # neighbours share pages
+        nearest = (self.vectors(ids) @ np.stack(wordings, axis=1)).max(axis=1)
+        return dict(zip(ids.tolist(), nearest.tolist(), strict=True))
 
     def passing(self, only: Filter) -> frozenset[int]:
-        """Ids of the passages whose article, or a copy of it, passes the filter."""
+        """Ids of the passages whose article, or a copy of it, passes the filter, and was chosen, or a copy of it."""
         self._sql.create_function("passes", 2, only.passes, deterministic=True)
-        rows = self._sql.execute(
-            "SELECT id FROM passage WHERE article_id IN "
-            "(SELECT coalesce(copy_of, id) FROM article WHERE passes(source, published))"
-        )
+        passing = "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE passes(source, published))"
+        chosen, ids = "", ()
+        if only.articles is not None:
+            chosen = (
+                "AND article_id IN (SELECT coalesce(copy_of, id) FROM article "
+                "WHERE id IN (SELECT value FROM json_each(?)))"
+            )
+            ids = (json.dumps(sorted(only.articles)),)
+        rows = self._sql.execute(f"SELECT id FROM passage WHERE {passing} {chosen}", ids)
         return frozenset(passage_id for (passage_id,) in rows)
 
     def vectors_of_passages(self, passage_ids: Collection[int]) -> NDArray[np.int64]:
@@ -407,23 +435,59 @@ class Generation:
         )
         return np.fromiter((vector_id for (vector_id,) in rows), dtype=np.int64)
 
-    def match(self, phrases: Sequence[str], k: int, *, among: Collection[int] | None = None) -> dict[int, float]:
-        """The `k` passages best by BM25 for any of `phrases`, id → score; greater is better.
+    def match(self, words: Sequence[str], k: int, *, among: Collection[int] | None = None) -> dict[int, float]:
+        """The `k` passages best by BM25 for any of `words`, id → score; greater is better.
 
-        A phrase is one word, or several that must follow each other in a title or a text. `among` are the ids of
-        the passages that may be found, if not all may. How rare a word is, is counted in all of them even so.
+        `among` are the ids of the passages that may be found, if not all may. How rare a word is, is counted in all
+        of them even so. Without it, passages that hold none but common words may be passed over, if ENOUGH others
+        hold a rarer one.
+        """
+        if not words:
+            return {}
+        bm25 = f"-bm25(words, {OCCURRENCE_WEIGHT}, {OCCURRENCE_WEIGHT})"
+        which = "SELECT rowid FROM words WHERE words MATCH ?" if among is None else "SELECT value FROM json_each(?)"
+        chosen = self._rarest(words) if among is None else json.dumps(list(among))
+        # The plus keeps SQLite from searching the word index anew for every id.
+        where = "" if chosen is None else f"AND +rowid IN ({which})"
+        best = f"SELECT rowid AS id, {bm25} AS score FROM words WHERE words MATCH ? {where} ORDER BY score DESC LIMIT ?"
+        # One row for all: between two rows another thread may run, and this one wait for its turn.
+        found, scores = self._sql.execute(
+            f"SELECT json_group_array(id), json_group_array(score) FROM ({best})",
+            (_any_of(words), *(() if chosen is None else (chosen,)), k),
+        ).fetchone()
+        return dict(zip(json.loads(found), json.loads(scores), strict=True))
+
+    def match_phrases(self, phrases: Sequence[str], *, among: Collection[int] | None = None) -> dict[int, float]:
+        """Every passage with one of `phrases`, words that follow each other in a title or a text: id → score.
+
+        The score is BM25 for a passage of mean length that has the phrase once, whatever this one is: FTS5 would look
+        for each phrase twice to know better.
         """
         if not phrases:
             return {}
-        bm25 = f"bm25(words, {OCCURRENCE_WEIGHT}, {OCCURRENCE_WEIGHT})"
-        # The plus keeps SQLite from searching the word index anew for every id.
-        where = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(?))"
-        ids = () if among is None else (json.dumps(list(among)),)
-        rows = self._sql.execute(
-            f"SELECT rowid, -{bm25} FROM words WHERE words MATCH ? {where} ORDER BY {bm25} LIMIT ?",
-            (" OR ".join(f'"{phrase}"' for phrase in phrases), *ids, k),
-        )
-        return dict(rows.fetchall())
+        rows = "(SELECT json_group_array(rowid) FROM words WHERE words MATCH ?)"
+        passages, *found = self._sql.execute(
+            f"SELECT (SELECT count(*) FROM passage){f', {rows}' * len(phrases)}", [f'"{phrase}"' for phrase in phrases]
+        ).fetchone()
+        scores: dict[int, float] = {}
+        for ids in map(json.loads, found):
+            rarity = max(math.log((passages - len(ids) + 0.5) / (len(ids) + 0.5)), BM25_LEAST_RARITY)
+            score = rarity * OCCURRENCE_WEIGHT * (BM25_K1 + 1) / (OCCURRENCE_WEIGHT + BM25_K1)
+            for passage_id in ids:
+                scores[passage_id] = scores.get(passage_id, 0.0) + score
+        return scores if among is None else {one: score for one, score in scores.items() if one in among}
+
+    def _rarest(self, words: Sequence[str]) -> str | None:
+        """The rarest of `words`, as a search for any of them, that ENOUGH passages hold; None if that is all."""
+        count = f"(SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {ENOUGH}))"
+        counts = self._sql.execute(
+            f"SELECT {', '.join([count] * len(words))}", [f'"{word}"' for word in words]
+        ).fetchone()
+        by_rarity = sorted(zip(counts, words, strict=True))
+        for last, held in enumerate(itertools.accumulate(number for number, _ in by_rarity), start=1):
+            if held >= ENOUGH and last < len(words):
+                return _any_of([word for _, word in by_rarity[:last]])
+        return None
 
     def passages_of_vectors(self, vector_ids: Sequence[int]) -> set[int]:
         """Ids of the passages that hold a sentence with one of these vectors."""
@@ -578,6 +642,10 @@ def _sweep(connection: sqlite3.Connection) -> None:
 
 def _chunks(values: list[_Value], size: int = 500) -> Iterable[list[_Value]]:
     return (values[first : first + size] for first in range(0, len(values), size))
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return " OR ".join(f'"{word}"' for word in words)
 
 
 def _marks(values: Sequence[object]) -> str:

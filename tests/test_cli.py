@@ -18,7 +18,7 @@ from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 import index.search
 from index import Article, Index
-from index.search import Hit
+from index.search import Hit, Listed
 from rag import Answer, Citation, Claim, Engine, Reason, Source
 from rag.answer import Disagreement, Side
 from rag.settings import Settings
@@ -463,6 +463,28 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
         assert f"citewire {command}" in capsys.readouterr().out
 
 
+def test_a_list_says_how_each_article_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    for name, outlet in (("a", "Harbor Post"), ("b", "Herald")):
+        (folder / f"{name}.txt").write_text("Ferry stops\n\nThe ferry stopped running on Tuesday.\n")
+        (folder / f"{name}.txt.toml").write_text(f'title = "Ferry stops"\nsource = "{outlet}"\npublished = 2018-03-21')
+    cli.main(["index", "add", str(folder)])
+    capsys.readouterr()
+    cli.main(["index", "list"])
+    lines = [line.split("  ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "Harbor Post · Ferry stops · 2018-03-21 · 1 passage · searched",
+        "Herald · Ferry stops · 2018-03-21 · 0 passages · copy of Ferry stops",
+    ]
+    cli.main(["index", "list", "--json"])
+    original, copy = as_json(capsys)
+    assert (original["source"], original["passages"], original["state"]) == ("Harbor Post", 1, "searched")
+    assert original["copy_of"] is None
+    assert (copy["passages"], copy["state"], copy["copy_of"]) == (0, "copy of Ferry stops", original["id"])
+    assert {"id", "title", "url", "published", "author", "updated", "language"} <= copy.keys()
+
+
 def test_nothing_an_article_holds_reaches_the_terminal_as_a_command() -> None:
     text = f"First. {HOSTILE}"
     article = Article("id\x1b[2J", text, title=HOSTILE, source="\x1b]0;owned\x07CGTN", url="http://x/\x1b[1m")
@@ -476,7 +498,7 @@ def test_nothing_an_article_holds_reaches_the_terminal_as_a_command() -> None:
             terminal.render_answer(answer, columns=60),
             terminal.render_answer(refusal),
             terminal.render_hits([source.hit]),
-            terminal.render_articles([article]),
+            terminal.render_articles([Listed(article, 1), Listed(article, 0, copy_of=article)]),
             terminal.render_article(article),
         ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,7 +48,7 @@ def index(tmp_path: Path, embedder: Listening) -> Iterator[Index]:
         yield opened
 
 
-def found(index: Index, query: str, **only: str) -> set[str]:
+def found(index: Index, query: str, **only: object) -> set[str]:
     return {hit.article.id for hit in index.search(query, **only)}  # type: ignore[arg-type]
 
 
@@ -117,6 +118,16 @@ def test_a_filter_reads_as_operators_that_mean_the_same() -> None:
     assert str(EVERYTHING) == ""
 
 
+def test_a_filter_goes_through_json_and_back() -> None:
+    only = Filter.of(source="Reuters", articles=["b", "a"])
+    assert json.loads(json.dumps(only.to_dict())) == {
+        "source": "Reuters", "after": None, "before": None, "articles": ["a", "b"],
+    }  # fmt: skip
+    assert Filter.of(**only.to_dict()) == only
+    assert str(only) == "source:Reuters (2 chosen articles)"
+    assert Filter.of(articles=[]) != EVERYTHING
+
+
 @pytest.mark.parametrize(
     ("published", "passes"),
     [
@@ -153,6 +164,21 @@ def test_keywords_filter_as_operators_do(index: Index) -> None:
         index.search("rates", before="May")
 
 
+def test_chosen_articles_alone_are_found(index: Index) -> None:
+    assert found(index, "rates", articles=["bank-2017", "bank-2019"]) == {"bank-2017", "bank-2019"}
+    assert found(index, "rates", articles="bank-2017") == {"bank-2017"}
+    assert found(index, "rates", articles=iter(["bank-2017", "no such id"])) == {"bank-2017"}
+    assert found(index, "rates after:2018", articles=["bank-2017", "bank-2019"]) == {"bank-2019"}
+    assert found(index, "rates", articles=[]) == set()
+    assert found(index, "rates", articles=None) == {article.id for article in ARTICLES}
+
+
+def test_two_choices_leave_what_both_have() -> None:
+    both = Filter.of(articles=["a", "b"]).also(Filter.of(articles=["b", "c"], after="2017"))
+    assert (both.articles, both.after) == ({"b"}, "2017-12-31")
+    assert Filter.of(articles=["a"]).also(EVERYTHING).articles == {"a"}
+
+
 def test_operators_are_not_embedded(index: Index, embedder: Listening) -> None:
     index.search("rates source:reuters")
     assert embedder.asked == ["rates"]
@@ -179,6 +205,14 @@ def test_an_article_is_found_by_the_outlet_of_its_copy(index: Index) -> None:
     index.add([Article(name, "The very same words.", source=name) for name in ("Wire", "Gazette")])
     assert found(index, "The very same words source:gazette") == {"Wire"}
     assert found(index, "The very same words source:herald") == set()
+
+
+def test_a_copy_is_chosen_with_its_article(index: Index) -> None:
+    index.add([Article(name, "The very same words.", source=name) for name in ("Wire", "Gazette", "Herald")])
+    for chosen in ("Wire", "Gazette"):
+        assert found(index, "The very same words", articles=[chosen]) == {"Wire"}
+        assert found(index, "The very same words source:herald", articles=[chosen]) == {"Wire"}
+    assert found(index, "The very same words source:wire", articles=["bank-2017"]) == set()
 
 
 # What is asked

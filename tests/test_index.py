@@ -69,6 +69,30 @@ def test_second_sync_embeds_nothing(index: Index, articles: Path, embedder: BagO
     assert index.stats().generation == generation
 
 
+def test_a_listing_has_every_article_with_its_passages_and_what_it_copies(index: Index) -> None:
+    long = "\n\n".join(f"Paragraph {n} tells of the harbor. " * 18 for n in range(3))
+    index.add([Article("long", long), Article("short", "Snow fell."), Article("same", "Snow  fell.", source="Wire")])
+    listed = {one.article.id: one for one in index.listing()}
+    assert list(listed) == ["long", "short", "same"]
+    assert listed["long"].passages == index.stats().passages - 1 >= 3
+    assert (listed["short"].passages, listed["short"].copy_of, listed["short"].state) == (1, None, "searched")
+    assert (listed["same"].passages, listed["same"].copy_of) == (0, index.article("short"))
+    assert listed["same"].state == "copy of Snow fell."
+
+
+def test_a_cited_article_is_current_until_its_text_changes_or_goes(index: Index) -> None:
+    cited = Article("islands", "Four islands are in dispute.", title="Islands")
+    copy = Article("copy", cited.text, source="Wire")
+    index.add([cited, copy])
+    assert (index.current(cited), index.current(copy)) == ("current", "current")
+    index.add([Article("islands", cited.text, title="A better headline")])
+    assert index.current(cited) == "current"
+    index.add([Article("islands", "Five islands are in dispute.")])
+    assert (index.current(cited), index.current(copy)) == ("changed", "current")
+    index.remove(["islands"])
+    assert (index.current(cited), index.current(copy)) == ("removed", "current")
+
+
 def test_an_edited_sentence_is_the_only_one_embedded(
     index: Index, articles: Path, embedder: BagOfWordsEmbedder
 ) -> None:

@@ -134,14 +134,13 @@ def run_rebuild(options: argparse.Namespace) -> int:
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """One line for each article, newest first, undated last."""
+    """One line for each article, newest first, undated last: what it is, how much of it is searched."""
     with index.Index.open(options.home) as opened:
-        articles = sorted(opened.articles(), key=lambda article: article.published or "", reverse=True)
+        articles = sorted(opened.listing(), key=lambda one: one.article.published or "", reverse=True)
     if not articles:
         print("citewire: no articles yet; run: citewire index add PATH", file=sys.stderr)
     if options.json:
-        rows = [dataclasses.asdict(article) for article in articles]
-        return _print_json([{key: value for key, value in row.items() if key != "text"} for row in rows])
+        return _print_json([one.to_dict() for one in articles])
     return _print(terminal.render_articles(articles))
 
 

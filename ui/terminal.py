@@ -11,7 +11,7 @@ from rag.answer import Verdict
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from index import Article, Hit
+    from index import Article, Hit, Listed
     from index.filters import Filter
     from index.models import Model
     from rag import Answer, Citation, Claim
@@ -104,9 +104,16 @@ def _reasons(hit: Hit, only: Filter, columns: int) -> str:
     return "".join("\n" + _fold(reason, columns, indent="   · ", hanging="     ") for reason in reasons)
 
 
-def render_articles(articles: Iterable[Article]) -> str:
-    """One line for each article: id, then origin."""
-    return "\n".join(f"{line(article.id)}  {origin(article)}" for article in articles)
+def render_articles(articles: Iterable[Listed]) -> str:
+    """One line for each article: id, origin, number of passages, and whether it is searched."""
+    return "\n".join(
+        f"{line(one.article.id)}  {origin(one.article)} · {_passages(one.passages)} · {line(one.state)}"
+        for one in articles
+    )
+
+
+def _passages(number: int) -> str:
+    return f"{number} passage{'' if number == 1 else 's'}"
 
 
 def render_article(article: Article) -> str:
