@@ -2,7 +2,7 @@
 
 Asked are questions of SQuAD 2 dev, half of them impossible, of the first half of its titles by order; `answers`
 measures on the second half. Every question is answered with caution 0, which refuses nothing, and its signals are
-noted; a run that was stopped goes on. The regressions are fitted to all of them, and judged with each title left out
+noted; a run that was stopped goes on. The regression is fitted to all of them, and judged with each title left out
 in turn. `--keep` writes the coefficients to rag/answerability.json.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from benchmarks.dataset import Dataset, Question
     from rag.engine import Engine
 
-SIGNALS = {"before": ("score", "gain"), "after": ("score", "gain", "correct")}
+SIGNALS = ("correct",)
 RIDGE = 1.0
 """Penalty on the square of each weight, of signals in units of their standard deviation."""
 EACH = 2
@@ -69,19 +69,17 @@ def run(arguments: argparse.Namespace) -> None:
     noted = [(question, found) for question in questions if (found := journal.get(question.text)) is not None]
     told = [(question, found["signals"]) for question, found in noted if "correct" in found["signals"]]
     print(f"\n{len(noted)} asked, {len(noted) - len(told)} of them without a supported draft")
-    measured = {name: measure(told, signals) for name, signals in SIGNALS.items()}
-    for name, found in measured.items():
-        print(f"{name} the draft: AUROC {found['AUROC']}")
-    curve = risk(noted, measured["after"]["left out"])
+    measured = measure(told, SIGNALS)
+    print(f"AUROC {measured['AUROC']}")
+    curve = risk(noted, measured["left out"])
     report.show("by caution, of answerable and of impossible questions", curve)
-    if not arguments.quick:
-        fitted = {name: found["weights"] for name, found in measured.items()}
-        if arguments.keep:
-            kept = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
-            COEFFICIENTS.write_text(json.dumps({**kept, model: fitted}, indent=1) + "\n", encoding="utf-8")
-        result = {"n": len(noted), "weights": fitted, "caution": curve}
-        result |= {f"AUROC {name} the draft": found["AUROC"] for name, found in measured.items()}
-        report.write("answerability", models={"llm": model}, measured=result)
+    if arguments.quick:
+        return
+    if arguments.keep:
+        kept = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+        COEFFICIENTS.write_text(json.dumps({**kept, model: measured["weights"]}, indent=1) + "\n", encoding="utf-8")
+    result = {"n": len(noted), "weights": measured["weights"], "AUROC": measured["AUROC"], "caution": curve}
+    report.write("answerability", models={"llm": model}, measured=result)
 
 
 def drawn(data: Dataset, paragraphs: int) -> list[Question]:
@@ -111,7 +109,10 @@ def measure(told: Sequence[tuple[Question, dict[str, float]]], signals: Sequence
         left_out[~others] = predict(fit(values[others], labels[others]), values[~others])
     weights = fit(values, labels)
     return {
-        "weights": {**dict(zip(signals, weights[:-1].round(4).tolist(), strict=True)), "bias": round(weights[-1], 4)},
+        "weights": {
+            **dict(zip(signals, weights[:-1].round(4).tolist(), strict=True)),
+            "bias": round(float(weights[-1]), 4),
+        },
         "left out": {question.text: value for (question, _), value in zip(told, left_out.tolist(), strict=True)},
         "AUROC": auroc(left_out, labels),
     }
@@ -132,7 +133,7 @@ def fit(values: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.
 
 def predict(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities, of shape (n,)."""
-    return np.asarray(1 / (1 + np.exp(-(values @ weights[:-1] + weights[-1]))), dtype=np.float64)
+    return cast("NDArray[np.float64]", 1 / (1 + np.exp(-(values @ weights[:-1] + weights[-1]))))
 
 
 def auroc(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> Mean:

@@ -3,8 +3,8 @@
 Measured on WiCE's claim/dev: sentences of Wikipedia and the page that each cites, all of whose sentences are at hand.
 Nothing of it is fitted. The coefficients come from other pages of WiCE, in which annotators marked the words of a
 subclaim that the page does not support: as it stands the subclaim is not supported, without those words it is; and
-from sentences of SQuAD's articles, as answers tell them: copied or shortened, or with one thing made false. Every
-second title of SQuAD is fitted, the others are measured.
+from true sentences of SQuAD's articles, copied or shortened. Every second title of SQuAD is fitted; of the others
+false sentences are made as well, to measure whether they are caught. Fitted, they would teach how they were made.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import random
 import re
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from index.embedder import Embedder
 
+    Floats = NDArray[np.float64]
     Change = Callable[[str, "Material", random.Random], str | None]
 
 WICE = "wice/data"
@@ -106,15 +108,16 @@ def run(arguments: argparse.Namespace) -> None:
     told = list(squad(arguments.data))
     titles = list(dict.fromkeys(stated.title for stated in told))
     fitted_on = examples([*wice_marked(arguments.data)][:few], embedder)
-    fitted_on += examples([stated for stated in told if stated.title in titles[::2]][:few], embedder)
+    true = [stated for stated in told if stated.supported and stated.title in titles[::2]]
+    fitted_on += examples(true[:few], embedder)
     sets = {
         "WiCE claim/dev": examples([*wice_claims(arguments.data)][:few], embedder),
         "SQuAD": examples([stated for stated in told if stated.title in titles[1::2]][:few], embedder),
     }
-    coefficients = fit(fitted_on)
+    coefficients, with_similarity = fit(fitted_on), fit(fitted_on, (*FITTED, "similarity"))
     if arguments.keep:
         COEFFICIENTS.write_text(json.dumps(asdict(coefficients), indent=2) + "\n", encoding="utf-8")
-    measured = {name: measure(found, coefficients) for name, found in sets.items()}
+    measured = {name: measure(found, coefficients, with_similarity) for name, found in sets.items()}
     for name, found in measured.items():
         _show(name, found)
     if not arguments.quick:
@@ -156,14 +159,14 @@ def squad(folder: Path) -> Iterator[Stated]:
             first = draw.choice(articles)
             others = [article for article in articles if article is not first]
             at_hand = [first, *draw.sample(others, min(BESIDE, len(others)))]
-            sources, material = sources(at_hand), _material(at_hand)
+            passages_at_hand, material = sources(at_hand), _material(at_hand)
             told = [span.of(first.text) for span in sentences(first.text)]
             told = [sentence for sentence in told if len(words(sentence)) >= LEAST_WORDS]
             sentence = draw.choice(told) if told else ""
             for kind, (change, is_supported) in CHANGES.items():
                 claim = change(sentence, material, draw)
                 if claim:
-                    yield Stated(claim, sources, is_supported, kind, title)
+                    yield Stated(claim, passages_at_hand, is_supported, kind, title)
 
 
 def copied(sentence: str, material: Material, draw: random.Random) -> str | None:  # noqa: ARG001
@@ -216,6 +219,15 @@ CHANGES: dict[str, tuple[Change, bool]] = {
 """Kind → how it is made, and whether what is said stays true."""
 
 
+def sources(articles: Sequence[Article]) -> tuple[Source, ...]:
+    """All passages of the articles, as if they had been found."""
+    spans = [(article, passage) for article in articles for passage in passages(article.text)]
+    return tuple(
+        Source(number, Hit(article, at.start, at.end, 0.0, 0.0, 0.0, Span(at.start, at.start)))
+        for number, (article, at) in enumerate(spans, start=1)
+    )
+
+
 def examples(stated: Sequence[Stated], embedder: Embedder) -> list[Example]:
     """The claims with the quotes that rag.cite finds for them, and how near the nearest is."""
     found = [_quoted(one) for one in tqdm(stated, desc="quotes", leave=False)]
@@ -239,18 +251,22 @@ def fit(fitted_on: Sequence[Example], names: Sequence[str] = FITTED) -> Coeffici
         likely = 1 / (1 + np.exp(-x @ weights))
         hessian = (x.T * (likely * (1 - likely))) @ x + ridge
         weights -= np.linalg.solve(hessian, x.T @ (likely - y) + ridge @ weights)
-    by_name = [dict(zip(names, np.round(row, 4).tolist(), strict=True)) for row in (mean, scale, weights[1:])]
-    return Coefficients(*by_name, bias=round(float(weights[0]), 4))
+
+    def named(row: Floats) -> dict[str, float]:
+        return dict(zip(names, np.round(row, 4).tolist(), strict=True))
+
+    return Coefficients(named(mean), named(scale), named(weights[1:]), round(float(weights[0]), 4))
 
 
-def measure(found: Sequence[Example], coefficients: Coefficients) -> dict[str, Any]:
+def measure(found: Sequence[Example], coefficients: Coefficients, with_similarity: Coefficients) -> dict[str, Any]:
     """AUROC of each system, and of ours less rag.verify; ours in bins of likelihood with its Brier score; and by
     kind, the share judged right at rag.verify.SUPPORTED."""
     truth = np.array([one.stated.supported for one in found])
     scores = {
         "words of the page": np.array([one.overlap for one in found]),
+        "citewire with similarity": _likely(found, with_similarity),
         "rag.verify": np.array([one.lexical for one in found]),
-        "citewire": np.array([support.probability(one.pair, by=coefficients) for one in found]),
+        "citewire": _likely(found, coefficients),
     }
     judged = {system: score >= verify.SUPPORTED for system, score in scores.items()}
     kinds = {kind: np.array([one.stated.kind == kind for one in found]) for kind in _counts(found)}
@@ -271,8 +287,8 @@ def auroc(scores: dict[str, Floats], truth: NDArray[np.bool_]) -> dict[str, Mean
     n, n_supported = len(truth), int(truth.sum())
     draw = np.random.default_rng(0)
     supported = draw.multinomial(n_supported, np.full(n_supported, 1 / n_supported), RESAMPLES) / n_supported
-    rest = draw.multinomial(n - n_supported, np.full(n - n_supported, 1 / (n - n_supported)), RESAMPLES)
-    rest = rest / (n - n_supported)
+    n_rest = n - n_supported
+    rest = draw.multinomial(n_rest, np.full(n_rest, 1 / n_rest), RESAMPLES) / n_rest
     means, resampled = {}, {}
     for system, score in scores.items():
         above, below = score[truth][:, None], score[~truth][None, :]
@@ -288,7 +304,7 @@ def auroc(scores: dict[str, Floats], truth: NDArray[np.bool_]) -> dict[str, Mean
 def bins(likely: Floats, truth: NDArray[np.bool_]) -> list[dict[str, float]]:
     """For each stretch between EDGES: how many claims, how likely on average, and the share that is supported."""
     table = []
-    for low, high in zip(EDGES, EDGES[1:], strict=False):
+    for low, high in pairwise(EDGES):
         within = (likely > low if low else likely >= 0) & (likely <= high)
         if within.any():
             means = float(likely[within].mean()), float(truth[within].mean())
@@ -311,6 +327,10 @@ def _counts(found: Iterable[Example]) -> dict[str, int]:
     for one in found:
         counts[one.stated.kind] = counts.get(one.stated.kind, 0) + 1
     return counts
+
+
+def _likely(found: Sequence[Example], coefficients: Coefficients) -> Floats:
+    return np.array([support.probability(one.pair, by=coefficients) for one in found])
 
 
 def _interval(mean: float, resampled: Floats, n: int) -> Mean:
@@ -350,14 +370,6 @@ def _page(row: Any) -> tuple[Source, ...]:
     published = next((line.removeprefix(PUBLISHED).strip() for line in lines if line.startswith(PUBLISHED)), None)
     text = "\n".join(line for line in lines if not line.startswith((TITLE, PUBLISHED)))
     return sources([Article(row["meta"]["id"], text, title=title, published=published)])
-
-
-def sources(articles: Sequence[Article]) -> tuple[Source, ...]:
-    spans = [(article, passage) for article in articles for passage in passages(article.text)]
-    return tuple(
-        Source(number, Hit(article, at.start, at.end, 0.0, 0.0, 0.0, Span(at.start, at.start)))
-        for number, (article, at) in enumerate(spans, start=1)
-    )
 
 
 def _material(articles: Sequence[Article]) -> Material:

@@ -416,7 +416,7 @@ class Generation:
         """Ids of the passages whose article, or a copy of it, passes the filter, and was chosen, or a copy of it."""
         self._sql.create_function("passes", 2, only.passes, deterministic=True)
         passing = "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE passes(source, published))"
-        chosen, ids = "", ()
+        chosen, ids = "", tuple[str, ...]()
         if only.articles is not None:
             chosen = (
                 "AND article_id IN (SELECT coalesce(copy_of, id) FROM article "

@@ -26,7 +26,8 @@ _CANNOT = re.compile(
     r"\b(?:articles?|passages?|texts?|information|context)\b[^.]{0,60}?"
     r"\b(?:do(?:es)? not|don['’]t|doesn['’]t|did not|no|not)\s+"
     r"(?:directly |explicitly |specifically )?"
-    r"(?:say|state|mention|provid|contain|specif|includ|answer|give|information)",
+    r"(?:say|state|mention|provid|contain|specif|includ|answer|give|information)|"
+    r"\bdo(?:es)? not say\W*$",
     re.IGNORECASE,
 )
 

@@ -476,7 +476,7 @@ def _number(text: str, match: re.Match[str]) -> _Value | None:
     digits, scale, word = (match[name] or "" for name in ("digits", "scale", "word"))
     previous = _WORD_BEFORE.search(before)
     label = (
-        next(_terms(previous[1]), None) if previous and (previous[1].istitle() or not after[1:2].islower()) else None
+        next(_terms(previous[1]), None) if previous and (previous[1][0].isupper() or not after[1:2].islower()) else None
     )
     if not (match["sign"] or match["percent"]) and (
         (label is not None and not label.is_act and label.key not in _WEEKDAYS)

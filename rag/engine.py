@@ -282,17 +282,9 @@ class Engine:
     def _answer(self, work: _Work, channel: Channel[Event]) -> Answer:
         """What the model makes of the passages, checked before and after."""
         llm, sources = self._model(work.settings), work.sources
-        on_read, caution = partial(channel.progress, "read"), work.settings.caution
         passages = [source.hit for source in sources]
         turns = evidence.trim_history(work.asked.text, passages, work.history, llm, work.settings)
         ask = partial(prompt.build, work.asked.text, passages, turns)
-        work.signals = Signals(work.hits[0].score)
-        measured = answerability.is_measured(llm.name)
-        if measured:
-            work.signals = replace(work.signals, gain=llm.gain(ask(), cancel=channel.cancel, on_read=on_read))
-            work.clock.mark("check")
-            if not channel.cancel.is_set() and answerability.is_hopeless(work.signals, llm.name, caution):
-                return self._refusal(work, Reason.NOT_ANSWERED, sources)
         draft = self._draft(work, llm, ask(), passages, channel)
         if channel.cancel.is_set() and not draft.strip():
             return self._refusal(work, Reason.CANCELLED, sources)
@@ -303,9 +295,9 @@ class Engine:
         if not any(claim.supported for claim in checked):
             reason = Reason.CANCELLED if channel.cancel.is_set() else Reason.UNSUPPORTED
             return self._refusal(work, reason, sources)
-        if measured and not channel.cancel.is_set():
+        if answerability.is_measured(llm.name) and not channel.cancel.is_set():
             self._recheck(work, llm, checked, passages, channel)
-            if not channel.cancel.is_set() and answerability.is_doubtful(work.signals, llm.name, caution):
+            if not channel.cancel.is_set() and answerability.is_doubtful(work.signals, llm.name, work.settings.caution):
                 return self._refusal(work, Reason.NOT_ANSWERED, sources)
         found = claims.disagreements(work.asked.text, checked, sources, similarity=self._similarity)
         checked += claims.in_line(claims.said(found), start=checked[-1].end + 1)
@@ -326,8 +318,7 @@ class Engine:
         read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
         task = prompt.CORRECT.format(draft=" ".join(claim.text for claim in checked))
         odds = llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
-        support = max(claim.support for claim in checked)
-        work.signals = replace(work.signals, correct=odds, support=support)
+        work.signals = Signals(odds, max(claim.support for claim in checked))
         work.clock.mark("recheck")
 
     def _draft(self, work: _Work, llm: LLM, request: Prompt, passages: Sequence[Hit], channel: Channel[Event]) -> str:

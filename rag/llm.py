@@ -96,14 +96,6 @@ class LLM(Protocol):
         """
         ...
 
-    def gain(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> float:
-        """How much likelier the passages make the question, as natural logarithm, on average of its tokens: their
-        pointwise mutual information. NaN when cancelled. What was read of the prompt serves the next one.
-
-        Raises as `stream`.
-        """
-        ...
-
     @property
     def vocabulary(self) -> Vocabulary:
         """What its tokens stand for, for a constraint."""
@@ -258,19 +250,6 @@ class LlamaCpp:
             pass
         return found
 
-    def gain(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> float:
-        """See `LLM.gain`."""
-        found = math.nan
-
-        def answer(request: _Request) -> None:
-            nonlocal found
-            if self._read_prompt(request, closing=False):
-                found = self._gain(request)
-
-        for _ in self._pieces(self._request(prompt, 1, answer, cancel), on_read):
-            pass
-        return found
-
     def read_ahead(self, prompt: Prompt) -> bool:
         """Read the passages of `prompt` and put them on the shelf; False when a request came in between, which does
         not wait for more than the batch that is being read. Raises ModelError."""
@@ -388,14 +367,11 @@ class LlamaCpp:
                 return
             self._native.evaluate((token,), len(request.layout) + number)
 
-    def _read_prompt(self, request: _Request, *, closing: bool = True) -> bool:
-        """Evaluate what of the prompt is not there yet, without `closing` only up to the passages; False when halted.
-        What was read stays."""
+    def _read_prompt(self, request: _Request) -> bool:
+        """Evaluate what of the prompt is not there yet; False when halted. What was read stays."""
         blocks = list(self._blocks(request))
-        if not closing:
-            blocks = blocks[: -sum(1 for _ in request.layout.tail())]
-        # The last block of a whole prompt is always evaluated: its logits say how the answer begins.
-        pairs = zip(self._read, blocks[:-1] if closing else blocks, strict=False)
+        # The last block is always evaluated: its logits say how the answer begins.
+        pairs = zip(self._read, blocks[:-1], strict=False)
         kept = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         del self._read[kept:]
         if not self._native.forget_after(self._position):
@@ -407,29 +383,6 @@ class LlamaCpp:
             self._read.append(block)
             request.report(self._position)
         return True
-
-    def _gain(self, request: _Request) -> float:
-        layout = request.layout
-        with_passages = self._likelihoods(request, self._position)
-        if not with_passages:
-            return math.nan
-        self._read.extend(map(_Block, layout.asked()))
-        self._native.drop_aside()
-        self._native.branch(len(layout.instructions))
-        without = self._likelihoods(request, len(layout.instructions), aside=True)
-        self._native.drop_aside()
-        gained = [one - other for one, other in zip(with_passages, without, strict=False)]
-        return sum(gained[-layout.own :]) / max(1, len(gained[-layout.own :])) if without else math.nan
-
-    def _likelihoods(self, request: _Request, start: int, *, aside: bool = False) -> list[float]:
-        """Log-probabilities of the question's tokens, after the history; [] when halted."""
-        found: list[float] = []
-        for batch in request.layout.asked():
-            if self._halted(request):
-                return []
-            found += self._native.likelihoods(batch, start, aside=aside)
-            start += len(batch)
-        return found
 
     @property
     def _position(self) -> int:

@@ -170,11 +170,6 @@ class Native:
         """As `evaluate`, aside."""
         self._evaluate(tokens, start, _ASIDE)
 
-    def likelihoods(self, tokens: Sequence[int], start: int, *, aside: bool = False) -> list[float]:
-        """As `evaluate` or `evaluate_aside`; the log-probability of each token but the first, after those before it."""
-        self._evaluate(tokens, start, _ASIDE if aside else _MAIN, all_logits=True)
-        return [self._log_probability(place, token) for place, token in enumerate(tokens[1:])]
-
     def state_aside(self, start: int) -> bytes:
         """What was evaluated aside from `start` on, as bytes; what comes before goes."""
         self._api.llama_memory_seq_rm(self._memory, _ASIDE, 0, start)
@@ -199,13 +194,13 @@ class Native:
         """Nothing is aside any more."""
         self._api.llama_memory_seq_rm(self._memory, _ASIDE, -1, -1)
 
-    def _evaluate(self, tokens: Sequence[int], start: int, sequence: int, *, all_logits: bool = False) -> None:
+    def _evaluate(self, tokens: Sequence[int], start: int, sequence: int) -> None:
         batch = self._batch
         batch.n_tokens = len(tokens)
         for place, token in enumerate(tokens):
             batch.token[place], batch.pos[place] = token, start + place
             batch.n_seq_id[place], batch.seq_id[place][0] = 1, sequence
-            batch.logits[place] = all_logits or place + 1 == len(tokens)
+            batch.logits[place] = place + 1 == len(tokens)
         code = self._api.llama_decode(self._context, batch)
         if code:
             raise ModelError(f"llama.cpp could not go on (code {code}){_complaint()}; ask again")
@@ -223,13 +218,8 @@ class Native:
             self._numpy.logaddexp.reduce(logits[list(for_)]) - self._numpy.logaddexp.reduce(logits[list(against)])
         )
 
-    def _log_probability(self, place: int, token: int) -> float:
-        logits = self._logits(place)
-        most = logits.max()
-        return float(logits[token] - most - self._numpy.log(self._numpy.exp(logits - most).sum()))
-
-    def _logits(self, place: int = -1) -> Any:
-        logits = self._api.llama_get_logits_ith(self._context, place)
+    def _logits(self) -> Any:
+        logits = self._api.llama_get_logits_ith(self._context, -1)
         return self._numpy.ctypeslib.as_array(logits, (self._size,))
 
     @property

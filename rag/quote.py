@@ -58,15 +58,14 @@ class Quoting:
             raise ModelError("the model has no token that ends an answer; choose another: citewire models list")
         self._ends = vocabulary.ends
         self._tokens = _index(vocabulary)
-        self._joint = self._tokens.live(_JOINT)
-        self._spans = spans if 0 in self._joint else 1
-        live = {text: self._tokens.live(text) for text in (_bytes(sentence.text) for sentence in _sentences(passages))}
-        self._texts = [text for text in live if 0 in live[text]]
-        self._live = [live[text] for text in self._texts]
+        self._spans = spans if 0 in self._tokens.live(_JOINT) else 1
+        self._texts: list[bytes] = []
+        self._live: list[frozenset[int]] = []
+        for sentence in _sentences(passages):
+            self._add(_bytes(sentence.text))
         self._instead = len(self._texts)
-        if instead and 0 in (refusal := self._tokens.live(_bytes(instead))):
-            self._texts.append(_bytes(instead))
-            self._live.append(refusal)
+        if instead:
+            self._add(_bytes(instead))
         self._places: Iterable[_Place] = self._openings(())
         self._next: dict[int, set[_Place]] | None = None
 
@@ -96,16 +95,17 @@ class Quoting:
             forced.append(byte)
         return bytes(forced)
 
+    def _add(self, text: bytes) -> None:
+        live = self._tokens.live(text)
+        if 0 in live and text not in self._texts:
+            self._texts.append(text)
+            self._live.append(live | {len(text) + at for at in self._tokens.live(_JOINT)})
+
     def _may_end(self) -> bool:
         return not self._places or any(map(self._is_whole, self._places))
 
     def _is_whole(self, place: _Place) -> bool:
         return place.at == len(self._texts[place.quoted[-1]])
-
-    def _is_live(self, place: _Place) -> bool:
-        """Whether tokens can finish the sentence or separator from here. A token may leave half a character."""
-        number, beyond = place.quoted[-1], place.at - len(self._texts[place.quoted[-1]])
-        return beyond in self._joint if beyond > 0 else place.at in self._live[number]
 
     def _openings(self, quoted: tuple[int, ...]) -> list[_Place]:
         """Where the text may go on after the sentences `quoted` and a separator."""
@@ -142,8 +142,9 @@ class Quoting:
                 piece, places = begun.pop()
                 for byte, following in self._steps(places).items():
                     longer = piece + bytes((byte,))
-                    if (tokens := self._tokens.spelled.get(longer)) and (live := set(filter(self._is_live, following))):
-                        self._next.update(dict.fromkeys(tokens, live))
+                    live = {place for place in following if place.at in self._live[place.quoted[-1]]}
+                    if live:
+                        self._next.update(dict.fromkeys(self._tokens.spelled.get(longer, ()), live))
                     if self._tokens.go_on(longer):
                         begun.append((longer, following))
         return self._next

@@ -19,7 +19,7 @@ from rag.verify import AKIN_CHARS, FAILED, NEARBY
 from rag.words import Word, stems, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 COEFFICIENTS = Path(__file__).with_name("support.json")
 CLAUSE_WORDS = 2
@@ -98,9 +98,11 @@ def features(pair: Pair) -> dict[str, float]:
     lost = [word for word in view.wanted if not view.carried(word)]
     known = {} if pair.similarity is None else {"similarity": pair.similarity}
     return known | {
-        "covered": _share(view.wanted, view.carried),
-        "worst": min((_share(clause, view.carried) for clause in view.clauses), default=0.0),
-        "best": max((_share(view.wanted, lambda word, has=has: word.stem in has) for has in view.each), default=0.0),
+        "covered": _share(view.wanted, map(view.carried, view.wanted)),
+        "worst": min((_share(clause, map(view.carried, clause)) for clause in view.clauses), default=0.0),
+        "best": max(
+            (_share(view.wanted, (word.stem in has for word in view.wanted)) for has in view.each), default=0.0
+        ),
         "lost_numbers": float(min(sum(map(_is_number, lost)), MOST_LOST)),
         "lost_names": float(min(sum(word.kind == "name" for word in lost), MOST_LOST)),
     }
@@ -221,9 +223,9 @@ def kept() -> Coefficients:
     return Coefficients(**json.loads(COEFFICIENTS.read_text(encoding="utf-8")))
 
 
-def _share(wanted: Sequence[Word], carried: Callable[[Word], float]) -> float:
+def _share(wanted: Sequence[Word], carried: Iterable[float]) -> float:
     weight = sum(word.weight for word in wanted)
-    return sum(word.weight * carried(word) for word in wanted) / weight if weight else 0.0
+    return sum(word.weight * each for word, each in zip(wanted, carried, strict=True)) / weight if weight else 0.0
 
 
 def _negated(text: str) -> frozenset[str]:

@@ -44,25 +44,19 @@ class Layout:
     """The tokens of a prompt. The instructions never change, each passage is always the same tokens, and history,
     question and closing start afresh: so what was read of one prompt serves the next.
 
-    The last `own` tokens of the question are its words, the others what the chat template puts before them. The
-    closing is the task and what the template puts before an answer.
+    The closing is the task and what the template puts before an answer.
     """
 
     instructions: Tokens
     passages: tuple[Tokens, ...]
     history: Tokens
     question: Tokens
-    own: int
     closing: Tokens
-
-    def asked(self) -> Iterator[Tokens]:
-        """History and question in batches."""
-        yield from in_batches(self.history)
-        yield from in_batches(self.question)
 
     def tail(self) -> Iterator[Tokens]:
         """What comes after the passages, in batches."""
-        yield from self.asked()
+        yield from in_batches(self.history)
+        yield from in_batches(self.question)
         yield from in_batches(self.closing)
 
     def batches(self) -> Iterator[Tokens]:
@@ -109,8 +103,7 @@ class Template:
         passages, rest = rest[: len(prompt.passages)], rest[len(prompt.passages) :]
         history, question, task = rest[: len(turns)], rest[len(turns)], rest[len(turns) + 1 :]
         closing = (*chain(*task), *tokenizer.tokenize(last, special=True))
-        own = len(tokenizer.tokenize(prompt.question.strip(), special=False))
-        return Layout(instructions, tuple(passages), tuple(chain(*history)), question, own, closing)
+        return Layout(instructions, tuple(passages), tuple(chain(*history)), question, closing)
 
     def _glue(self, *, passages: int, turns: int, task: bool = False) -> list[str]:
         """What stands before each part, in order, and after the last."""

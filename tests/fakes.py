@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rag.llm import Vocabulary
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -53,6 +55,7 @@ class ScriptedLLM:
 
     name = "scripted"
     context_tokens = 4096
+    vocabulary = Vocabulary((*(bytes([byte]) for byte in range(256)), b""), frozenset({256}))
 
     def __init__(self, *replies: str, gate: threading.Event | None = None, odds: Sequence[float] = ()) -> None:
         self.replies = list(replies)
@@ -94,8 +97,3 @@ class ScriptedLLM:
     ) -> float:
         self.prompts.append(prompt)
         return self.odds.pop(0) if self.odds else 8.0
-
-    def gain(
-        self, prompt: Prompt, *, cancel: threading.Event, on_read: Callable[[int, int], None] | None = None
-    ) -> float:
-        return 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ def test_reading_ahead_makes_the_first_question_quick(llm: LlamaCpp) -> None:
     assert llm.read_ahead(replace(FOX, question=""))
     assert llm.is_read(FOX)
     _, read = first_read(llm, FOX)
-    steps = [after - before for (before, _), (after, _) in zip(read, read[1:], strict=False)]
+    steps = [after - before for (before, _), (after, _) in pairwise(read)]
     assert max(steps) > 20  # a whole passage at once
 
 

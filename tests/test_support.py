@@ -1,0 +1,166 @@
+"""Support: what quotes say is likely carried, what they deny or do not have is not; and how that is fitted."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import BagOfWordsEmbedder
+
+from benchmarks import support as benchmark
+from index.article import Article
+from rag import support
+from rag.support import Pair, flaws, probability
+from rag.verify import FAILED, SUPPORTED
+
+QUOTE = "In 1884 Nikola Tesla emigrated to the United States, where he worked for Thomas Edison in New York."
+NEARBY = f"Nikola Tesla\nTesla was born in Smiljan. {QUOTE} He was not paid the bonus that Westinghouse promised him."
+
+
+def pair(claim: str, *quotes: str, question: str = "", similarity: float | None = 0.8) -> Pair:
+    return Pair(claim, quotes or (QUOTE,), NEARBY, similarity, question)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        QUOTE,
+        "Nikola Tesla emigrated to the United States in 1884.",
+        "Tesla worked for Thomas Edison in New York.",
+        "In 1884 he emigrated to the United States.",
+    ],
+)
+def test_what_a_quote_says_is_supported(claim: str) -> None:
+    assert flaws(pair(claim)) == ()
+    assert probability(pair(claim)) > SUPPORTED
+
+
+def test_a_claim_that_repeats_its_quote_is_nearly_certain() -> None:
+    assert probability(pair(QUOTE, similarity=1.0)) > 0.9
+    assert probability(pair(QUOTE, similarity=None)) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("claim", "flaw"),
+    [
+        ("In 1894 Nikola Tesla emigrated to the United States.", "1894"),
+        ("Tesla worked for three months for Thomas Edison in New York.", "three"),
+        ("In 1884 Nikola Tesla emigrated to Canada.", "Canada"),
+        ("Tesla told Edison that he “worked for nothing” in New York.", "worked for nothing"),
+        ("Nikola Tesla never emigrated to the United States.", "emigrated"),
+        ("Nikola Tesla didn't work for Thomas Edison.", "work"),
+    ],
+)
+def test_what_no_quote_has_or_it_denies_is_a_flaw_that_caps(claim: str, flaw: str) -> None:
+    assert flaw in flaws(pair(claim, similarity=1.0))
+    assert probability(pair(claim, similarity=1.0)) <= FAILED
+
+
+def test_a_negation_of_the_quote_must_not_be_lost() -> None:
+    quote = "Tesla was not paid the bonus."
+    assert probability(pair(quote, quote)) > SUPPORTED
+    assert probability(pair("Tesla was paid the bonus.", quote)) <= FAILED
+    assert flaws(pair("Tesla was not only paid, he got a bonus.", "Tesla was paid, and he got a bonus.")) == ()
+
+
+def test_a_name_in_the_place_of_another_makes_a_claim_doubtful() -> None:
+    true, false = (
+        pair("Tesla worked for Thomas Edison in New York."),
+        pair("Tesla worked for Westinghouse in New York."),
+    )
+    assert probability(false) < SUPPORTED < probability(true)
+
+
+def test_a_name_may_stand_nearby() -> None:
+    assert probability(pair("Nikola Tesla worked for Thomas Edison.", "In New York he worked for Thomas Edison.")) > 0.5
+
+
+def test_an_opening_word_is_a_name_if_the_question_has_it_as_one() -> None:
+    claim = "Marconi emigrated to the United States in 1884."
+    assert flaws(pair(claim)) == ()
+    assert flaws(pair(claim, question="When did Marconi emigrate?")) == ("Marconi",)
+
+
+def test_the_worst_clause_counts() -> None:
+    whole = "Nikola Tesla emigrated to the United States"
+    assert probability(pair(f"{whole}.")) > probability(pair(f"{whole}, bought cheap land and raised sheep."))
+
+
+def test_without_quotes_or_words_nothing_is_supported() -> None:
+    assert probability(Pair("Tesla emigrated.", ())) == 0.0
+    assert probability(pair("…")) == 0.0
+
+
+def test_features_do_not_grow_with_the_text() -> None:
+    claim = " ".join([QUOTE, "In 1950 Sigmund Freud never met 77 Martians, and Bach met 78."] * 20)
+    for value in support.features(pair(claim, *[QUOTE] * 3)).values():
+        assert -1.0 <= value <= support.MOST_LOST
+
+
+def test_every_feature_has_a_coefficient() -> None:
+    kept = support.kept()
+    names = set(support.features(pair(QUOTE, similarity=None)))
+    assert set(kept.mean) == set(kept.scale) == set(kept.weight) == names
+    assert min(kept.scale.values()) > 0
+
+
+def stated(claim: str, text: str, *, supported: bool) -> benchmark.Stated:
+    sources = benchmark.sources([Article("a", text, title="Tesla")])
+    return benchmark.Stated(claim, sources, supported, "true" if supported else "false", "Tesla")
+
+
+def test_what_is_fitted_tells_true_from_false() -> None:
+    text = "\n".join(
+        f"In {year} the company of town {year} sold {year + 7} lamps and a motor." for year in range(1900, 1912)
+    )
+    told = [
+        one
+        for year in range(1900, 1912)
+        for one in (
+            stated(f"The company of town {year} sold {year + 7} lamps.", text, supported=True),
+            stated(f"The company of town {year} leased horses, carts and ships abroad.", text, supported=False),
+        )
+    ]
+    examples = benchmark.examples(told, BagOfWordsEmbedder())
+    coefficients = benchmark.fit(examples)
+    found = benchmark.measure(examples, coefficients, benchmark.fit(examples, ("similarity",)))
+    assert found["AUROC"]["citewire"].mean == 1.0
+    assert coefficients.weight["covered"] > 0
+    assert sum(one["n"] for one in found["bins"]) == len(told)
+
+
+def test_auroc_counts_the_pairs_in_order_and_halves_ties() -> None:
+    truth = np.array([True, True, False, False])
+    scores = {"tied": np.array([0.5, 0.5, 0.5, 0.5]), "good": np.array([0.9, 0.4, 0.5, 0.1])}
+    found = benchmark.auroc(scores, truth)
+    assert (found["tied"].mean, found["good"].mean, found["good less tied"].mean) == (0.5, 0.75, 0.25)
+    assert found["good"].low <= 0.75 <= found["good"].high
+
+
+def test_bins_compare_what_was_predicted_with_what_is() -> None:
+    table = benchmark.bins(np.array([0.0, 0.2, 0.9, 1.0]), np.array([False, True, True, True]))
+    assert table == [
+        {"to": 0.2, "n": 2, "likely": 0.1, "is": 0.5},
+        {"to": 1.0, "n": 2, "likely": 0.95, "is": 1.0},
+    ]
+
+
+def test_changes_change_one_thing() -> None:
+    draw = random.Random(1)
+    material = benchmark.Material(["1901"], ["Vienna"])
+    sentence = "In 1884 he was sent to New York, and many people met him there."
+    assert benchmark.name_changed(sentence, material, draw) == sentence.replace("New York", "Vienna")
+    assert benchmark.negation_flipped(sentence, material, draw) == sentence.replace("was", "was not")
+    assert benchmark.negation_flipped(sentence.replace("was", "was not"), material, draw) == sentence
+    changed = benchmark.number_changed(sentence, material, draw)
+    assert changed is not None
+    assert "1884" not in changed
+    assert changed.partition(" he ")[2] == sentence.partition(" he ")[2]
+    assert benchmark.number_changed("He was sent to New York.", material, draw) is None
+
+
+def test_coefficients_can_be_given() -> None:
+    sure = replace(support.kept(), bias=50.0)
+    assert probability(pair("Tesla moved to America."), by=sure) > 0.99
