@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -23,7 +23,7 @@ from benchmarks.report import Mean
 from benchmarks.threads import SharedEmbedder
 from benchmarks.workbench import Workbench
 from index import models
-from rag.answerability import COEFFICIENTS
+from rag.answerability import COEFFICIENTS, COVERED, EVERY_WORD
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def fit(values: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.
 
 def predict(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities, of shape (n,)."""
-    return cast("NDArray[np.float64]", 1 / (1 + np.exp(-(values @ weights[:-1] + weights[-1]))))
+    likely: NDArray[np.float64] = np.reciprocal(1.0 + np.exp(-(values @ weights[:-1] + weights[-1])))
+    return likely
 
 
 def auroc(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> Mean:
@@ -146,17 +147,18 @@ def risk(
     noted: Sequence[tuple[Question, dict[str, Any]]], probabilities: dict[str, float]
 ) -> dict[str, dict[str, Mean]]:
     """Caution → false refusals of answerable questions, false answers of impossible ones."""
-    return {
-        f"caution {caution}": {
-            "false refusals": Mean.of(
-                [float(probabilities.get(one.text, 0) < caution) for one, _ in noted if one.relevant]
-            ),
-            "false answers": Mean.of(
-                [float(probabilities.get(one.text, 0) >= caution) for one, _ in noted if not one.relevant]
-            ),
+    curve = {}
+    for caution in CAUTIONS:
+        refused = {True: list[float](), False: list[float]()}
+        for question, found in noted:
+            covered = found["signals"].get("covered", 0.0) >= EVERY_WORD
+            asked_for = caution * COVERED if covered else caution
+            refused[bool(question.relevant)].append(float(probabilities.get(question.text, 0.0) < asked_for))
+        curve[f"caution {caution}"] = {
+            "false refusals": Mean.of(refused[True]),
+            "false answers": Mean.of([1 - one for one in refused[False]]),
         }
-        for caution in CAUTIONS
-    }
+    return curve
 
 
 def _signals(engine: Engine, question: Question) -> dict[str, Any]:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from benchmarks.journal import Step
     from benchmarks.parts import Part
+    from benchmarks.table import Rows
 
 PARTS = ("squad", "mtrag", "attacks", "integrity", "speed", "splice", "modes")
 MOST = {"naive": 60, "attacks": 150, "speed": 12, "splice": 200, "modes": 30}
@@ -169,11 +170,15 @@ def tell(part: Part) -> Result:
     """Print the tables of a part, and return them."""
     steps = different(part.steps())
     done = sum(step.done for step in steps)
-    tables = {title: rows for title, rows in part.tables().items() if any(rows.values())} if done else {}
+    tables = {title: rows for title, rows in part.tables().items() if _has_values(rows)} if done else {}
     print(f"\n{part.name}: {done} of {len(steps)} answers")
     for title, rows in tables.items():
         show(title, rows)
     return Result(part.name, done, len(steps), tables)
+
+
+def _has_values(rows: Rows) -> bool:
+    return any(value is not None for system, row in rows.items() if system != "target" for value in row.values())
 
 
 def different(steps: Sequence[Step]) -> list[Step]:
@@ -193,7 +198,7 @@ def write(results: Sequence[Result], names: Mapping[str, str], *, variant: str) 
     for result in results:
         name = f"{result.part} ({variant})" if variant else result.part
         before = earlier.get(name, {}).get("answers", 0)
-        if result.answers and (result.answers == result.wanted or result.answers >= before):
+        if result.tables and (result.answers == result.wanted or result.answers >= before):
             row = {"date": today, "answers": result.answers, "of": result.wanted, "llm": names["llm"]}
             earlier[name] = {**row, **result.tables}
     if earlier:

@@ -358,11 +358,10 @@ def quality(heard: Heard) -> dict[str, Value]:
     refused = [said.refused and not right for (_, said), right in zip(answerable, held, strict=True)]
     answered = [one for one, no in zip(answerable, refused, strict=True) if not no]
     cited = [place[0] in question.relevant for question, said in answered for place in said.cited]
+    near = [gold.f1(said.text, question.answers) for question, said in answerable]
     return {
         "gold in answer": mean(held),
-        "token F1": mean(
-            [0.0 if said.refused else gold.f1(said.text, question.answers) for question, said in answerable]
-        ),
+        "token F1": mean([0.0 if no else one for one, no in zip(near, refused, strict=True)]),
         "false refusals": mean(refused),
         "false answers": mean([not said.refused for said in impossible]),
         "citation precision": mean(cited),

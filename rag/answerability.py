@@ -17,17 +17,24 @@ from pathlib import Path
 COEFFICIENTS = Path(__file__).with_name("answerability.json")
 """For each LLM that was measured: the weights of the signals, and the bias ("bias")."""
 
+EVERY_WORD = 0.95
+"""Least share of a question's weighted words that is as good as all."""
+COVERED = 0.5
+"""What is then left of the caution. On adversarial questions this costs 6 % more false answers and gains nothing; on
+others the small model too often doubts what stands before it in so many words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What speaks for a draft; None where the model was not asked.
 
     `correct` are the log-odds (natural logarithm) that the model takes its draft for correct, `support` is that of the
-    best claim.
+    best claim, `covered` the share of the question's weighted words that the best quote has.
     """
 
     correct: float | None = None
     support: float | None = None
+    covered: float | None = None
 
     def to_dict(self) -> dict[str, float]:
         """Those that are known."""
@@ -53,8 +60,10 @@ def probability(signals: Signals, model: str) -> float:
 
 
 def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
-    """Whether to refuse: the draft is less likely right than `caution` asks for."""
-    return probability(signals, model) < caution
+    """Whether to refuse: the draft is less likely right than `caution` asks for, or than half of it when one quote has
+    every telling word of the question."""
+    asked_for = caution * COVERED if (signals.covered or 0.0) >= EVERY_WORD else caution
+    return probability(signals, model) < asked_for
 
 
 @cache

@@ -51,7 +51,7 @@ def check(
     checked = []
     for text in sentences:
         quotes = cite.align(text, sources, question=question)
-        likely = verify.support(text, quotes, read=sources, question=question)
+        likely = _support(text, quotes, question, similarity)
         citations = tuple(map(numbering.cite, quotes)) if likely >= verify.SUPPORTED else ()
         checked.append((text, citations, likely))
     return in_line(checked)
@@ -92,8 +92,8 @@ def said(found: Sequence[Disagreement]) -> Iterator[tuple[str, tuple[Citation, .
 def in_line(told: Iterable[tuple[str, tuple[Citation, ...], float]], *, start: int = 0) -> tuple[Claim, ...]:
     """Texts, with what they rest on and how far it carries them, as the claims of one text joined by spaces."""
     placed: list[Claim] = []
-    for text, citations, support in told:
-        placed.append(Claim(text, start, start + len(text), citations, support, bool(citations)))
+    for text, citations, likely in told:
+        placed.append(Claim(text, start, start + len(text), citations, likely, bool(citations)))
         start += len(text) + 1
     return tuple(placed)
 

@@ -318,7 +318,8 @@ class Engine:
         read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
         task = prompt.CORRECT.format(draft=" ".join(claim.text for claim in checked))
         odds = llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
-        work.signals = Signals(odds, max(claim.support for claim in checked))
+        covered = max(verify.covered(work.asked.text, citation.quote) for citation in cited)
+        work.signals = Signals(odds, max(claim.support for claim in checked), covered)
         work.clock.mark("recheck")
 
     def _draft(self, work: _Work, llm: LLM, request: Prompt, passages: Sequence[Hit], channel: Channel[Event]) -> str:

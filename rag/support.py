@@ -19,7 +19,7 @@ from rag.verify import AKIN_CHARS, FAILED, NEARBY
 from rag.words import Word, stems, words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 COEFFICIENTS = Path(__file__).with_name("support.json")
 CLAUSE_WORDS = 2
@@ -49,12 +49,9 @@ _QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A claim and the `quotes` it is to rest on.
-
-    `nearby` is the passage and the heading around them, `similarity` the cosine of the claim and the nearest quote
-    (None if unknown; a feature, but beside the words it adds nothing, so it has no coefficient), `question` what
-    the claim answers.
-    """
+    """A claim and the `quotes` it is to rest on; `nearby` is the passage and the heading around them, `question` what
+    the claim answers, `similarity` the cosine of the claim and the nearest quote (None if unknown; beside the words it
+    adds nothing, so it has no coefficient)."""
 
     claim: str
     quotes: tuple[str, ...]
@@ -95,14 +92,12 @@ def features(pair: Pair) -> dict[str, float]:
     "lost_names": how many are nowhere; "similarity", if known.
     """
     view = _View(pair)
-    lost = [word for word in view.wanted if not view.carried(word)]
+    wanted, lost = view.wanted, [word for word in view.wanted if not view.carried(word)]
     known = {} if pair.similarity is None else {"similarity": pair.similarity}
     return known | {
-        "covered": _share(view.wanted, map(view.carried, view.wanted)),
+        "covered": _share(wanted, map(view.carried, wanted)),
         "worst": min((_share(clause, map(view.carried, clause)) for clause in view.clauses), default=0.0),
-        "best": max(
-            (_share(view.wanted, (word.stem in has for word in view.wanted)) for has in view.each), default=0.0
-        ),
+        "best": max((_share(wanted, [word.stem in has for word in wanted]) for has in view.each), default=0.0),
         "lost_numbers": float(min(sum(map(_is_number, lost)), MOST_LOST)),
         "lost_names": float(min(sum(word.kind == "name" for word in lost), MOST_LOST)),
     }
@@ -118,7 +113,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
         for word in view.wanted
         if (_is_number(word) and word.stem not in view.said)
         or (view.is_name(word) and not _is_akin(word.stem, view.said | view.near))
-        or word in view.replaced
+        or word in view.closest.replaced
         or word.stem in view.flipped
     ]
     spoken = [_plain(quote) for quote in pair.quotes]
@@ -168,10 +163,6 @@ class _View:
         return max(lies, key=lambda lie: lie.order, default=_Lie(self.wanted, ""))
 
     @cached_property
-    def replaced(self) -> frozenset[Word]:
-        return frozenset(self.closest.replaced())
-
-    @cached_property
     def flipped(self) -> frozenset[str]:
         """Stems that claim and closest quote share, and only one of them negates."""
         claim, quote = self.pair.claim, self.closest.quote
@@ -205,16 +196,18 @@ class _Lie:
         """Share of the claim's words that the quote has in the same order."""
         return sum(block.size for block in self.matcher.get_matching_blocks()) / max(1, len(self.wanted))
 
-    def replaced(self) -> Iterator[Word]:
+    @cached_property
+    def replaced(self) -> list[Word]:
         """The names, or numbers, that are all of a short stretch for which the quote has others."""
-        said, ours = words(self.quote), {word.stem for word in self.wanted}
+        said, ours, replaced = words(self.quote), {word.stem for word in self.wanted}, []
         for how, start, end, their_start, their_end in self.matcher.get_opcodes():
             gone, instead = self.wanted[start:end], said[their_start:their_end]
             kinds = {word.kind for word in gone}
-            if how != "replace" or max(len(gone), len(instead)) > REPLACED_WORDS or kinds not in ({"name"}, {"number"}):
-                continue
-            if any(word.kind in kinds and word.stem not in ours for word in instead):
-                yield from (word for word in gone if word.stem not in stems(self.quote))
+            is_short = max(len(gone), len(instead)) <= REPLACED_WORDS
+            if how == "replace" and is_short and kinds in ({"name"}, {"number"}):
+                others = [word for word in instead if word.kind in kinds and word.stem not in ours]
+                replaced += [word for word in gone if others and word.stem not in stems(self.quote)]
+        return replaced
 
 
 @cache
@@ -230,15 +223,12 @@ def _share(wanted: Sequence[Word], carried: Iterable[float]) -> float:
 
 def _negated(text: str) -> frozenset[str]:
     """Stems that stand under a negation, and nowhere in `text` without one."""
-    negated = set(_under_negation(text))
-    return frozenset(word.stem for word in negated) - {word.stem for word in words(text) if word not in negated}
-
-
-def _under_negation(text: str) -> Iterator[Word]:
+    told, negated = words(text), set[Word]()
     for negation in _NEGATION.finditer(text):
         pause = _PAUSE.search(text, negation.end())
         end = pause.start() if pause else len(text)
-        yield from [word for word in words(text) if negation.end() <= word.start < end][:NEGATED_WORDS]
+        negated.update([word for word in told if negation.end() <= word.start < end][:NEGATED_WORDS])
+    return frozenset(word.stem for word in negated) - {word.stem for word in told if word not in negated}
 
 
 def _is_number(word: Word) -> bool:

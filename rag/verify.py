@@ -72,11 +72,14 @@ def missing(claim: str, quotes: Sequence[Quote], *, read: Sequence[Source] = (),
 def relevance(question: str, hit: Hit) -> float:
     """Cosine similarity of the nearest sentence plus the share of the question's weighted words in the passage and
     its title, in [-1, 2]. Together they tell the subject far better than either alone."""
-    wanted = words(question)
+    return hit.similarity + covered(question, f"{hit.article.title or ''} {hit.text}")
+
+
+def covered(question: str, text: str) -> float:
+    """Share of the question's weighted words that a text has, in [0, 1]."""
+    wanted, has = words(question), stems(text)
     weight = sum(word.weight for word in wanted)
-    has = stems(hit.text) | stems(hit.article.title or "")
-    share = sum(word.weight for word in wanted if word.stem in has) / weight if weight else 0.0
-    return hit.similarity + share
+    return sum(word.weight for word in wanted if word.stem in has) / weight if weight else 0.0
 
 
 def relevant(query: Query, hits: Sequence[Hit]) -> bool:

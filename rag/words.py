@@ -27,6 +27,25 @@ _NUMBERS = {
     if value > 1  # "one" is mostly a pronoun
 } | {"ii": "2", "iii": "3", "first": "1st", "second": "2nd", "third": "3rd"}
 
+_IRREGULAR = {
+    form: forms[0]
+    for forms in map(
+        str.split,
+        "become became;begin began begun;blow blew blown;break broke broken;bring brought;build built;buy bought;"
+        "catch caught;choose chose chosen;come came;deal dealt;draw drew drawn;drive drove driven;eat ate eaten;"
+        "fall fell fallen;feel felt;fight fought;find found;flee fled;fly flew flown;forget forgot forgotten;"
+        "freeze froze frozen;get got gotten;give gave given;go went gone;grow grew grown;hear heard;hide hid hidden;"
+        "hold held;keep kept;know knew known;lay laid;lead led;leave left;lend lent;lose lost;make made;mean meant;"
+        "meet met;pay paid;rise rose risen;run ran;see saw seen;seek sought;sell sold;send sent;shake shook shaken;"
+        "shoot shot;sing sang sung;sink sank sunk;sit sat;sleep slept;speak spoke spoken;spend spent;stand stood;"
+        "steal stole stolen;strike struck;swear swore sworn;swim swam swum;take took taken;teach taught;tell told;"
+        "think thought;throw threw thrown;understand understood;wear wore worn;win won;withdraw withdrew withdrawn;"
+        "write wrote written".split(";"),
+    )
+    for form in forms[1:]
+}
+"""Forms of common verbs that a stemmer leaves apart: talks that "broke down" are those asked to "break down"."""
+
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
 
 
@@ -79,7 +98,7 @@ def _starts_sentence(text: str, start: int) -> bool:
 
 @lru_cache(maxsize=65536)
 def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(word))
+    return str(_stemmer().stemWord(_IRREGULAR.get(word, word)))
 
 
 @cache

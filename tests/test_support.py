@@ -163,4 +163,4 @@ def test_changes_change_one_thing() -> None:
 
 def test_coefficients_can_be_given() -> None:
     sure = replace(support.kept(), bias=50.0)
-    assert probability(pair("Tesla moved to America."), by=sure) > 0.99
+    assert probability(pair("Tesla moved to the States."), by=sure) > 0.99
