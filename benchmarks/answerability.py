@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
-from benchmarks import dataset, report
+from benchmarks import dataset, plot, report
 from benchmarks.journal import Journal
 from benchmarks.report import Mean
 from benchmarks.threads import SharedEmbedder
@@ -41,6 +42,7 @@ RIDGE = 1.0
 EACH = 2
 """Questions of a kind asked of one paragraph; its passages are read once."""
 CAUTIONS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+PLOT = Path(__file__).parent.parent / "docs" / "caution.svg"
 KV_BYTES = 16 * 2**30
 
 
@@ -78,6 +80,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.keep:
         kept = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
         COEFFICIENTS.write_text(json.dumps({**kept, model: measured["weights"]}, indent=1) + "\n", encoding="utf-8")
+    points = {
+        measure: [(caution, curve[f"caution {caution}"][measure].mean) for caution in CAUTIONS]
+        for measure in ("false refusals", "false answers")
+    }
+    plot.write(PLOT, across="caution", up="share of the questions of the kind", curves=points)
     result = {"n": len(noted), "weights": measured["weights"], "AUROC": measured["AUROC"], "caution": curve}
     report.write("answerability", models={"llm": model}, measured=result)
 
@@ -128,12 +135,13 @@ def fit(values: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.
         likely = 1 / (1 + np.exp(-rows @ weights))
         slope = rows.T @ (likely - labels) + penalty * weights
         weights -= np.linalg.solve((rows.T * (likely * (1 - likely))) @ rows + np.diag(penalty), slope)
-    return np.r_[weights[:-1] / scale, weights[-1] - (weights[:-1] * mean / scale).sum()]
+    unscaled: NDArray[np.float64] = np.r_[weights[:-1] / scale, weights[-1] - (weights[:-1] * mean / scale).sum()]
+    return unscaled
 
 
 def predict(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities, of shape (n,)."""
-    likely: NDArray[np.float64] = np.reciprocal(1.0 + np.exp(-(values @ weights[:-1] + weights[-1])))
+    likely: NDArray[np.float64] = 1 / (1 + np.exp(-(values @ weights[:-1] + weights[-1])))
     return likely
 
 

@@ -62,6 +62,7 @@ class Source:
             "start": hit.start,
             "end": hit.end,
             "text": hit.text,
+            "also_in": list(hit.also_in),
             "score": round(hit.score, 4),
         }
 

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from index import Index, derived
+from index import Index
 from index import home as homes
 from index.errors import InputError
 from index.filters import without_operators
@@ -149,7 +149,7 @@ class Engine:
     @cached_property
     def shelf(self) -> Shelf:
         """Where passages are kept as the model read them."""
-        return Shelf(self.index.derived, self.index.home / derived.FOLDER, limit_bytes=self.settings.kv_bytes)
+        return Shelf.of(self.index, limit_bytes=self.settings.kv_bytes)
 
     @property
     def model(self) -> str:

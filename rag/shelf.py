@@ -12,10 +12,14 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+from index import derived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from index import Index
 
 _MAGIC = b"citewire-read-1\n"
 _DIGEST_BYTES = 16
@@ -38,6 +42,11 @@ class Shelf:
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
         self._size_bytes: int | None = None
+
+    @classmethod
+    def of(cls, index: Index, *, limit_bytes: int) -> Self:
+        """The shelf of an index."""
+        return cls(index.derived, index.home / derived.FOLDER, limit_bytes=limit_bytes)
 
     def get(self, article: str, key: str) -> bytes | None:
         """What was put there, or None."""

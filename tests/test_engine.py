@@ -10,6 +10,7 @@ import pytest
 from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from index import Article, Index, InputError
+from index.filters import Filter
 from rag import Answer, Engine, Evidence, Settings, Token, Turn
 from rag.answer import Reason
 from rag.prompt import CANNOT_ANSWER
@@ -239,3 +240,148 @@ def test_instructions_in_an_article_stay_in_the_passages(index: Index) -> None:
     (prompt,) = scripted(asked).prompts
     assert "PWNED" not in prompt.instructions + prompt.question
     assert any("PWNED" in passage for passage in prompt.passages)
+
+
+def measured(index: Index, *replies: str, odds: list[float], caution: float = 0.4) -> Engine:
+    """An engine whose scripted model goes by the name of one that was measured."""
+    llm = ScriptedLLM(*replies, odds=odds)
+    llm.name = "qwen2.5-coder-1.5b"
+    return Engine.open(index=index, llm=llm, settings=Settings(caution=caution))
+
+
+SAID = "Putin wants the six-party talks to resume."
+
+
+@pytest.mark.parametrize(
+    ("odds", "caution", "refused"),
+    [(3.0, 0.4, False), (-3.0, 0.4, True), (-3.0, 0.0, False), (3.0, 1.0, True), (0.0, 0.2, False), (0.0, 0.6, True)],
+)
+def test_a_draft_that_the_model_doubts_is_refused_by_caution(
+    index: Index, odds: float, caution: float, refused: bool
+) -> None:
+    answer = measured(index, SAID, odds=[odds], caution=caution).ask("Who really wants the six-party talks to go on?")
+    assert answer.refused is refused
+    assert answer.signals["correct"] == odds
+    assert answer.reason == (Reason.NOT_ANSWERED if refused else None)
+
+
+def test_the_second_look_sees_the_draft_and_the_cited_passages_only(index: Index) -> None:
+    asked = measured(index, SAID, odds=[3.0])
+    asked.ask("Who wants the six-party talks of the Kuril islands to resume?")
+    drafting, looking = scripted(asked).prompts
+    assert drafting.task == ""
+    assert SAID in looking.task
+    assert [passage.split("\n")[0] for passage in looking.passages] == ["[Sputnik]"]
+    assert looking.instructions == drafting.instructions
+
+
+def test_a_model_that_was_not_measured_is_not_asked_twice(index: Index) -> None:
+    asked = engine(index, SAID)
+    assert asked.ask("Who wants the six-party talks to resume?").signals == {}
+    assert len(scripted(asked).prompts) == 1
+
+
+def test_a_question_about_nothing_is_unclear(index: Index) -> None:
+    answer = engine(index).ask("What about it?")
+    assert answer.reason == Reason.UNCLEAR
+    assert answer.refused
+
+
+def test_two_questions_in_one_are_answered_in_turn(index: Index) -> None:
+    asked = engine(index, "The six-party talks broke down in 2009.", "Japan calls them the Northern Territories.")
+    question = "When did the six-party talks break down, and what does Japan call the four Kuril islands?"
+    answer = asked.ask(question)
+    assert answer.question == question
+    assert [claim.text for claim in answer.claims] == [
+        "The six-party talks broke down in 2009.",
+        "Japan calls them the Northern Territories.",
+    ]
+    assert [citation.article_id for citation in answer.citations] == ["talks", "islands"]
+    assert all(answer.text[claim.start : claim.end] == claim.text for claim in answer.claims)
+    assert [prompt.question for prompt in scripted(asked).prompts] == [
+        "When did the six-party talks break down?",
+        "what does Japan call the four Kuril islands?",
+    ]
+    assert scripted(asked).prompts[1].history[-1].answer == "The six-party talks broke down in 2009."
+    assert not answer.refused
+    assert answer.reason is None
+
+
+def test_what_is_left_unanswered_is_named(index: Index) -> None:
+    answer = engine(index, "The six-party talks broke down in 2009.", CANNOT_ANSWER).ask(
+        "When did the six-party talks break down? Who paid for the Kuril islands of Japan?"
+    )
+    assert answer.reason == Reason.PARTLY
+    assert not answer.refused
+    assert answer.unanswered == "Who paid for the Kuril islands of Japan?"
+    assert answer.text == "The six-party talks broke down in 2009."
+
+
+def test_when_no_part_is_answered_the_whole_is_refused(index: Index) -> None:
+    answer = engine(index, CANNOT_ANSWER, CANNOT_ANSWER).ask(
+        "Who began the six-party talks? Who paid for the Kuril islands of Japan?"
+    )
+    assert answer.refused
+    assert answer.reason == Reason.NOT_ANSWERED
+
+
+def test_articles_that_disagree_are_both_cited_newest_first(index: Index) -> None:
+    told = "The fire in the Lisbon bakery killed {} people on Monday night."
+    index.add(
+        [
+            Article("early", told.format(12), source="Early Post", published="2018-03-05"),
+            Article("late", told.format(14), source="Late Post", published="2018-03-07"),
+        ]
+    )
+    answer = engine(index, told.format(12)).ask("How many people did the fire in the Lisbon bakery kill?")
+    (disagreement,) = answer.disagreements
+    assert [(side.citation.source, side.value) for side in disagreement.sides] == [
+        ("Late Post", "14"),
+        ("Early Post", "12"),
+    ]
+    last = answer.claims[-1]
+    assert last.text.startswith("The articles disagree: Late Post (2018-03-07) says 14")
+    assert {citation.article_id for citation in last.citations} == {"early", "late"}
+    for citation in answer.citations:
+        assert index.article(citation.article_id).text[citation.start : citation.end] == citation.quote
+    numbers = [citation.number for citation in answer.citations]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_quotes_are_sentences_of_the_articles(index: Index) -> None:
+    settings = Settings(mode="quote")
+    quoting = Engine.open(index=index, llm=ScriptedLLM("Putin wants them to resume."), settings=settings)
+    answer = quoting.ask("Who wants the six-party talks to resume?")
+    (claim,) = answer.claims
+    assert claim.text == claim.citations[0].quote == "Putin wants them to resume."
+    assert claim.support == 1.0
+
+
+def test_a_refusal_in_quote_mode_is_a_refusal(index: Index) -> None:
+    quoting = Engine.open(index=index, llm=ScriptedLLM(CANNOT_ANSWER), settings=Settings(mode="quote"))
+    assert quoting.ask("Who wants the six-party talks to resume?").reason == Reason.NOT_ANSWERED
+
+
+def test_one_question_can_have_settings_and_articles_of_its_own(index: Index) -> None:
+    asked = engine(index, "Japan calls the four Kuril islands the Northern Territories.")
+    only = Filter(articles=frozenset({"islands"}))
+    answer = asked.ask("What of the six-party talks and the islands?", settings=Settings(passages=1), only=only)
+    assert {source.hit.article.id for source in answer.sources} == {"islands"}
+
+
+def test_those_who_wait_know_their_place(index: Index) -> None:
+    gate = threading.Event()
+    asked = engine(index, "The six-party talks broke down in 2009.", "In 2009 they broke down.", gate=gate)
+    places: list[tuple[str, int, int]] = []
+    first = asked.stream(ASKED)
+    next(first)
+    second = threading.Thread(target=lambda: asked.ask(ASKED, progress=lambda *news: places.append(news)))
+    second.start()
+    while not places:
+        threading.Event().wait(0.01)
+    gate.set()
+    *_, answer = first
+    second.join(10)
+    assert isinstance(answer, Answer)
+    assert ("queue", 1, 0) in places
+    assert any(stage == "read" for stage, _, _ in places)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rag.engine import Engine
 
 POLL_S = 0.1
+IDLE_S = 3.0
+"""How often someone looks whether there are new passages to read; the first time, how long the page has to come up."""
 
 
 class Backend:
@@ -31,6 +34,7 @@ class Backend:
         self._loaded: Future[Engine] | None = None
         self._conversations: Conversations | None = None
         self._lock = threading.Lock()
+        self._closed = threading.Event()
 
     def start(self) -> None:
         """Begin to open and load, unless that is under way or done."""
@@ -82,6 +86,7 @@ class Backend:
 
     def close(self) -> None:
         """Close what was opened here."""
+        self._closed.set()
         if self._conversations is not None:
             self._conversations.close()
         if self._engine is not None:
@@ -102,10 +107,20 @@ class Backend:
             opened.set_result(self._engine)
             self._engine.load()
             loaded.set_result(self._engine)
+            threading.Thread(target=self._read_ahead, args=(self._engine,), name="citewire-read", daemon=True).start()
         except Exception as error:  # noqa: BLE001 (shown on the page; without it the page would wait forever)
             for future in (opened, loaded):
                 if not future.done():
                     future.set_exception(error)
+
+    def _read_ahead(self, engine: Engine) -> None:
+        """Read what is new while nobody asks, until closed. What fails here fails again, and is told, when asked."""
+        read = -1
+        while not self._closed.wait(IDLE_S):
+            with contextlib.suppress(Error):
+                if engine.index.generation != read:
+                    read = engine.index.generation
+                    engine.read_ahead(self._closed)
 
 
 def told(error: BaseException) -> str:

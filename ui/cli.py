@@ -27,6 +27,7 @@ from index import home as homes
 from index.errors import Error, InputError
 from index.watch import watch
 from rag.settings import MODES, Settings
+from rag.shelf import Shelf
 from ui import auth, doctor, terminal
 from ui.conversations import Conversations
 from ui.progress import Bars, Notes
@@ -161,14 +162,16 @@ def run_remove(options: argparse.Namespace) -> int:
 
 
 def run_status(options: argparse.Namespace) -> int:
-    """How much is indexed, from where, and by which embedder."""
+    """How much is indexed, from where, by which embedder, and how much of it a model has read already."""
     with index.Index.open(options.home) as opened:
         home, stats = opened.home, dataclasses.asdict(opened.stats())
-    rows = {"home": str(home), **stats}
+        read, read_bytes = Shelf.of(opened, limit_bytes=Settings.from_env().kv_bytes).size()
+    rows = {"home": str(home), **stats, "read": read, "read_bytes": read_bytes}
     if options.json:
         return _print_json(rows)
     sources = rows.pop("sources")
     rows["size"] = f"{rows.pop('size_bytes') / 1e6:.1f} MB"
+    rows["read"] = f"{read} of {stats['passages']} passages, {rows.pop('read_bytes') / 1e6:.1f} MB"
     lines = [f"{name:<11}{terminal.line(str(value))}" for name, value in rows.items()]
     return _print("\n".join([*lines, *(f"{'source':<11}{terminal.line(source)}" for source in sources)]))
 
@@ -211,7 +214,7 @@ def run_chat(options: argparse.Namespace) -> int:
         port=options.port,
         open_browser=not options.no_browser,
         settings=_settings(options.llm, options.mode, options.caution),
-        auth=accounts.check if accounts else None,
+        auth=accounts.login if accounts else None,
     )
     return OK
 

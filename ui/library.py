@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
@@ -99,14 +99,9 @@ def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Co
         given["after"] = Filter.of(within=since.strip()).after
     if until.strip():
         given["before"] = Filter.of(within=until.strip()).before
-    if articles and can_choose():
+    if articles:
         given["articles"] = frozenset(articles)
     return Filter(**given)
-
-
-def can_choose() -> bool:
-    """Whether this index can search chosen articles only."""
-    return "articles" in {field.name for field in fields(Filter)}
 
 
 def _row(article: Article) -> Row:

@@ -23,10 +23,13 @@ from ui.guard import Guard
 from ui.web.page import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from rag.settings import Settings
+
+    Login = Callable[[str, str], bool | Awaitable[bool]]
+    """Whether a name and a password may in."""
 
 PORTS_FROM = 7860
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -40,7 +43,7 @@ def serve(
     open_browser: bool = True,
     settings: Settings | None = None,
     engine: Engine | None = None,
-    auth: Callable[[str, str], bool] | None = None,
+    auth: Login | None = None,
 ) -> None:
     """Serve the page until interrupted. `port` None takes the first free one from 7860.
 
@@ -81,7 +84,7 @@ def launch(
     *,
     host: str = "127.0.0.1",
     port: int | None = None,
-    auth: Callable[[str, str], bool] | None = None,
+    auth: Login | None = None,
 ) -> str:
     """Start serving in the background and return the address. Raises InputError when the port is taken."""
     family = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]

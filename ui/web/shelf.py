@@ -15,7 +15,7 @@ from index.sync import Cancelled, SyncReport
 from ui import lists, render, uploads
 from ui.backend import told
 from ui.follow import Step, follow
-from ui.library import SORTS, Query, can_choose
+from ui.library import SORTS, Query
 from ui.lists import FileResult
 from ui.markup import button, count
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region
@@ -269,8 +269,6 @@ class Shelf:
         parts += [f"to {until.strip()}"] if until and until.strip() else []
         parts += [count(number, "chosen article")] if number else []
         clear = button("unchoose", "Ask about all again")
-        if number and not can_choose():
-            clear += " Choosing articles has no effect yet in this version."
         note = f'<p class="note">{count(number, "article")} chosen. {clear}</p>' if number else ""
         return gr.update(label=f"Asking about {', '.join(parts) or 'all articles'}"), note
 
