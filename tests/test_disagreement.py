@@ -619,6 +619,12 @@ AGREEMENTS = {
         "Superior Court Services | State of California | County of Tulare",
         "Superior Court Claims | State of California | County of Tulare",
     ),
+    "steps": Pair(
+        "How is the Drive connected?",
+        "9. With Drive 1 selected, check Connect at power under Device Status.",
+        "9. With Drive 1 selected, check Connect at power under Device Status.",
+        "10. With Drive 1 selected, select Connect at power under Device Status.",
+    ),
     "seasons and chapters": Pair(
         "How many people watched Grey's Anatomy?",
         "Viewers watched season 9.",
