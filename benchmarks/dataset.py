@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from index.article import Article
@@ -11,8 +11,10 @@ from rag.answer import Turn
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from index import Index
 
 SQUAD = "squad2_cs224n/data"
 MTRAG = "mtrag/mtragun-human"
@@ -94,6 +96,16 @@ def mtrag(folder: Path, *, quick: bool = False) -> Dataset:
             answers = frozenset(relevant[task["task_id"]])
             questions.append(Question(asked, answers, task["Collection"], history))
     return Dataset(tuple(articles.values()), tuple(questions))
+
+
+def merged(questions: Sequence[Question], index: Index) -> list[Question]:
+    """The questions, each with the articles that `index` searches in place of those that answer: for a copy its
+    original."""
+    searched = {one.article.id: one.copy_of.id for one in index.listing() if one.copy_of is not None}
+    return [
+        replace(question, relevant=frozenset(searched.get(one, one) for one in question.relevant))
+        for question in questions
+    ]
 
 
 def _questions(paragraph: Any, article: Article, title: str) -> Iterator[Question]:

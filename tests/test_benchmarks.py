@@ -13,7 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks.baseline import Bm25, PlainFusion
 from benchmarks.embedder import RememberingEmbedder
 from benchmarks.report import Mean
-from index import Article
+from index import Article, Index
 from rag import Turn
 
 if TYPE_CHECKING:
@@ -131,6 +131,13 @@ def test_a_measurement_prints_its_tables_and_writes_its_result(
     written = json.loads((tmp_path / "results" / f"{name}.json").read_text())
     assert written["models"] == {"embedder": "bag-of-words"}
     assert written["machine"]["cores"] >= 1
+
+
+def test_a_copy_is_found_by_its_original(tmp_path: Path) -> None:
+    asked = dataset.Question("When?", frozenset({"b", "x"}), "subject")
+    with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("a", "Wheat was cheap."), Article("b", "Wheat  was cheap."), Article("c", "Snow fell.")])
+        assert [one.relevant for one in dataset.merged([asked], index)] == [{"a", "x"}]
 
 
 def test_syndications_are_recognized_and_other_numbers_are_not(capsys: pytest.CaptureFixture[str]) -> None:

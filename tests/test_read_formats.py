@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from index.errors import ReadError
 from index.read import read
-from index.read.worker import Worker
+from index.read.worker import Worker, Workers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -331,6 +333,20 @@ def test_a_parser_that_hangs_is_ended_and_the_next_file_is_read() -> None:
     (draft,) = worker.parse(".md", TALKS.encode())
     assert getattr(draft, "text", "") == TALKS
     worker.close()
+
+
+def test_a_file_that_is_stopped_fails_and_the_next_is_read() -> None:
+    workers = Workers(1)
+    with ThreadPoolExecutor(1) as other:
+        parsing = other.submit(workers.parse, ".md", b"[" * (8 << 20))
+        while not parsing.done():
+            workers.stop()
+            time.sleep(0.01)
+        with pytest.raises(ReadError, match="broke"):
+            parsing.result()
+    (draft,) = workers.parse(".md", TALKS.encode())
+    assert getattr(draft, "text", "") == TALKS
+    workers.stop()
 
 
 def test_a_parser_that_eats_memory_is_stopped_and_the_next_file_is_read() -> None:
