@@ -2,8 +2,8 @@
 
 Everything goes through Index.search; an article counts by its first passage. Citewire searches a story that stands in
 several articles once: a hit is found for the article that answers if it is that one or its original. The baselines are
-measured in the same run, over whole articles, copies as well. A question that changes the subject is made by putting the history of another collection's
-conversation before a question that stands alone: then history can only do harm.
+measured in the same run, over whole articles, copies as well. A question that changes the subject is made by putting
+the history of another collection's conversation before a question that stands alone: then history can only do harm.
 """
 
 from __future__ import annotations

@@ -397,7 +397,7 @@ def test_search_explains_each_passage(capsys: pytest.CaptureFixture[str]) -> Non
     cli.main(["search", query, "--explain", "--json"])
     (row,) = as_json(capsys)
     assert row["nearest"] == "The harbor froze."
-    assert row["filter"] == {"source": "Post", "after": "2017-12-31", "before": "2019-01-01"}
+    assert row["filter"] == {"source": "Post", "after": "2017-12-31", "before": "2019-01-01", "articles": None}
     assert row["score"] == pytest.approx(row["similarity"] + row["bm25"] + row["context"], abs=1e-3)
     cli.main(["search", "harbor froze", "--explain"])
     assert "   · filter: none" in capsys.readouterr().out

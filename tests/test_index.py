@@ -356,9 +356,7 @@ def test_files_are_read_side_by_side_and_taken_in_order(
     assert [article.text for article in index.articles()] == [f"This is article {number}." for number in range(6)]
 
 
-def test_ctrl_c_ends_what_is_being_parsed(
-    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_ends_what_is_being_parsed(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "slow.txt").write_text("Slow.")
     parsing, stopped = threading.Event(), threading.Event()
 

@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from index.article import Article
 from index.errors import ReadError
 from index.read import feed, formats, sidecar
 from index.read.draft import Draft, web_address
@@ -33,6 +32,8 @@ from index.read.worker import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from index.article import Article
 
 READER_VERSION = "2"
 """Part of every fingerprint: raise it when any format reads differently, and all files are read again."""
@@ -65,7 +66,7 @@ def read(path: Path, *, left_out: Callable[[str], None] | None = None) -> tuple[
     with _naming(beside):
         extra = _content_if_any(beside)
         drafts = drafts if extra is None else [sidecar.apply(extra, draft) for draft in drafts]
-    return tuple(_article(f"{origin}#{draft.key}" if draft.key else origin, draft) for draft in drafts)
+    return tuple(_article(origin, draft) for draft in drafts)
 
 
 def page(content: bytes, *, address: str, charset: str | None = None) -> Article:
@@ -149,17 +150,7 @@ def _with_text(
 
 
 def _article(origin: str, draft: Draft) -> Article:
-    return Article(
-        article_id(origin),
-        draft.text,
-        draft.title,
-        draft.source,
-        draft.url,
-        draft.published,
-        draft.author,
-        draft.updated,
-        draft.language,
-    )
+    return replace(draft, id=article_id(f"{origin}#{draft.id}" if draft.id else origin))
 
 
 def _origin(path: Path) -> str:
