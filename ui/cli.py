@@ -181,7 +181,9 @@ def run_search(options: argparse.Namespace) -> int:
 
 def run_ask(options: argparse.Namespace) -> int:
     """Answer one question, after those of --after; without a question, read it from standard input."""
-    with rag.Engine.open(options.home, settings=_settings(options.llm)) as engine:
+    settings = _settings(options.llm)
+    models.require_known(settings.llm, "llm")  # an empty index would not ask for it
+    with rag.Engine.open(options.home, settings=settings) as engine:
         if options.question is None and sys.stdin.isatty():
             return _converse(engine, as_json=options.json)
         history: list[Turn] = []
@@ -195,12 +197,14 @@ def run_chat(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
     from ui.web import serve
 
+    settings = _settings(options.llm)
+    models.require_known(settings.llm, "llm")
     serve(
         options.home,
         host=options.host,
         port=options.port,
         open_browser=not options.no_browser,
-        settings=_settings(options.llm),
+        settings=settings,
     )
     return OK
 
