@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from index import Index
 
 SQUAD = "squad2_cs224n/data"
 MTRAG = "mtrag/mtragun-human"
@@ -146,6 +148,16 @@ def _question(task: Any, relevant: set[str]) -> Question:
     *before, asked = (message["text"] for message in task["input"])
     history = tuple(Turn(*turn) for turn in zip(before[::2], before[1::2], strict=True))
     return Question(asked, frozenset(relevant), task["Collection"], history)
+
+
+def merged(questions: Sequence[Question], index: Index) -> list[Question]:
+    """The questions, each with the articles that `index` searches in place of those that answer: for a copy its
+    original."""
+    searched = {one.article.id: one.copy_of.id for one in index.listing() if one.copy_of is not None}
+    return [
+        replace(question, relevant=frozenset(searched.get(one, one) for one in question.relevant))
+        for question in questions
+    ]
 
 
 def _questions(paragraph: Any, article: Article, title: str) -> Iterator[Question]:

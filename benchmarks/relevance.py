@@ -72,7 +72,9 @@ def ask(data: Dataset, embedder: RememberingEmbedder) -> dict[str, list[Asked]]:
     with TemporaryDirectory() as home, Index.open(home, embedder=embedder) as index:
         index.add(article for article in dev if article.title in indexed)
         return {
-            kind: [_asked(index, question) for question in tqdm(questions, desc=kind, leave=False)]
+            kind: [
+                _asked(index, question) for question in tqdm(dataset.merged(questions, index), desc=kind, leave=False)
+            ]
             for kind, questions in kinds.items()
         }
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from index.errors import ModelError
 from index.home import is_offline
@@ -40,6 +41,7 @@ __all__ = [
     "manifest",
     "models_dir",
     "pull",
+    "require_known",
     "verify",
 ]
 
@@ -77,6 +79,12 @@ def choose(name: str | None, role: str) -> Model:
     names = ", ".join(model.name for model in models) or "none"
     hint = {"llm": "; the path of a .gguf file works too", "reranker": "; the path of a folder works too"}.get(role, "")
     raise ModelError(f"{manifest_path()} lists {wanted}; it lists: {names}{hint}")
+
+
+def require_known(name: str | None, role: str) -> None:
+    """Raise ModelError, listing the names, unless `locate` knows `name`; whether the model is here is not asked."""
+    if _own_gguf(name, role) is None:
+        choose(name, role)
 
 
 def locate(name: str | None, role: str) -> Path:
@@ -260,7 +268,10 @@ def _alone(model: Model, progress: Progress) -> Iterator[None]:
 @contextmanager
 def _bar(model: Model) -> Iterator[Progress]:
     interval_s = 0.2 if sys.stderr.isatty() else 10.0
-    with tqdm(total=model.size_bytes, unit="B", unit_scale=True, mininterval=interval_s, file=sys.stderr) as bar:
+    with (
+        tqdm(total=model.size_bytes, unit="B", unit_scale=True, mininterval=interval_s, file=sys.stderr) as bar,
+        logging_redirect_tqdm(),  # what is logged meanwhile gets a line of its own
+    ):
 
         def report(stage: str, done: int, total: int) -> None:
             del total

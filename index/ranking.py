@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from index.store import similarities
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -62,13 +64,15 @@ class Found:
     """What the words of a query find; passage ids are those of one generation.
 
     `among` are the passages that may be found, None if all may. `bm25` and `around` are the shares of passages in the
-    words of the query and of its context. `passages` are those that either puts forward.
+    words of the query and of its context. `passages` are those that either puts forward, `vectors` the stored ones of
+    their sentences by id.
     """
 
     among: frozenset[int] | None
     bm25: dict[int, float]
     around: dict[int, float]
     passages: tuple[StoredPassage, ...]
+    vectors: dict[int, bytes]
 
 
 def look_up(generation: Generation, query: str, *, context: str = "", only: Filter | None = None) -> Found:
@@ -77,7 +81,8 @@ def look_up(generation: Generation, query: str, *, context: str = "", only: Filt
     among = generation.passing(only) if only else None
     bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
     around = _shares(generation.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
-    return Found(among, bm25, around, tuple(generation.passages(_first(bm25) | _first(around))))
+    passages = tuple(generation.passages(_first(bm25) | _first(around)))
+    return Found(among, bm25, around, passages, generation.stored_vectors(_vector_ids(passages)))
 
 
 def rank(
@@ -95,14 +100,13 @@ def rank(
     nearby = nearby if found.among is None else nearby & found.among
     nearby -= {passage.id for passage in found.passages}
     passages = [*found.passages, *generation.passages(nearby)]
-    similarities = generation.similarities(
-        wordings, {vector_id for passage in passages for _, vector_id in passage.sentences}
-    )
+    missing = generation.stored_vectors(_vector_ids(passages) - found.vectors.keys())
+    near_to = similarities(wordings, found.vectors | missing)
     speaks = _by_article(passages, found.around)
     ranked = [
         Ranked(
             passage,
-            *_nearest(passage, similarities),
+            *_nearest(passage, near_to),
             found.bm25.get(passage.id, 0.0),
             speaks[passage.article_id],
         )
@@ -138,9 +142,13 @@ def _by_article(passages: Collection[StoredPassage], scores: dict[int, float]) -
     return best
 
 
-def _nearest(passage: StoredPassage, similarities: dict[int, float]) -> tuple[Span, float]:
-    span, vector_id = max(passage.sentences, key=lambda sentence: similarities[sentence[1]])
-    return span, similarities[vector_id]
+def _vector_ids(passages: Collection[StoredPassage]) -> set[int]:
+    return {vector_id for passage in passages for _, vector_id in passage.sentences}
+
+
+def _nearest(passage: StoredPassage, near_to: dict[int, float]) -> tuple[Span, float]:
+    span, vector_id = max(passage.sentences, key=lambda sentence: near_to[sentence[1]])
+    return span, near_to[vector_id]
 
 
 def terms(text: str) -> list[str]:

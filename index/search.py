@@ -102,7 +102,7 @@ class Listed:
 
     @property
     def state(self) -> str:
-        """ "searched", or "copy of" and the headline of its original."""
+        """Whether it is "searched", or "copy of" the headline of its original."""
         return "searched" if self.copy_of is None else f"copy of {self.copy_of.headline}"
 
     def to_dict(self) -> dict[str, Any]:

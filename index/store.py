@@ -396,21 +396,16 @@ class Generation:
 
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The unit vectors with these ids, shape (len(ids), dimension), in the order of `ids`."""
-        found: dict[int, bytes] = {}
-        for chunk in _chunks(ids.tolist()):
-            found.update(self._sql.execute(f"SELECT id, value FROM vector WHERE id IN ({_marks(chunk)})", chunk))
+        found = self.stored_vectors(ids.tolist())
         blobs = b"".join([found[vector_id] for vector_id in ids.tolist()])
         return np.frombuffer(blobs, dtype=np.float32).reshape(len(ids), -1)
 
-    def similarities(self, wordings: Sequence[NDArray[np.float32]], vector_ids: Collection[int]) -> dict[int, float]:
-        """Cosine similarity of each of these vectors to the nearest of `wordings`, each of shape (dimension,); exact,
-        not the index's."""
-        ids = np.fromiter(vector_ids, dtype=np.int64, count=len(vector_ids))
-        if not len(ids):
-            return {}
-        ids.sort()  # neighbours share pages
-        nearest = (self.vectors(ids) @ np.stack(wordings, axis=1)).max(axis=1)
-        return dict(zip(ids.tolist(), nearest.tolist(), strict=True))
+    def stored_vectors(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """The unit vectors with these ids as they are stored: 4 bytes a dimension."""
+        found: dict[int, bytes] = {}
+        for chunk in _chunks(sorted(ids)):  # neighbours share pages
+            found.update(self._sql.execute(f"SELECT id, value FROM vector WHERE id IN ({_marks(chunk)})", chunk))
+        return found
 
     def passing(self, only: Filter) -> frozenset[int]:
         """Ids of the passages whose article, or a copy of it, passes the filter, and was chosen, or a copy of it."""
@@ -638,6 +633,16 @@ def _delete_article(connection: sqlite3.Connection, article_id: str) -> None:
 def _sweep(connection: sqlite3.Connection) -> None:
     """Delete vectors that no sentence uses: those of removed text, and leftovers of interrupted runs."""
     connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
+
+
+def similarities(wordings: Sequence[NDArray[np.float32]], stored: Mapping[int, bytes]) -> dict[int, float]:
+    """Cosine similarity of each of the `stored` vectors to the nearest of `wordings`, each of shape (dimension,);
+    exact, not the index's."""
+    if not stored:
+        return {}
+    matrix = np.frombuffer(b"".join(stored.values()), dtype=np.float32).reshape(len(stored), -1)
+    nearest = (matrix @ np.stack(wordings, axis=1)).max(axis=1)
+    return dict(zip(stored, nearest.tolist(), strict=True))
 
 
 def _chunks(values: list[_Value], size: int = 500) -> Iterable[list[_Value]]:

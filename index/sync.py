@@ -6,8 +6,10 @@ next run embeds only the rest.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,14 +137,14 @@ def sync(
     found, unreachable = _walk(paths, run)
     run.change.forget_roots.update(root for root in paths if not Path(root).exists() and root in origins)
 
-    for done, path in enumerate(found):
-        interrupt.tick("read", done, len(found))
-        uri = str(path)
-        fingerprint, excluded = origins.get(uri, ("", False))
-        if excluded and uri not in given:
-            continue
-        _read_file(store, path, "" if excluded else fingerprint, run)
-    interrupt.tick("read", len(found), len(found))
+    known = {uri: "" if excluded else fingerprint for uri, (fingerprint, excluded) in origins.items()}
+    left_out = {uri for uri, (_, excluded) in origins.items() if excluded and uri not in given}
+    wanted = [path for path in found if str(path) not in left_out]
+    with _reading(wanted, known) as readings:
+        for done, (path, reading) in enumerate(zip(wanted, readings, strict=True)):
+            interrupt.tick("read", done, len(wanted))
+            _take(store, path, reading.result(), run)
+    interrupt.tick("read", len(wanted), len(wanted))
 
     seen = {str(path) for path in found}
     for uri in origins:
@@ -240,21 +242,59 @@ def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) ->
     return run.report, run.change
 
 
-def _read_file(store: Store, path: Path, fingerprint_before: str, run: Run) -> None:
-    uri = str(path)
-    with store.read() as generation:
-        before = {article.id: article for article in generation.articles(origin=uri)}
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a file gave: its articles, None if it is as before; and why it, or a part of it, could not be read.
+
+    `fingerprint` is None if nothing could be read.
+    """
+
+    fingerprint: str | None
+    articles: tuple[Article, ...] | None = None
+    failures: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def _reading(paths: Sequence[Path], fingerprints: Mapping[str, str]) -> Iterator[list[Future[_Read]]]:
+    """What each of `paths` gives, in their order, read several at once; `fingerprints` are those of before."""
+    readers = ThreadPoolExecutor(read.AT_ONCE)
+    try:
+        yield [readers.submit(_read_file, path, fingerprints.get(str(path), "")) for path in paths]
+    except BaseException as error:
+        readers.shutdown(wait=False, cancel_futures=True)
+        if not isinstance(error, Exception):  # Ctrl-C does not wait for what is being parsed
+            read.stop()
+        raise
+    finally:
+        readers.shutdown()
+
+
+def _read_file(path: Path, fingerprint_before: str) -> _Read:
+    failures: list[str] = []
     try:
         fingerprint = read.fingerprint(path)
         if fingerprint == fingerprint_before:
-            run.count(unchanged=len(before))
-            return
-        articles = read.read(path, left_out=lambda reason: run.fail(uri, reason.removeprefix(f"{uri}: ")))
+            return _Read(fingerprint)
+        articles = read.read(path, left_out=failures.append)
     except ReadError as error:
-        run.fail(uri, str(error).removeprefix(f"{uri}: "))
+        return _Read(None, failures=(*failures, str(error)))
+    return _Read(fingerprint, articles, tuple(failures))
+
+
+def _take(store: Store, path: Path, found: _Read, run: Run) -> None:
+    """Put what a file gave into the change."""
+    uri = str(path)
+    for reason in found.failures:
+        run.fail(uri, reason.removeprefix(f"{uri}: "))
+    if found.fingerprint is None:
         return
-    run.change.origins[uri] = fingerprint
-    for article in articles:
+    with store.read() as generation:
+        before = {article.id: article for article in generation.articles(origin=uri)}
+    if found.articles is None:
+        run.count(unchanged=len(before))
+        return
+    run.change.origins[uri] = found.fingerprint
+    for article in found.articles:
         run.put(article, before.pop(article.id, None), uri)
     run.drop(before.values())
 

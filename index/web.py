@@ -140,7 +140,7 @@ def _uri(draft: Draft, feed: str) -> str:
     try:
         return fetch.normal(draft.url or "")
     except ReadError:
-        return f"{feed}#{draft.key}"
+        return f"{feed}#{draft.id}"
 
 
 def _entry_fingerprint(draft: Draft) -> str:

@@ -5,19 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from index.embedder import SentenceEmbedder
+from index.fetch import Fetcher
 from index.models import choose, locate
+from index.read import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from index.article import Article
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 LOOPBACK = ("127.", "::1", "localhost")
+
+Reply = tuple[int, dict[str, str], bytes]
+"""Status, headers and content."""
 
 
 class NetworkBlockedError(OSError):
@@ -98,3 +107,66 @@ def chromium() -> Path:
         message = "Chromium is missing; on Debian: sudo apt-get install chromium"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
     return Path(found)
+
+
+class Site:
+    """A server on this machine: path → reply; it keeps the requests it got."""
+
+    def __init__(self) -> None:
+        self.replies: dict[str, Reply | Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.requests.append((self.path, dict(self.headers)))
+                reply = site.replies.get(self.path, (404, {}, b""))
+                if callable(reply):
+                    return reply(self)
+                status, headers, body = reply
+                self.send_response(status)
+                for name, value in {"Content-Type": "text/html", "Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+                return None
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def paths(self) -> list[str]:
+        return [path for path, _ in self.requests if path != "/robots.txt"]
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A server of the test's own."""
+    opened = Site()
+    yield opened
+    opened.server.shutdown()
+    opened.server.server_close()
+
+
+@pytest.fixture
+def fetcher() -> Fetcher:
+    """It may reach the test's own server, and does not pause between two requests."""
+    return Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
+
+
+def one(path: Path) -> Article:
+    """The only article in a file."""
+    (article,) = read(path)
+    return article
+
+
+def put(folder: Path, name: str, content: str | bytes) -> Path:
+    """A file with this content."""
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path

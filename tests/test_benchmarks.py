@@ -178,6 +178,13 @@ def test_a_measurement_prints_its_tables_and_writes_its_result(
     assert written["machine"]["cores"] >= 1
 
 
+def test_a_copy_is_found_by_its_original(tmp_path: Path) -> None:
+    asked = dataset.Question("When?", frozenset({"b", "x"}), "subject")
+    with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("a", "Wheat was cheap."), Article("b", "Wheat  was cheap."), Article("c", "Snow fell.")])
+        assert [one.relevant for one in dataset.merged([asked], index)] == [{"a", "x"}]
+
+
 def test_syndications_are_recognized_and_other_numbers_are_not(capsys: pytest.CaptureFixture[str]) -> None:
     def made(name: str) -> Article:
         paragraphs = [

@@ -463,6 +463,16 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
         assert f"citewire {command}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", [["ask", "Why?"], ["chat", "--no-browser"]])
+def test_a_model_that_is_not_listed_is_noticed_before_anything_is_indexed(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command, "--llm", "nope"]) == 1
+    shown = capsys.readouterr().err
+    assert "'nope'" in shown
+    assert "qwen2.5-coder-1.5b" in shown
+
+
 def test_a_list_says_how_each_article_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "articles"
     folder.mkdir()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import socket
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,59 +14,12 @@ from index.errors import ReadError
 from index.fetch import Fetched, Fetcher, is_public, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from http.server import BaseHTTPRequestHandler
+
+    from conftest import Reply, Site
 
 HTML = ("text/html",)
 resolve_for_real = socket.getaddrinfo
-Reply = tuple[int, dict[str, str], bytes]
-
-
-class Site:
-    """A server on this machine: path → reply; it keeps the requests it got."""
-
-    def __init__(self) -> None:
-        self.replies: dict[str, Reply | Callable[[BaseHTTPRequestHandler], None]] = {}
-        self.requests: list[tuple[str, dict[str, str]]] = []
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                site.requests.append((self.path, dict(self.headers)))
-                reply = site.replies.get(self.path, (404, {}, b""))
-                if callable(reply):
-                    return reply(self)
-                status, headers, body = reply
-                self.send_response(status)
-                for name, value in {"Content-Type": "text/html", "Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
-                return None
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.address = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def paths(self) -> list[str]:
-        return [path for path, _ in self.requests if path != "/robots.txt"]
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    opened = Site()
-    yield opened
-    opened.server.shutdown()
-    opened.server.server_close()
-
-
-@pytest.fixture
-def fetcher() -> Fetcher:
-    return Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
 
 
 def get(fetcher: Fetcher, address: str, **more: Any) -> Fetched:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from fakes import BagOfWordsEmbedder
 
-from index import Article, Index, InputError, LayoutError, StoreError
+from index import Article, Index, InputError, LayoutError, ReadError, StoreError
+from index import read as reading
 from index.search import DATABASE
 from index.sync import Cancelled
 
@@ -333,6 +334,47 @@ def test_a_cancelled_run_publishes_nothing_and_the_next_goes_on(
     report = index.sync([folder])
     assert report.added == 300
     assert report.embedded == 600 - done
+
+
+def test_files_are_read_side_by_side_and_taken_in_order(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.txt").write_text(f"This is article {number}.")
+    read_for_real, together = reading.read, threading.Barrier(2, timeout=60)
+
+    def slow_at_first(path: Path, **options: object) -> tuple[Article, ...]:
+        together.wait()
+        time.sleep(0.05 if path.name == "0.txt" else 0)
+        return read_for_real(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reading, "AT_ONCE", 2)
+    monkeypatch.setattr(reading, "read", slow_at_first)
+    assert index.sync([folder]).added == 6
+    assert [article.text for article in index.articles()] == [f"This is article {number}." for number in range(6)]
+
+
+def test_ctrl_c_ends_what_is_being_parsed(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slow.txt").write_text("Slow.")
+    parsing, stopped = threading.Event(), threading.Event()
+
+    def never_done(path: Path, **options: object) -> tuple[Article, ...]:
+        parsing.set()
+        assert stopped.wait(60)
+        raise ReadError("reading it broke the parser")
+
+    def progress(stage: str, done: int, total: int) -> None:
+        assert parsing.wait(60)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reading, "read", never_done)
+    monkeypatch.setattr(reading, "stop", stopped.set)
+    with pytest.raises(KeyboardInterrupt):
+        index.sync([tmp_path / "slow.txt"], progress=progress)
+    assert stopped.is_set()
+    assert index.articles() == []
 
 
 def test_empty_queries_and_bad_k_are_refused(index: Index) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -320,6 +321,18 @@ def test_progress_tells_bytes_up_to_the_whole(tmp_path: Path) -> None:
     total = len(CONFIG) + len(WEIGHTS)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     assert told[-1] == ("check", total, total)
+
+
+def test_a_source_that_fails_is_told_on_a_line_beside_the_bar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kept.gguf").write_bytes(WEIGHTS)
+    write_manifest(tmp_path, f"path {tmp_path / 'gone.gguf'}", f"path {tmp_path / 'kept.gguf'}")
+    models.pull(None, "llm")
+    shown = capsys.readouterr().err
+    (told,) = [line for line in re.split(r"[\r\n]", shown) if "gone.gguf" in line]
+    assert told.startswith("tiny: path")
+    assert told.endswith("is not there")
 
 
 def test_the_default_progress_is_a_bar_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

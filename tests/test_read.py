@@ -8,33 +8,19 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from conftest import one, put
 
 from index import read as reading
 from index.errors import ReadError
 from index.read import article_id, fingerprint, is_sidecar, read, readable
-
-if TYPE_CHECKING:
-    from index.article import Article
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 CGTN = SEEDS / "000_20ab625326f02e24.txt"
 SPUTNIK = SEEDS / "004_458792bda5bb12f3.txt"
 LINKED = "<script type='application/ld+json'>{}</script>"
 PROSE = "The two leaders met in Moscow on Monday. They agreed to talk again."
-
-
-def one(path: Path) -> Article:
-    (article,) = read(path)
-    return article
-
-
-def put(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def assert_article_or_named_error(path: Path) -> None:

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import one, put
 
 from index.errors import ReadError
 from index.read import read
-from index.read.worker import Worker
+from index.read.worker import Worker, Workers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from index.article import Article
-
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 TALKS = "The talks broke down in 2009, and both sides left the city."
-
-
-def one(path: Path) -> Article:
-    (article,) = read(path)
-    return article
-
-
-def put(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def pdf(pages: list[list[tuple[float, float, str]]], title: str = "") -> bytes:
@@ -328,9 +318,24 @@ def test_a_parser_that_hangs_is_ended_and_the_next_file_is_read() -> None:
     worker = Worker(timeout_s=1.0)
     with pytest.raises(ReadError, match="longer than 1 s"):
         worker.parse(".md", b"[" * (8 << 20))
+    worker.timeout_s = 60.0
     (draft,) = worker.parse(".md", TALKS.encode())
     assert getattr(draft, "text", "") == TALKS
     worker.close()
+
+
+def test_a_file_that_is_stopped_fails_and_the_next_is_read() -> None:
+    workers = Workers(1)
+    with ThreadPoolExecutor(1) as other:
+        parsing = other.submit(workers.parse, ".md", b"[" * (8 << 20))
+        while not parsing.done():
+            workers.stop()
+            time.sleep(0.01)
+        with pytest.raises(ReadError, match="broke"):
+            parsing.result()
+    (draft,) = workers.parse(".md", TALKS.encode())
+    assert getattr(draft, "text", "") == TALKS
+    workers.stop()
 
 
 def test_a_parser_that_eats_memory_is_stopped_and_the_next_file_is_read() -> None:

@@ -6,31 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes import BagOfWordsEmbedder
-from test_fetch import Site
 
 from index import Article, Index, InputError
-from index.fetch import Fetcher
 from index.search import DATABASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from conftest import Site
+
+    from index.fetch import Fetcher
+
 TALKS = "The talks broke down in 2009, and both sides left the city without a word to the press. "
 SNOW = "Snow fell in Oslo on Sunday night, and the trams stood still until the morning came. "
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    opened = Site()
-    yield opened
-    opened.server.shutdown()
-    opened.server.server_close()
-
-
-@pytest.fixture
-def fetcher() -> Fetcher:
-    return Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
 
 
 @pytest.fixture

@@ -192,7 +192,9 @@ def run_search(options: argparse.Namespace) -> int:
 
 def run_ask(options: argparse.Namespace) -> int:
     """Answer one question, after those of --after; without a question, read it from standard input."""
-    with rag.Engine.open(options.home, settings=_settings(options.llm, options.mode, options.caution)) as engine:
+    settings = _settings(options.llm, options.mode, options.caution)
+    models.require_known(settings.llm, "llm")  # an empty index would not ask for it
+    with rag.Engine.open(options.home, settings=settings) as engine:
         if options.question is None and sys.stdin.isatty():
             return _converse(engine, as_json=options.json)
         history: list[Turn] = []
@@ -208,12 +210,14 @@ def run_chat(options: argparse.Namespace) -> int:
     accounts = auth.Accounts.load(options.auth) if options.auth else None
     from ui.web import serve
 
+    settings = _settings(options.llm, options.mode, options.caution)
+    models.require_known(settings.llm, "llm")
     serve(
         options.home,
         host=options.host,
         port=options.port,
         open_browser=not options.no_browser,
-        settings=_settings(options.llm, options.mode, options.caution),
+        settings=settings,
         auth=accounts.login if accounts else None,
     )
     return OK

@@ -7,8 +7,9 @@
     readable    whether a file's name says that read() knows its format
     is_sidecar  whether it says that the file is metadata of another
     fingerprint what changes when an article would read differently
+    stop        ends what is being parsed, at Ctrl-C
 
-A format is one file here with a `parse(content: bytes) -> Draft`; all but plain text are parsed in a process of
+A format is one file here with a `parse(content: bytes) -> Draft`; all but plain text are parsed in processes of
 their own (worker.py). Metadata comes from the file, then from its side-car `<name>.toml`, which wins; nothing is
 guessed.
 """
@@ -23,22 +24,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from index.article import Article
 from index.errors import ReadError
 from index.read import feed, formats, sidecar
 from index.read.draft import Draft, web_address
-from index.read.worker import Worker
+from index.read.worker import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from index.article import Article
 
 READER_VERSION = "2"
 """Part of every fingerprint: raise it when any format reads differently, and all files are read again."""
 MAX_BYTES = 32 * 1024 * 1024
 """Default size limit of a file; CITEWIRE_MAX_FILE_BYTES overrides it."""
 
-_worker = Worker()
+AT_ONCE = min(os.cpu_count() or 1, 4)
+"""Files that are parsed at once, when as many threads call read(). Each process that parses takes about 150 MB."""
+
+_workers = Workers(AT_ONCE)
 
 
 def read(path: Path, *, left_out: Callable[[str], None] | None = None) -> tuple[Article, ...]:
@@ -55,37 +60,42 @@ def read(path: Path, *, left_out: Callable[[str], None] | None = None) -> tuple[
         if kind not in formats.PARSERS:
             raise ReadError(f"no reader for this kind of file; the kinds are {', '.join(formats.PARSERS)}")
         content = _content(path)
-        parse = formats.parse if kind in formats.INLINE else _worker.parse
+        parse = formats.parse if kind in formats.INLINE else _workers.parse
         drafts = _with_text(parse(kind, content), path, left_out)
         origin = _origin(path)
     with _naming(beside):
         extra = _content_if_any(beside)
         drafts = drafts if extra is None else [sidecar.apply(extra, draft) for draft in drafts]
-    return tuple(_article(f"{origin}#{draft.key}" if draft.key else origin, draft) for draft in drafts)
+    return tuple(_article(origin, draft) for draft in drafts)
 
 
 def page(content: bytes, *, address: str, charset: str | None = None) -> Article:
     """The article on a fetched page; its id is that of `address`. Raises ReadError, without naming the page."""
     options = {"address": address, "charset": charset}
-    (draft,) = _with_text(_worker.parse(".html", content, options), None, None)
+    (draft,) = _with_text(_workers.parse(".html", content, options), None, None)
     return _article(address, draft)
 
 
 def document(content: bytes, kind: str, *, address: str) -> Article:
     """The article in a fetched file with an ending that read() knows, such as ".pdf". Raises ReadError."""
-    (draft,) = _with_text(_worker.parse(kind, content), None, None)
+    (draft,) = _with_text(_workers.parse(kind, content), None, None)
     return _article(address, replace(draft, url=draft.url or web_address(address)))
 
 
 def entries(content: bytes, *, address: str) -> tuple[Draft, ...]:
     """What the feed fetched from `address` announces: drafts with what it gives of each. Raises ReadError."""
-    found = _worker.parse(formats.FEED, content, {"address": address})
+    found = _workers.parse(formats.FEED, content, {"address": address})
     return tuple(draft for draft in found if isinstance(draft, Draft))
 
 
 def is_feed(content: bytes) -> bool:
     """Whether fetched content is a feed and not a page."""
     return feed.looks_like(content)
+
+
+def stop() -> None:
+    """Let every file that is being parsed in this process fail."""
+    _workers.stop()
 
 
 def readable(path: Path) -> bool:
@@ -140,17 +150,7 @@ def _with_text(
 
 
 def _article(origin: str, draft: Draft) -> Article:
-    return Article(
-        article_id(origin),
-        draft.text,
-        draft.title,
-        draft.source,
-        draft.url,
-        draft.published,
-        draft.author,
-        draft.updated,
-        draft.language,
-    )
+    return replace(draft, id=article_id(f"{origin}#{draft.id}" if draft.id else origin))
 
 
 def _origin(path: Path) -> str:

@@ -44,6 +44,7 @@ def parse(content: bytes) -> Draft:
         raise ReadError(f"the DOCX is damaged ({type(error).__name__}); save it again from its program") from error
     styled = next((text for style, text in blocks if style == "Title" and text), None)
     return Draft(
+        "",
         tidy(_joined(blocks), indented=True),
         title=one_line(title) or one_line(styled),
         author=None if (author or "").casefold() == "python-docx" else byline(author),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime
 
+from index.article import Article
 from index.errors import ReadError
 
 LINE_CHARS = 300
@@ -21,22 +21,9 @@ _NOT_NAMES = re.compile(
 """What follows the names in a byline element: the date, the age, an address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """Clean text and the metadata the document itself gives. Unknown is None.
-
-    `key` tells the article from others in the same file; it is empty where the file is one article.
-    """
-
-    text: str
-    title: str | None = None
-    source: str | None = None
-    url: str | None = None
-    published: str | None = None
-    author: str | None = None
-    updated: str | None = None
-    language: str | None = None
-    key: str = ""
+Draft = Article
+"""An article as one format gives it: clean text and the metadata the document itself has, unknown being None. Its id
+tells it from others in the same file and is empty where the file is one article; index.read gives it the real one."""
 
 
 def one_line(value: str | None) -> str | None:

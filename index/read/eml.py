@@ -38,6 +38,7 @@ def parse(content: bytes) -> Draft:
     except (MessageError, ValueError, TypeError, LookupError, AttributeError, IndexError, RecursionError) as error:
         raise ReadError(f"the message is damaged ({type(error).__name__}); save it again") from error
     return Draft(
+        "",
         strip_furniture(tidy(text, indented=True)),
         title=one_line(known["Subject"]),
         source=one_line(name or address),

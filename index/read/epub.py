@@ -37,6 +37,7 @@ def parse(content: bytes) -> Draft:
     dates = [web_date(date.text or "") for date in _all(package, "date") if _event(date) in ("", "publication")]
     known = [date for date in dates if date]
     return Draft(
+        "",
         tidy("\n\n".join(map(markup.text_of, chapters)), indented=True),
         title=one_line(_text(package, "title")),
         source=one_line(_text(package, "publisher")),

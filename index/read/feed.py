@@ -50,6 +50,7 @@ def _draft(entry: Any, address: str | None, outlet: str | None, language: str | 
     url = _address(entry.get("link"), address)
     identity = str(entry.get("id") or url or hashlib.sha256(text.encode()).hexdigest())
     return Draft(
+        identity[:500],
         strip_furniture(text),
         title=one_line(_words(entry.get("title", ""))),
         source=outlet,
@@ -58,7 +59,6 @@ def _draft(entry: Any, address: str | None, outlet: str | None, language: str | 
         author=byline(entry.get("author")),
         updated=web_date(str(entry.get("updated", ""))),
         language=language,
-        key=identity[:500],
     )
 
 

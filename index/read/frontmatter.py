@@ -48,6 +48,7 @@ def draft(values: dict[str, str], text: str) -> Draft:
     blog generators write it, and is ignored if it is not a date.
     """
     return Draft(
+        "",
         text,
         title=one_line(values.get("title")),
         source=one_line(values.get("source")),

@@ -46,7 +46,7 @@ def parse(content: bytes, *, charset: str | None = None, address: str | None = N
     try:
         tree = markup.parse_tree(page)
         if tree is None:
-            return Draft("")
+            return Draft("", "")
         draft = metadata.declared(tree, address=address)
         return replace(draft, text=article_text(tree))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, AssertionError) as error:

@@ -33,7 +33,7 @@ _PUBLISHED = ("published", "published_at", "date_published", "date_publish", "pu
 
 
 def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
-    """A draft for each line that is an article, with what tells it from others as its key; errors for the rest."""
+    """A draft for each line that is an article, with what tells it from others as its id; errors for the rest."""
     found: dict[str, Draft] = {}
     errors: list[ReadError] = []
     count = 0
@@ -42,7 +42,7 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
             continue
         try:
             draft = _draft(line)
-            found.setdefault(draft.key, draft)
+            found.setdefault(draft.id, draft)
         except ReadError as error:
             count += 1
             if count <= MAX_REPORTED:
@@ -67,6 +67,7 @@ def _draft(line: bytes) -> Draft:
     url = _address(_first(known, "url", "link"))
     key = _first(known, "id", "url", "link") or hashlib.sha256(line.strip()).hexdigest()
     return Draft(
+        key[:500],
         text,
         title=one_line(_first(known, "title", "headline")),
         source=one_line(_first(known, "source", "outlet", "publisher", "site", "source_domain")),
@@ -75,7 +76,6 @@ def _draft(line: bytes) -> Draft:
         author=byline(_first(known, "author", "authors", "byline")),
         updated=next(_dates(known, ("updated", "date_modified")), None),
         language=language_tag(_first(known, "language", "lang") or ""),
-        key=key[:500],
     )
 
 

@@ -51,6 +51,7 @@ def declared(tree: Any, *, address: str | None = None) -> Draft:
     title = _linked_title(nodes, _page_title(tree)) or _first(metas, _TITLES) or _title(tree)
     return Draft(
         "",
+        "",
         title=one_line(title),
         source=one_line(_linked_name(nodes, "publisher") or _first(metas, _OUTLETS)),
         url=_canonical(tree, metas, address),

@@ -95,6 +95,7 @@ def _read(document: Any) -> Draft:
     known = document.get_metadata_dict()
     title = one_line(known.get("Title"))
     return Draft(
+        "",
         tidy(_paragraphs(pages)),
         title=None if title is None or _FILE_NAME.search(title) else title,
         author=byline(known.get("Author")),

@@ -13,4 +13,4 @@ def parse(content: bytes) -> Draft:
     Nothing in plain text is reliable metadata, a page clock least of all, so the rest stays unknown.
     """
     text = strip_furniture(tidy(decode(content)))
-    return Draft(text, title=headline(text))
+    return Draft("", text, title=headline(text))

@@ -1,8 +1,8 @@
-"""Worker: a second process that parses, so that no file can hold up or bring down the program that reads it.
+"""Worker: another process that parses, so that no file can hold up or bring down the program that reads it.
 
 Parsers of markup and of office formats are large, and some input makes them slow, hungry or crash. Here a file that
-takes longer than TIMEOUT_S or more than MEMORY_BYTES costs a ReadError. The process starts at the first file that
-needs it, serves one file at a time, and ends with the program.
+takes longer than TIMEOUT_S or more than MEMORY_BYTES costs a ReadError. A process starts at the first file that needs
+it, serves one file at a time, and ends with the program. Of several Workers, only as many start as are busy at once.
 
 Request: a line of JSON (format, size in bytes, options), then the content. Reply: a line of JSON.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -54,6 +55,12 @@ class Worker:
         if "error" in reply:
             raise ReadError(reply["error"])
         return tuple(ReadError(item["error"]) if "error" in item else Draft(**item) for item in reply["drafts"])
+
+    def stop(self) -> None:
+        """End the process from another thread; the file it is at fails with a ReadError."""
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         """End the process; the next file starts another."""
@@ -104,6 +111,33 @@ class Worker:
                 stderr=subprocess.DEVNULL,
             )
         return self._process
+
+
+class Workers:
+    """Some workers. Any thread may call `parse`; it waits while all of them are busy."""
+
+    def __init__(self, most: int) -> None:
+        """Starts nothing yet."""
+        self._all = tuple(Worker() for _ in range(most))
+        # Last in, first out: who reads one file at a time needs one process.
+        self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+        for worker in reversed(self._all):
+            self._idle.put(worker)
+
+    def parse(
+        self, kind: str, content: bytes, options: Mapping[str, str | None] | None = None
+    ) -> tuple[Draft | ReadError, ...]:
+        """See Worker.parse."""
+        worker = self._idle.get()
+        try:
+            return worker.parse(kind, content, options)
+        finally:
+            self._idle.put(worker)
+
+    def stop(self) -> None:
+        """End the processes; the files they are at fail, the next ones start others."""
+        for worker in self._all:
+            worker.stop()
 
 
 def serve(memory_bytes: int) -> None:
