@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -399,8 +400,8 @@ def test_the_page_gets_the_passwords_and_the_settings(accounts: Path, monkeypatc
     auth.add(accounts, name="ada", password="correct horse")  # noqa: S106
     assert cli.main(["chat", "--auth", str(accounts), "--mode", "quote", "--no-browser"]) == 0
     assert cli.main(["chat"]) == 0
-    assert served[0]["auth"]("ada", "correct horse")
-    assert not served[0]["auth"]("ada", "wrong horse")
+    assert asyncio.run(served[0]["auth"]("ada", "correct horse"))
+    assert not asyncio.run(served[0]["auth"]("ada", "wrong horse"))
     assert served[0]["settings"].mode == "quote"
     assert served[1]["auth"] is None
 
