@@ -43,15 +43,13 @@ def written(draft: str) -> list[str]:
     return found
 
 
-def check(
-    question: str, sentences: Sequence[str], sources: Sequence[Source], *, similarity: Similarity | None = None
-) -> tuple[Claim, ...]:
+def check(question: str, sentences: Sequence[str], sources: Sequence[Source]) -> tuple[Claim, ...]:
     """The sentences as claims, joined by spaces into one text, cited from `sources` where these support them."""
     numbering = Numbering()
     checked = []
     for text in sentences:
         quotes = cite.align(text, sources, question=question)
-        likely = _support(text, quotes, question, similarity)
+        likely = _support(text, quotes, question)
         citations = tuple(map(numbering.cite, quotes)) if likely >= verify.SUPPORTED else ()
         checked.append((text, citations, likely))
     return in_line(checked)
@@ -98,10 +96,9 @@ def in_line(told: Iterable[tuple[str, tuple[Citation, ...], float]], *, start: i
     return tuple(placed)
 
 
-def _support(text: str, quotes: Sequence[Quote], question: str, similarity: Similarity | None) -> float:
-    near = max((similarity(text, quote.text) for quote in quotes), default=None) if similarity else None
+def _support(text: str, quotes: Sequence[Quote], question: str) -> float:
     nearby = " ".join(dict.fromkeys(verify.surroundings(quote.source) for quote in quotes))
-    return support.probability(Pair(text, tuple(quote.text for quote in quotes), nearby, near, question))
+    return support.probability(Pair(text, tuple(quote.text for quote in quotes), nearby, question=question))
 
 
 def _placed(source: Source, start: int, end: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from index import Index
 from index import home as homes
 from index.errors import InputError
 from index.filters import without_operators
-from rag import answerability, claims, evidence, prompt, query, verify
+from rag import answerability, cite, claims, evidence, prompt, query, verify
 from rag.answer import Answer, Reason, Source, Turn
 from rag.answerability import Signals
 from rag.llm import Reader
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from index.filters import Filter
     from index.search import Hit
     from rag.answer import Citation, Claim
+    from rag.claims import Similarity
     from rag.llm import LLM
     from rag.prompt import Prompt
     from rag.query import Query
@@ -258,7 +259,10 @@ class Engine:
         elif not verify.relevant(work.asked, hits):
             work.reason, work.sources = Reason.NOTHING_RELEVANT, _nearest(hits, work.settings)
         else:
-            work.sources = evidence.select(work.asked.text, hits, self._model(work.settings), work.settings)
+            with self._llm_lock:
+                # Whichever model is loaded counts well enough: another may only be loaded by the one whose turn it is.
+                llm = self._llm or self._model(work.settings)
+                work.sources = evidence.select(work.asked.text, hits, llm, work.settings)
         work.clock.mark("evidence")
 
     def _search(self, work: _Work) -> list[Hit]:
@@ -299,7 +303,8 @@ class Engine:
             self._recheck(work, llm, checked, passages, channel)
             if not channel.cancel.is_set() and answerability.is_doubtful(work.signals, llm.name, work.settings.caution):
                 return self._refusal(work, Reason.NOT_ANSWERED, sources)
-        found = claims.disagreements(work.asked.text, checked, sources, similarity=self._similarity)
+        similarity = self._similarities(sources)
+        found = claims.disagreements(work.asked.text, checked, sources, similarity=similarity) if similarity else ()
         checked += claims.in_line(claims.said(found), start=checked[-1].end + 1)
         return Answer(
             text=" ".join(claim.text for claim in checked),
@@ -318,6 +323,8 @@ class Engine:
         read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
         task = prompt.CORRECT.format(draft=" ".join(claim.text for claim in checked))
         odds = llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
+        if channel.cancel.is_set():
+            return
         covered = max(verify.covered(work.asked.text, citation.quote) for citation in cited)
         work.signals = Signals(odds, max(claim.support for claim in checked), covered)
         work.clock.mark("recheck")
@@ -348,12 +355,15 @@ class Engine:
         there = self._still_indexed(sources)
         if work.settings.mode == "quote":
             return claims.quoted(draft, there)
-        return claims.check(work.asked.text, claims.written(draft), there, similarity=self._similarity)
+        return claims.check(work.asked.text, claims.written(draft), there)
 
-    def _similarity(self, one: str, other: str) -> float:
-        """Cosine of the vectors of two sentences."""
-        first, second = self.index.embedder.embed_documents([one, other])
-        return float(first @ second)
+    def _similarities(self, sources: Sequence[Source]) -> Similarity | None:
+        """Cosine of two sentences of the passages; None when all are of one article, which cannot disagree."""
+        if len({source.hit.article.id for source in sources}) < 2:
+            return None
+        texts = list(dict.fromkeys(quote.text for quote in cite.quotes(sources)))
+        vectors = dict(zip(texts, self.index.embedder.embed_documents(texts), strict=True))
+        return lambda one, other: float(vectors[one] @ vectors[other])
 
     def _still_indexed(self, sources: tuple[Source, ...]) -> tuple[Source, ...]:
         """Those of `sources` whose article was neither removed nor changed while the model wrote."""
