@@ -411,14 +411,16 @@ class Generation:
         """Ids of the passages whose article, or a copy of it, passes the filter, and was chosen, or a copy of it."""
         self._sql.create_function("passes", 2, only.passes, deterministic=True)
         passing = "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE passes(source, published))"
-        chosen, ids = "", tuple[str, ...]()
-        if only.articles is not None:
-            chosen = (
-                "AND article_id IN (SELECT coalesce(copy_of, id) FROM article "
-                "WHERE id IN (SELECT value FROM json_each(?)))"
+        chosen = (
+            "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE id IN (SELECT value FROM json_each(?)))"
+        )
+        rows = (
+            self._sql.execute(f"SELECT id FROM passage WHERE {passing}")
+            if only.articles is None
+            else self._sql.execute(
+                f"SELECT id FROM passage WHERE {passing} AND {chosen}", (json.dumps(sorted(only.articles)),)
             )
-            ids = (json.dumps(sorted(only.articles)),)
-        rows = self._sql.execute(f"SELECT id FROM passage WHERE {passing} {chosen}", ids)
+        )
         return frozenset(passage_id for (passage_id,) in rows)
 
     def vectors_of_passages(self, passage_ids: Collection[int]) -> NDArray[np.int64]:
