@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "answers": "right answers, refusals, citations, hidden instructions and waiting, against a naive prompt",
     "answerability": "fitting and judging whether to answer at all",
     "indexing": "the rate of indexing, and the cost of a sync of nothing new",
+    "disagreement": "noticing that articles tell a fact differently, and only then",
     "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",

@@ -19,8 +19,8 @@ from benchmarks.embedder import RememberingEmbedder
 from benchmarks.report import Mean
 from index import Index
 from rag.evidence import LEAST_SHARE
+from rag.gate import RELEVANT, relevance
 from rag.settings import Settings
-from rag.verify import RELEVANT, relevance
 
 if TYPE_CHECKING:
     import argparse

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks import dataset, report
+from benchmarks import dataset, lexical, report
 from benchmarks.embedder import RememberingEmbedder
 from benchmarks.report import RESAMPLES, Mean
 from index.article import Article, Span
 from index.passage import passages, sentences
 from index.search import Hit
-from rag import cite, support, verify
+from rag import cite, support
 from rag.answer import Source
 from rag.support import COEFFICIENTS, Coefficients, Pair
 from rag.words import words
@@ -80,7 +80,7 @@ class Stated(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Example:
     """A claim with its quotes and whether they carry it. `overlap` and `lexical` are what words alone make of it:
-    the share of the claim's words that the sources have, and rag.verify.support."""
+    the share of the claim's words that the sources have, and benchmarks.lexical.support."""
 
     stated: Stated
     pair: Pair
@@ -259,16 +259,16 @@ def fit(fitted_on: Sequence[Example], names: Sequence[str] = FITTED) -> Coeffici
 
 
 def measure(found: Sequence[Example], coefficients: Coefficients, with_similarity: Coefficients) -> dict[str, Any]:
-    """AUROC of each system, and of ours less rag.verify; ours in bins of likelihood with its Brier score; and by
-    kind, the share judged right at rag.verify.SUPPORTED."""
+    """AUROC of each system, and of ours less words and numbers; ours in bins of likelihood with its Brier score; and by
+    kind, the share judged right at words and numbers.SUPPORTED."""
     truth = np.array([one.stated.supported for one in found])
     scores = {
         "words of the page": np.array([one.overlap for one in found]),
         "citewire with similarity": _likely(found, with_similarity),
-        "rag.verify": np.array([one.lexical for one in found]),
+        "words and numbers": np.array([one.lexical for one in found]),
         "citewire": _likely(found, coefficients),
     }
-    judged = {system: score >= verify.SUPPORTED for system, score in scores.items()}
+    judged = {system: score >= support.SUPPORTED for system, score in scores.items()}
     kinds = {kind: np.array([one.stated.kind == kind for one in found]) for kind in _counts(found)}
     return {
         "AUROC": auroc(scores, truth),
@@ -276,7 +276,7 @@ def measure(found: Sequence[Example], coefficients: Coefficients, with_similarit
         "Brier": Mean.of(((scores["citewire"] - truth) ** 2).tolist()),
         "judged right": {
             system: {kind: Mean.of((judged[system] == truth)[of].tolist()) for kind, of in kinds.items()}
-            for system in ("rag.verify", "citewire")
+            for system in ("words and numbers", "citewire")
         },
     }
 
@@ -319,7 +319,7 @@ def _show(name: str, found: dict[str, Any]) -> None:
         print(f"  up to {one['to']:.1f}: n={one['n']:<5} likely {one['likely']:.3f}  supported {one['is']:.3f}")
     right = found["judged right"]
     by_kind = {kind: {system: right[system][kind] for system in right} for kind in next(iter(right.values()))}
-    report.show(f"{name}: judged right at {verify.SUPPORTED}", by_kind)
+    report.show(f"{name}: judged right at {support.SUPPORTED}", by_kind)
 
 
 def _counts(found: Iterable[Example]) -> dict[str, int]:
@@ -345,8 +345,8 @@ def _quoted(stated: Stated) -> Example:
     pair = Pair(stated.claim, tuple(quote.text for quote in quotes), nearby)
     wanted = set(re.findall(r"\w+", stated.claim.lower()))
     has = {word for source in stated.sources for word in re.findall(r"\w+", source.hit.text.lower())}
-    lexical = verify.support(stated.claim, quotes, read=stated.sources)
-    return Example(stated, pair, len(wanted & has) / len(wanted), lexical)
+    by_words = lexical.support(stated.claim, quotes, read=stated.sources)
+    return Example(stated, pair, len(wanted & has) / len(wanted), by_words)
 
 
 def _with_similarity(example: Example, vectors: dict[str, NDArray[np.float32]]) -> Example:

@@ -125,7 +125,7 @@ class Claim:
     """One sentence of an answer and the quotes it rests on.
 
     `start` and `end` are offsets in `Answer.text`. `support` in [0, 1] says how far the quotes carry the
-    sentence (see rag/verify.py); a claim that is not `supported` is shown as such and carries no citation.
+    sentence (see rag/support.py); a claim that is not `supported` is shown as such and carries no citation.
     """
 
     text: str

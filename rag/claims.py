@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index.passage import sentences
-from rag import cite, disagreement, support, verify
+from rag import cite, disagreement, support
 from rag.answer import Citation, Claim
 from rag.quote import spans_of
 from rag.support import Pair
@@ -50,7 +50,7 @@ def check(question: str, sentences: Sequence[str], sources: Sequence[Source]) ->
     for text in sentences:
         quotes = cite.align(text, sources, question=question)
         likely = _support(text, quotes, question)
-        citations = tuple(map(numbering.cite, quotes)) if likely >= verify.SUPPORTED else ()
+        citations = tuple(map(numbering.cite, quotes)) if likely >= support.SUPPORTED else ()
         checked.append((text, citations, likely))
     return in_line(checked)
 
@@ -97,8 +97,14 @@ def in_line(told: Iterable[tuple[str, tuple[Citation, ...], float]], *, start: i
 
 
 def _support(text: str, quotes: Sequence[Quote], question: str) -> float:
-    nearby = " ".join(dict.fromkeys(verify.surroundings(quote.source) for quote in quotes))
+    nearby = " ".join(dict.fromkeys(_surroundings(quote.source) for quote in quotes))
     return support.probability(Pair(text, tuple(quote.text for quote in quotes), nearby, question=question))
+
+
+def _surroundings(source: Source) -> str:
+    """A passage and its heading."""
+    article = source.hit.article
+    return " ".join(filter(None, (article.source, article.title, article.published, source.hit.text)))
 
 
 def _placed(source: Source, start: int, end: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from index import Index
 from index import home as homes
 from index.errors import InputError
 from index.filters import without_operators
-from rag import answerability, cite, claims, evidence, prompt, query, verify
+from rag import answerability, cite, claims, evidence, gate, prompt, query
 from rag.answer import Answer, Reason, Source, Turn
 from rag.answerability import Signals
 from rag.llm import Reader
@@ -256,7 +256,7 @@ class Engine:
         work.hits = tuple(hits)
         if not hits:
             work.reason = Reason.FILTERED_OUT if work.asked.only else Reason.EMPTY_INDEX
-        elif not verify.relevant(work.asked, hits):
+        elif not gate.relevant(work.asked, hits):
             work.reason, work.sources = Reason.NOTHING_RELEVANT, _nearest(hits, work.settings)
         else:
             with self._llm_lock:
@@ -325,7 +325,7 @@ class Engine:
         odds = llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
         if channel.cancel.is_set():
             return
-        covered = max(verify.covered(work.asked.text, citation.quote) for citation in cited)
+        covered = max(gate.covered(work.asked.text, citation.quote) for citation in cited)
         work.signals = Signals(odds, max(claim.support for claim in checked), covered)
         work.clock.mark("recheck")
 

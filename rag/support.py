@@ -15,13 +15,20 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.verify import AKIN_CHARS, FAILED, NEARBY
 from rag.words import Word, stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 COEFFICIENTS = Path(__file__).with_name("support.json")
+SUPPORTED = 0.5
+"""Least support of a claim that is shown as supported."""
+NEARBY = 0.6
+"""What a word counts that stands in the quoted passage or its heading but not in the quote: the name behind a "he"."""
+FAILED = 0.2
+"""Most support of a claim with a number or quotation that the quotes do not contain."""
+AKIN_CHARS = 4
+"""Fewest characters that two names must share from their start to be taken for akin."""
 CLAUSE_WORDS = 2
 """Fewest telling words of a clause that is judged for itself."""
 MOST_LOST = 3

@@ -12,8 +12,7 @@ from fakes import BagOfWordsEmbedder
 from benchmarks import support as benchmark
 from index.article import Article
 from rag import support
-from rag.support import Pair, flaws, probability
-from rag.verify import FAILED, SUPPORTED
+from rag.support import FAILED, SUPPORTED, Pair, flaws, probability
 
 QUOTE = "In 1884 Nikola Tesla emigrated to the United States, where he worked for Thomas Edison in New York."
 NEARBY = f"Nikola Tesla\nTesla was born in Smiljan. {QUOTE} He was not paid the bonus that Westinghouse promised him."

@@ -1,36 +1,18 @@
-"""Verify: how far quotes support a sentence, and whether to answer at all. Pure; knows no model.
-
-This is the first, simple check: words and numbers. It marks what the quotes do not contain; it does not judge
-meaning.
-"""
+"""Lexical: the support of a claim by words and numbers alone; what rag/support.py is held against."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from rag.support import AKIN_CHARS, FAILED, NEARBY
 from rag.words import stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from index.search import Hit
     from rag.answer import Source
     from rag.cite import Quote
-    from rag.query import Query
-
-SUPPORTED = 0.5
-"""Least support of a claim that is shown as supported."""
-NEARBY = 0.6
-"""What a word counts that stands in the quoted passage or its heading but not in the quote: the name behind a "he"."""
-FAILED = 0.2
-"""Most support of a claim with a number or quotation that the quotes do not contain."""
-RELEVANT = 0.85
-"""Least relevance of a passage to ask the model at all. On SQuAD 2 this refuses 1.6 % of the answerable questions,
-4 % of the impossible ones on the same subjects, and 84 % of those about other subjects; the nearest sentence alone
-refuses 59 % of the last at the same cost (python -m benchmarks relevance)."""
-AKIN_CHARS = 4
-"""Fewest characters that two names must share from their start to be taken for akin."""
 
 _QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")
 
@@ -67,25 +49,6 @@ def missing(claim: str, quotes: Sequence[Quote], *, read: Sequence[Source] = (),
     spoken = [_plain(quote.text) for quote in quotes]
     quotations = [text for text in _QUOTATION.findall(claim) if not any(_plain(text) in passage for passage in spoken)]
     return (*lost, *quotations)
-
-
-def relevance(question: str, hit: Hit) -> float:
-    """Cosine similarity of the nearest sentence plus the share of the question's weighted words in the passage and
-    its title, in [-1, 2]. Together they tell the subject far better than either alone."""
-    return hit.similarity + covered(question, f"{hit.article.title or ''} {hit.text}")
-
-
-def covered(question: str, text: str) -> float:
-    """Share of the question's weighted words that a text has, in [0, 1]."""
-    wanted, has = words(question), stems(text)
-    weight = sum(word.weight for word in wanted)
-    return sum(word.weight for word in wanted if word.stem in has) / weight if weight else 0.0
-
-
-def relevant(query: Query, hits: Sequence[Hit]) -> bool:
-    """Whether any hit speaks of what is asked. The context does not count: a question that changes the subject is
-    judged by its own words."""
-    return any(relevance(wording, hit) >= RELEVANT for wording in (query.text, query.full) for hit in hits)
 
 
 def _is_akin(name: str, known: Collection[str]) -> bool:
