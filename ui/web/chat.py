@@ -168,6 +168,9 @@ class Chat:
                 self.ask: gr.update(interactive=True),
                 self.stop: gr.update(interactive=False),
             }
+        else:
+            # Gradio sends what came last once more at the end, and it is not of this conversation.
+            yield {self.status: gr.skip()}
 
     def _begin(self, session: Session, question: str, whose: str) -> Exchange:
         """A new exchange at the end, in place of the one being replaced and all after it."""
