@@ -98,7 +98,7 @@ class Visit:
         return tuple(self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS), headless=True)
