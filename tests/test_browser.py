@@ -132,7 +132,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
     """Opens tabs of separate browsers; afterwards, none has left the page's origin or run anything odd."""
     visits: list[tuple[str, Visit]] = []
 
-    def open_tab(site: Site, width: int = 1100, height: int = 800) -> Visit:
+    def open_tab(site: Site, width: int = 1100, height: int = 800, *, path: str = "") -> Visit:
         context = browser.new_context(viewport={"width": width, "height": height})
         tab = Visit(context.new_page(), [], [])
         context.on("request", lambda request: tab.requests.append(request.url))
@@ -140,7 +140,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
         tab.page.on("dialog", tab.refuse)
         tab.page.on("console", tab.note)
         visits.append((site.url, tab))
-        tab.page.goto(site.url)
+        tab.page.goto(f"{site.url}/{path}")
         tab.page.locator("#question textarea").wait_for(timeout=PATIENCE_MS)
         return tab
 

@@ -352,10 +352,7 @@ def test_axe_finds_nothing_serious(site: Site, visit: Visitor, width: int, schem
 
     site.llm.replies[:] = [f"{REPLY} Elephants danced in 1850."]
     site.gate.set()
-    tab = visit(site, width, 900)
-    if scheme == "dark":
-        tab.page.goto(f"{site.url}/?__theme=dark")
-        tab.page.locator("#question textarea").wait_for(timeout=PATIENCE_MS)
+    tab = visit(site, width, 900, path=f"?__theme={scheme}")
     tab.ask(QUESTION)
     tab.finished()
     found = []
