@@ -99,7 +99,7 @@ def _citewire(page: bytes) -> Draft:
     try:
         return html.parse(page)
     except ReadError:
-        return Draft("")
+        return Draft("", "")
 
 
 def _trafilatura(page: bytes) -> Draft:
@@ -108,10 +108,10 @@ def _trafilatura(page: bytes) -> Draft:
 
     document = trafilatura.bare_extraction(page, with_metadata=True)
     if document is None:
-        return Draft("")
+        return Draft("", "")
     known: dict[str, Any] = document.as_dict()
     text = trafilatura.extract(page) or ""
-    return Draft(text, known["title"], known["sitename"], known["url"], known["date"], known["author"])
+    return Draft("", text, known["title"], known["sitename"], known["url"], known["date"], known["author"])
 
 
 def _scores(pages: Sequence[Page], read: Callable[[bytes], Draft]) -> dict[str, dict[str, float]]:

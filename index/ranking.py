@@ -95,14 +95,13 @@ def rank(
     nearby = nearby if found.among is None else nearby & found.among
     nearby -= {passage.id for passage in found.passages}
     passages = [*found.passages, *generation.passages(nearby)]
-    similarities = generation.similarities(
-        wordings, {vector_id for passage in passages for _, vector_id in passage.sentences}
-    )
+    vector_ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
+    near_to = generation.similarities(wordings, vector_ids)
     speaks = _by_article(passages, found.around)
     ranked = [
         Ranked(
             passage,
-            *_nearest(passage, similarities),
+            *_nearest(passage, near_to),
             found.bm25.get(passage.id, 0.0),
             speaks[passage.article_id],
         )
@@ -138,9 +137,9 @@ def _by_article(passages: Collection[StoredPassage], scores: dict[int, float]) -
     return best
 
 
-def _nearest(passage: StoredPassage, similarities: dict[int, float]) -> tuple[Span, float]:
-    span, vector_id = max(passage.sentences, key=lambda sentence: similarities[sentence[1]])
-    return span, similarities[vector_id]
+def _nearest(passage: StoredPassage, near_to: dict[int, float]) -> tuple[Span, float]:
+    span, vector_id = max(passage.sentences, key=lambda sentence: near_to[sentence[1]])
+    return span, near_to[vector_id]
 
 
 def terms(text: str) -> list[str]:

@@ -407,14 +407,16 @@ class Generation:
         """Ids of the passages whose article, or a copy of it, passes the filter, and was chosen, or a copy of it."""
         self._sql.create_function("passes", 2, only.passes, deterministic=True)
         passing = "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE passes(source, published))"
-        chosen, ids = "", ()
-        if only.articles is not None:
-            chosen = (
-                "AND article_id IN (SELECT coalesce(copy_of, id) FROM article "
-                "WHERE id IN (SELECT value FROM json_each(?)))"
+        chosen = (
+            "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE id IN (SELECT value FROM json_each(?)))"
+        )
+        rows = (
+            self._sql.execute(f"SELECT id FROM passage WHERE {passing}")
+            if only.articles is None
+            else self._sql.execute(
+                f"SELECT id FROM passage WHERE {passing} AND {chosen}", (json.dumps(sorted(only.articles)),)
             )
-            ids = (json.dumps(sorted(only.articles)),)
-        rows = self._sql.execute(f"SELECT id FROM passage WHERE {passing} {chosen}", ids)
+        )
         return frozenset(passage_id for (passage_id,) in rows)
 
     def vectors_of_passages(self, passage_ids: Collection[int]) -> NDArray[np.int64]:
@@ -470,7 +472,7 @@ class Generation:
 
     def _rarest(self, words: Sequence[str]) -> str | None:
         """The rarest of `words`, as a search for any of them, that ENOUGH passages hold; None if that is all."""
-        count = f"(SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {ENOUGH}))"
+        count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
         counts = self._sql.execute(
             f"SELECT {', '.join([count] * len(words))}", [f'"{word}"' for word in words]
         ).fetchone()
@@ -492,23 +494,21 @@ class Generation:
 
     def passages(self, passage_ids: Collection[int]) -> list[StoredPassage]:
         """The passages with these ids, with their sentences."""
-        wanted = list(passage_ids)
-        sentences: dict[int, list[tuple[Span, int]]] = {passage_id: [] for passage_id in wanted}
-        found: list[StoredPassage] = []
-        for chunk in _chunks(wanted):
-            for passage_id, start, end, vector_id in self._sql.execute(
-                "SELECT passage_id, start, end, vector_id FROM sentence "
-                f"WHERE passage_id IN ({_marks(chunk)}) ORDER BY passage_id, start",
-                chunk,
-            ):
-                sentences[passage_id].append((Span(start, end), vector_id))
-            found.extend(
-                StoredPassage(passage_id, article_id, start, end, tuple(sentences[passage_id]))
-                for passage_id, article_id, start, end in self._sql.execute(
-                    f"SELECT id, article_id, start, end FROM passage WHERE id IN ({_marks(chunk)})", chunk
-                )
-            )
-        return found
+        # One row for all, as in `match`.
+        found, sentences = self._sql.execute(
+            "SELECT (SELECT json_group_array(json_array(id, article_id, start, end)) FROM passage "
+            "WHERE id IN (SELECT value FROM json_each(?1))), "
+            "(SELECT json_group_array(json_array(passage_id, start, end, vector_id)) FROM sentence "
+            "WHERE passage_id IN (SELECT value FROM json_each(?1)))",
+            (json.dumps(sorted(passage_ids)),),
+        ).fetchone()
+        of_passage: dict[int, list[tuple[Span, int]]] = {}
+        for passage_id, start, end, vector_id in sorted(json.loads(sentences)):
+            of_passage.setdefault(passage_id, []).append((Span(start, end), vector_id))
+        return [
+            StoredPassage(passage_id, article_id, start, end, tuple(of_passage.get(passage_id, ())))
+            for passage_id, article_id, start, end in json.loads(found)
+        ]
 
     def counts(self) -> dict[str, int]:
         """Rows of article, passage and sentence."""
