@@ -11,8 +11,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from index.store import similarities
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -64,15 +62,13 @@ class Found:
     """What the words of a query find; passage ids are those of one generation.
 
     `among` are the passages that may be found, None if all may. `bm25` and `around` are the shares of passages in the
-    words of the query and of its context. `passages` are those that either puts forward, `vectors` the stored ones of
-    their sentences by id.
+    words of the query and of its context. `passages` are those that either puts forward.
     """
 
     among: frozenset[int] | None
     bm25: dict[int, float]
     around: dict[int, float]
     passages: tuple[StoredPassage, ...]
-    vectors: dict[int, bytes]
 
 
 def look_up(generation: Generation, query: str, *, context: str = "", only: Filter | None = None) -> Found:
@@ -81,8 +77,7 @@ def look_up(generation: Generation, query: str, *, context: str = "", only: Filt
     among = generation.passing(only) if only else None
     bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
     around = _shares(generation.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
-    passages = tuple(generation.passages(_first(bm25) | _first(around)))
-    return Found(among, bm25, around, passages, generation.stored_vectors(_vector_ids(passages)))
+    return Found(among, bm25, around, tuple(generation.passages(_first(bm25) | _first(around))))
 
 
 def rank(
@@ -100,8 +95,8 @@ def rank(
     nearby = nearby if found.among is None else nearby & found.among
     nearby -= {passage.id for passage in found.passages}
     passages = [*found.passages, *generation.passages(nearby)]
-    missing = generation.stored_vectors(_vector_ids(passages) - found.vectors.keys())
-    near_to = similarities(wordings, found.vectors | missing)
+    vector_ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
+    near_to = generation.similarities(wordings, vector_ids)
     speaks = _by_article(passages, found.around)
     ranked = [
         Ranked(
@@ -140,10 +135,6 @@ def _by_article(passages: Collection[StoredPassage], scores: dict[int, float]) -
     for passage in passages:
         best[passage.article_id] = max(best.get(passage.article_id, 0.0), scores.get(passage.id, 0.0))
     return best
-
-
-def _vector_ids(passages: Collection[StoredPassage]) -> set[int]:
-    return {vector_id for passage in passages for _, vector_id in passage.sentences}
 
 
 def _nearest(passage: StoredPassage, near_to: dict[int, float]) -> tuple[Span, float]:

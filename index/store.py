@@ -396,16 +396,21 @@ class Generation:
 
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The unit vectors with these ids, shape (len(ids), dimension), in the order of `ids`."""
-        found = self.stored_vectors(ids.tolist())
+        found: dict[int, bytes] = {}
+        for chunk in _chunks(ids.tolist()):
+            found.update(self._sql.execute(f"SELECT id, value FROM vector WHERE id IN ({_marks(chunk)})", chunk))
         blobs = b"".join([found[vector_id] for vector_id in ids.tolist()])
         return np.frombuffer(blobs, dtype=np.float32).reshape(len(ids), -1)
 
-    def stored_vectors(self, ids: Iterable[int]) -> dict[int, bytes]:
-        """The unit vectors with these ids as they are stored: 4 bytes a dimension."""
-        found: dict[int, bytes] = {}
-        for chunk in _chunks(sorted(ids)):  # neighbours share pages
-            found.update(self._sql.execute(f"SELECT id, value FROM vector WHERE id IN ({_marks(chunk)})", chunk))
-        return found
+    def similarities(self, wordings: Sequence[NDArray[np.float32]], vector_ids: Collection[int]) -> dict[int, float]:
+        """Cosine similarity of each of these vectors to the nearest of `wordings`, each of shape (dimension,); exact,
+        not the index's."""
+        ids = np.fromiter(vector_ids, dtype=np.int64, count=len(vector_ids))
+        if not len(ids):
+            return {}
+        ids.sort()  # neighbours share pages
+        nearest = (self.vectors(ids) @ np.stack(wordings, axis=1)).max(axis=1)
+        return dict(zip(ids.tolist(), nearest.tolist(), strict=True))
 
     def passing(self, only: Filter) -> frozenset[int]:
         """Ids of the passages whose article, or a copy of it, passes the filter, and was chosen, or a copy of it."""
@@ -476,7 +481,7 @@ class Generation:
 
     def _rarest(self, words: Sequence[str]) -> str | None:
         """The rarest of `words`, as a search for any of them, that ENOUGH passages hold; None if that is all."""
-        count = f"(SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT {ENOUGH}))"
+        count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
         counts = self._sql.execute(
             f"SELECT {', '.join([count] * len(words))}", [f'"{word}"' for word in words]
         ).fetchone()
@@ -498,23 +503,21 @@ class Generation:
 
     def passages(self, passage_ids: Collection[int]) -> list[StoredPassage]:
         """The passages with these ids, with their sentences."""
-        wanted = list(passage_ids)
-        sentences: dict[int, list[tuple[Span, int]]] = {passage_id: [] for passage_id in wanted}
-        found: list[StoredPassage] = []
-        for chunk in _chunks(wanted):
-            for passage_id, start, end, vector_id in self._sql.execute(
-                "SELECT passage_id, start, end, vector_id FROM sentence "
-                f"WHERE passage_id IN ({_marks(chunk)}) ORDER BY passage_id, start",
-                chunk,
-            ):
-                sentences[passage_id].append((Span(start, end), vector_id))
-            found.extend(
-                StoredPassage(passage_id, article_id, start, end, tuple(sentences[passage_id]))
-                for passage_id, article_id, start, end in self._sql.execute(
-                    f"SELECT id, article_id, start, end FROM passage WHERE id IN ({_marks(chunk)})", chunk
-                )
-            )
-        return found
+        # One row for all, as in `match`.
+        found, sentences = self._sql.execute(
+            "SELECT (SELECT json_group_array(json_array(id, article_id, start, end)) FROM passage "
+            "WHERE id IN (SELECT value FROM json_each(?1))), "
+            "(SELECT json_group_array(json_array(passage_id, start, end, vector_id)) FROM sentence "
+            "WHERE passage_id IN (SELECT value FROM json_each(?1)))",
+            (json.dumps(sorted(passage_ids)),),
+        ).fetchone()
+        of_passage: dict[int, list[tuple[Span, int]]] = {}
+        for passage_id, start, end, vector_id in sorted(json.loads(sentences)):
+            of_passage.setdefault(passage_id, []).append((Span(start, end), vector_id))
+        return [
+            StoredPassage(passage_id, article_id, start, end, tuple(of_passage.get(passage_id, ())))
+            for passage_id, article_id, start, end in json.loads(found)
+        ]
 
     def counts(self) -> dict[str, int]:
         """Rows of article, passage and sentence."""
@@ -635,16 +638,6 @@ def _delete_article(connection: sqlite3.Connection, article_id: str) -> None:
 def _sweep(connection: sqlite3.Connection) -> None:
     """Delete vectors that no sentence uses: those of removed text, and leftovers of interrupted runs."""
     connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
-
-
-def similarities(wordings: Sequence[NDArray[np.float32]], stored: Mapping[int, bytes]) -> dict[int, float]:
-    """Cosine similarity of each of the `stored` vectors to the nearest of `wordings`, each of shape (dimension,);
-    exact, not the index's."""
-    if not stored:
-        return {}
-    matrix = np.frombuffer(b"".join(stored.values()), dtype=np.float32).reshape(len(stored), -1)
-    nearest = (matrix @ np.stack(wordings, axis=1)).max(axis=1)
-    return dict(zip(stored, nearest.tolist(), strict=True))
 
 
 def _chunks(values: list[_Value], size: int = 500) -> Iterable[list[_Value]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 """Hears (stage, done, total); stage is "wait" (another run writes), "read" (files, pages) or "embed" (sentences)."""
 
+AHEAD = 16
+"""Files that are begun before the first of them is taken: enough for every reader while one has a long file."""
 SAVE_EVERY = 256
 """Sentences embedded between two saves: about five seconds of work on two cores, the most a kill can cost."""
 
@@ -140,11 +143,11 @@ def sync(
     known = {uri: "" if excluded else fingerprint for uri, (fingerprint, excluded) in origins.items()}
     left_out = {uri for uri, (_, excluded) in origins.items() if excluded and uri not in given}
     wanted = [path for path in found if str(path) not in left_out]
+    interrupt.tick("read", 0, len(wanted))
     with _reading(wanted, known) as readings:
-        for done, (path, reading) in enumerate(zip(wanted, readings, strict=True)):
+        for done, (path, found_in_it) in enumerate(readings, start=1):
+            _take(store, path, found_in_it, run)
             interrupt.tick("read", done, len(wanted))
-            _take(store, path, reading.result(), run)
-    interrupt.tick("read", len(wanted), len(wanted))
 
     seen = {str(path) for path in found}
     for uri in origins:
@@ -255,11 +258,37 @@ class _Read:
 
 
 @contextlib.contextmanager
-def _reading(paths: Sequence[Path], fingerprints: Mapping[str, str]) -> Iterator[list[Future[_Read]]]:
-    """What each of `paths` gives, in their order, read several at once; `fingerprints` are those of before."""
+def _reading(paths: Sequence[Path], fingerprints: Mapping[str, str]) -> Iterator[Iterator[tuple[Path, _Read]]]:
+    """Each of `paths` with what it gives, in their order; `fingerprints` are those of before.
+
+    Files that other processes parse are read some ahead, several at once.
+    """
     readers = ThreadPoolExecutor(read.AT_ONCE)
+
+    def begun(path: Path) -> Callable[[], _Read]:
+        try:
+            fingerprint = read.fingerprint(path)
+        except ReadError as error:
+            failed = _Read(None, failures=(str(error),))
+            return lambda: failed
+        if fingerprint == fingerprints.get(str(path)):
+            return lambda: _Read(fingerprint)
+        if read.is_parsed_apart(path):
+            return readers.submit(_read_file, path, fingerprint).result
+        return lambda: _read_file(path, fingerprint)
+
+    def in_order() -> Iterator[tuple[Path, _Read]]:
+        ahead: deque[tuple[Path, Callable[[], _Read]]] = deque()
+        for path in paths:
+            ahead.append((path, begun(path)))
+            if len(ahead) > AHEAD:
+                path, result = ahead.popleft()
+                yield path, result()
+        for path, result in ahead:
+            yield path, result()
+
     try:
-        yield [readers.submit(_read_file, path, fingerprints.get(str(path), "")) for path in paths]
+        yield in_order()
     except BaseException as error:
         readers.shutdown(wait=False, cancel_futures=True)
         if not isinstance(error, Exception):  # Ctrl-C does not wait for what is being parsed
@@ -269,12 +298,9 @@ def _reading(paths: Sequence[Path], fingerprints: Mapping[str, str]) -> Iterator
         readers.shutdown()
 
 
-def _read_file(path: Path, fingerprint_before: str) -> _Read:
+def _read_file(path: Path, fingerprint: str) -> _Read:
     failures: list[str] = []
     try:
-        fingerprint = read.fingerprint(path)
-        if fingerprint == fingerprint_before:
-            return _Read(fingerprint)
         articles = read.read(path, left_out=failures.append)
     except ReadError as error:
         return _Read(None, failures=(*failures, str(error)))

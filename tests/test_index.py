@@ -342,12 +342,12 @@ def test_files_are_read_side_by_side_and_taken_in_order(
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(6):
-        (folder / f"{number}.txt").write_text(f"This is article {number}.")
+        (folder / f"{number}.md").write_text(f"This is article {number}.")
     read_for_real, together = reading.read, threading.Barrier(2, timeout=60)
 
     def slow_at_first(path: Path, **options: object) -> tuple[Article, ...]:
         together.wait()
-        time.sleep(0.05 if path.name == "0.txt" else 0)
+        time.sleep(0.05 if path.name == "0.md" else 0)
         return read_for_real(path, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reading, "AT_ONCE", 2)
@@ -357,22 +357,28 @@ def test_files_are_read_side_by_side_and_taken_in_order(
 
 
 def test_ctrl_c_ends_what_is_being_parsed(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "slow.txt").write_text("Slow.")
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    (folder / "quick.md").write_text("Quick.")
+    (folder / "slow.md").write_text("Slow.")
     parsing, stopped = threading.Event(), threading.Event()
 
     def never_done(path: Path, **options: object) -> tuple[Article, ...]:
+        if path.name == "quick.md":
+            return (Article("quick", "Quick."),)
         parsing.set()
         assert stopped.wait(60)
         raise ReadError("reading it broke the parser")
 
     def progress(stage: str, done: int, total: int) -> None:
-        assert parsing.wait(60)
-        raise KeyboardInterrupt
+        if done == 1:
+            assert parsing.wait(60)
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(reading, "read", never_done)
     monkeypatch.setattr(reading, "stop", stopped.set)
     with pytest.raises(KeyboardInterrupt):
-        index.sync([tmp_path / "slow.txt"], progress=progress)
+        index.sync([folder], progress=progress)
     assert stopped.is_set()
     assert index.articles() == []
 

@@ -5,6 +5,7 @@
     entries     a feed that was fetched → a draft of each article it announces
     is_feed     whether what was fetched is a feed
     readable    whether a file's name says that read() knows its format
+    is_parsed_apart  whether it says that another process parses it
     is_sidecar  whether it says that the file is metadata of another
     fingerprint what changes when an article would read differently
     stop        ends what is being parsed, at Ctrl-C
@@ -41,7 +42,8 @@ MAX_BYTES = 32 * 1024 * 1024
 """Default size limit of a file; CITEWIRE_MAX_FILE_BYTES overrides it."""
 
 AT_ONCE = min(os.cpu_count() or 1, 4)
-"""Files that are parsed at once, when as many threads call read(). Each process that parses takes about 150 MB."""
+"""Files that are parsed at once, when as many threads call read(). On two cores two processes parse saved web pages 1.7
+times as fast as one; each takes about 100 MB."""
 
 _workers = Workers(AT_ONCE)
 
@@ -101,6 +103,11 @@ def stop() -> None:
 def readable(path: Path) -> bool:
     """Whether the name says that `path` is an article for read(); hidden and editors' lock files are not."""
     return path.suffix.lower() in formats.PARSERS and not path.name.startswith((".", "~$"))
+
+
+def is_parsed_apart(path: Path) -> bool:
+    """Whether the name says that another process parses `path`, so that reading several at once saves time."""
+    return path.suffix.lower() not in formats.INLINE
 
 
 def is_sidecar(path: Path) -> bool:
