@@ -44,6 +44,8 @@ PARTS = ("squad", "mtrag", "attacks", "integrity", "speed", "splice", "modes")
 MOST = {"naive": 60, "attacks": 150, "speed": 12, "splice": 200, "modes": 30}
 """Questions of a part when --n does not ask for fewer; squad and mtrag take n."""
 QUICK = 2
+KV_BYTES = 16 * 2**30
+"""Room for all passages as the model read them: a run asks of each paragraph several times. It changes no answer."""
 PACKAGES = (*report.PACKAGES, "llama-cpp-python")
 
 
@@ -101,6 +103,8 @@ def settings(arguments: argparse.Namespace) -> tuple[Settings, str]:
         chosen = Settings.from_env({f"CITEWIRE_{name.upper()}": value for name, value in given.items()})
     except InputError as error:
         raise SystemExit(str(error)) from error
+    if "kv_bytes" not in given:
+        chosen = replace(chosen, kv_bytes=KV_BYTES)
     # The default model by its name, so that it is one model with the one that is named so.
     chosen = replace(chosen, llm=chosen.llm or models.choose(None, "llm").name)
     return chosen, ", ".join(f"{name}={value}" for name, value in sorted(given.items()))

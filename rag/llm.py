@@ -45,6 +45,10 @@ class Constraint(Protocol):
         """The one that came; never one that ends the answer."""
         ...
 
+    def forced(self) -> bytes:
+        """What comes next whatever is chosen; it may stop inside a character."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
@@ -354,18 +358,33 @@ class LlamaCpp:
 
     def _write(self, request: _Request, max_tokens: int, constraint: Constraint | None) -> None:
         text, loop = codecs.getincrementaldecoder("utf-8")(errors="ignore"), _Loop()
-        for number in range(max_tokens):
+        position, last = len(request.layout), len(request.layout) + max_tokens
+        while position < last:
             token = self._native.likeliest(None if constraint is None else constraint.allowed())
-            if self._native.ends(token) or self._halted(request):
+            if self._native.ends(token):
                 return
-            if constraint is not None:
-                constraint.take(token)
-            piece = text.decode(self._native.piece(token))
-            if piece:
-                request.events.put(piece)
-            if loop.closes(token, piece) or number + 1 == max_tokens:
-                return
-            self._native.evaluate((token,), len(request.layout) + number)
+            tokens = (token,) if constraint is None else self._taken(token, constraint)[: last - position]
+            for batch in in_batches(tokens):
+                if self._halted(request):
+                    return
+                piece = text.decode(b"".join(map(self._native.piece, batch)))
+                if piece:
+                    request.events.put(piece)
+                if loop.closes(batch[-1], piece) or position + len(batch) == last:
+                    return
+                self._native.evaluate(batch, position)
+                position += len(batch)
+
+    def _taken(self, token: int, constraint: Constraint) -> Tokens:
+        """The chosen token and those that can only follow: read together, which takes a third of writing each."""
+        constraint.take(token)
+        taken = [token]
+        for forced in self._native.tokenize(constraint.forced().decode("utf-8", "ignore"), special=False):
+            if forced not in constraint.allowed():
+                break
+            constraint.take(forced)
+            taken.append(forced)
+        return tuple(taken)
 
     def _read_prompt(self, request: _Request) -> bool:
         """Evaluate what of the prompt is not there yet; False when halted. What was read stays."""

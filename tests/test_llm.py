@@ -15,6 +15,7 @@ from index.errors import InputError, ModelError
 from rag.answer import Turn
 from rag.llm import LLM, LlamaCpp
 from rag.prompt import Prompt
+from rag.quote import Quoting, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,6 +144,36 @@ def test_the_same_prompt_gives_the_same_answer_whatever_was_read_before(llm: Lla
     ):
         ask(llm, before)
         assert ask(llm, FOX) == expected
+
+
+class OneByOne(Quoting):
+    """Forces nothing."""
+
+    def forced(self) -> bytes:
+        return b""
+
+
+@model
+def test_what_must_be_quoted_is_read_and_not_chosen_word_by_word(llm: LlamaCpp) -> None:
+    passages = [passage.partition("\n")[2] for passage in FOX.passages]
+
+    def quoted(quoting: Quoting) -> list[str]:
+        return list(llm.stream(FOX, max_tokens=64, cancel=threading.Event(), constraint=quoting))
+
+    at_once, singly = (quoted(kind(passages, llm.vocabulary)) for kind in (Quoting, OneByOne))
+    assert spans_of("".join(at_once), passages)
+    assert "".join(at_once) == "".join(singly)
+    assert len(at_once) * 2 < len(singly)
+
+
+@model
+def test_a_quote_is_cut_off_where_its_tokens_end(llm: LlamaCpp) -> None:
+    passages = [passage.partition("\n")[2] for passage in FOX.passages]
+    for most in (1, 3, 7):
+        quoting = Quoting(passages, llm.vocabulary)
+        text = "".join(llm.stream(FOX, max_tokens=most, cancel=threading.Event(), constraint=quoting))
+        assert 0 < len(text.split()) <= most
+        assert any(passage.find(text.strip()) >= 0 for passage in passages)
 
 
 @model
