@@ -1,16 +1,18 @@
 """Answerability: fitting and measuring whether to answer (rag/answerability.py).
 
-Asked are questions of SQuAD 2 dev, half of them impossible, of the first half of its titles by order; `answers`
-measures on the second half. Every question is answered with caution 0, which refuses nothing, and its signals are
-noted; a run that was stopped goes on. The regression is fitted to all of them, and judged with each title left out
-in turn. `--keep` writes the coefficients to rag/answerability.json.
+Asked are questions of SQuAD 2 dev, of the first half of its titles by order; `answers` measures on the second half.
+They are of three kinds: answerable ones; impossible ones, made to look answerable by the paragraph that was read for
+them; and answerable ones whose paragraph is left out of the search, as when nothing in a collection says what is
+asked. Every question is answered with caution 0, which refuses nothing, and its signals are noted; a run that was
+stopped goes on. The regression is fitted to all of them, and judged with each title left out in turn. `--keep` writes
+the coefficients to rag/answerability.json.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ from benchmarks.report import Mean
 from benchmarks.threads import SharedEmbedder
 from benchmarks.workbench import Workbench
 from index import models
+from index.filters import Filter
 from rag.answerability import COEFFICIENTS, COVERED, EVERY_WORD
 from rag.settings import Settings
 
@@ -36,14 +39,41 @@ if TYPE_CHECKING:
     from benchmarks.dataset import Dataset, Question
     from rag.engine import Engine
 
-SIGNALS = ("correct",)
-RIDGE = 1.0
+SIGNALS = ("correct", "answerable", "support")
+ANSWERABLE, IMPOSSIBLE, ABSENT = "answerable", "impossible", "absent"
+RIDGE = 10.0
 """Penalty on the square of each weight, of signals in units of their standard deviation."""
 EACH = 2
 """Questions of a kind asked of one paragraph; its passages are read once."""
+RISKS = {
+    ANSWERABLE: "false refusals",
+    IMPOSSIBLE: "false answers",
+    ABSENT: "false answers, absent",
+}
 CAUTIONS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 PLOT = Path(__file__).parent.parent / "docs" / "caution.svg"
 KV_BYTES = 16 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question, asked as one of the three kinds."""
+
+    question: Question
+    kind: str
+
+    @property
+    def key(self) -> str:
+        """What it is noted under."""
+        return f"{self.kind}: {self.question.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of a case: the signals of its draft, none if there was no supported one."""
+
+    case: Case
+    signals: dict[str, float]
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -59,22 +89,23 @@ def run(arguments: argparse.Namespace) -> None:
     model = models.choose(None, "llm").name
     folder = user_cache_path("citewire", appauthor=False) / "benchmarks"
     journal = Journal(folder / f"answerability-{model}.jsonl")
-    questions = drawn(data, 2 if arguments.quick else arguments.paragraphs)
+    cases = drawn(data, 2 if arguments.quick else arguments.paragraphs)
     settings = Settings(llm=model, caution=0.0, kv_bytes=KV_BYTES)
+    everywhere = frozenset(article.id for article in data.articles)
     with Workbench(settings, {"squad": data.articles}, SharedEmbedder(), folder) as bench:
         try:
-            for question in tqdm(questions, desc="asked", disable=None):
-                if question.text not in journal:
-                    journal.note(question.text, _signals(bench.engine("squad", settings), question))
+            for case in tqdm(cases, desc="asked", disable=None):
+                if case.key not in journal:
+                    journal.note(case.key, _ask(bench.engine("squad", settings), case, everywhere))
         except KeyboardInterrupt:
             print("\nstopped; the same command goes on from here")
-    noted = [(question, found) for question in questions if (found := journal.get(question.text)) is not None]
-    told = [(question, found["signals"]) for question, found in noted if "correct" in found["signals"]]
+    noted = [Outcome(case, found["signals"]) for case in cases if (found := journal.get(case.key)) is not None]
+    told = [outcome for outcome in noted if set(SIGNALS) <= outcome.signals.keys()]
     print(f"\n{len(noted)} asked, {len(noted) - len(told)} of them without a supported draft")
     measured = measure(told, SIGNALS)
-    print(f"AUROC {measured['AUROC']}")
+    report.show("AUROC, answerable against", measured["AUROC"])
     curve = risk(noted, measured["left out"])
-    report.show("by caution, of answerable and of impossible questions", curve)
+    report.show("by caution", curve)
     if arguments.quick:
         return
     if arguments.keep:
@@ -82,34 +113,40 @@ def run(arguments: argparse.Namespace) -> None:
         COEFFICIENTS.write_text(json.dumps({**kept, model: measured["weights"]}, indent=1) + "\n", encoding="utf-8")
     points = {
         measure: [(caution, curve[f"caution {caution}"][measure].mean) for caution in CAUTIONS]
-        for measure in ("false refusals", "false answers")
+        for measure in RISKS.values()
     }
     plot.write(PLOT, across="caution", up="share of the questions of the kind", curves=points)
     result = {"n": len(noted), "weights": measured["weights"], "AUROC": measured["AUROC"], "caution": curve}
     report.write("answerability", models={"llm": model}, measured=result)
 
 
-def drawn(data: Dataset, paragraphs: int) -> list[Question]:
-    """EACH answerable and EACH impossible questions of each of some paragraphs; fewer are the first of more."""
+def drawn(data: Dataset, paragraphs: int) -> list[Case]:
+    """EACH answerable and EACH impossible questions of each of some paragraphs, and the first answerable one without
+    its paragraph; fewer are the first of more."""
     titles = list(dict.fromkeys(question.subject for question in data.questions))
     asked_of: dict[str, list[Question]] = {}
     for question in data.questions:
         if question.subject in titles[: len(titles) // 2]:
             asked_of.setdefault(question.paragraph, []).append(question)
     draw = random.Random(1)
-    found: list[Question] = []
+    found: list[list[Case]] = []
     for paragraph in draw.sample(sorted(asked_of), len(asked_of)):
         kinds = [[one for one in asked_of[paragraph] if bool(one.relevant) is kind] for kind in (True, False)]
         if min(map(len, kinds)) >= EACH:
-            found += [question for kind in kinds for question in draw.sample(kind, EACH)]
-    return found[: 2 * EACH * paragraphs]
+            answerable, impossible = (draw.sample(kind, EACH) for kind in kinds)
+            cases = [Case(question, ANSWERABLE) for question in answerable]
+            cases += [Case(question, IMPOSSIBLE) for question in impossible]
+            found.append([*cases, Case(answerable[0], ABSENT)])
+    return [case for cases in found[:paragraphs] for case in cases]
 
 
-def measure(told: Sequence[tuple[Question, dict[str, float]]], signals: Sequence[str]) -> dict[str, Any]:
-    """Weights fitted to all, the probabilities with each title left out, and their AUROC."""
-    values = np.array([[found[name] for name in signals] for _, found in told])
-    labels = np.array([float(bool(question.relevant)) for question, _ in told])
-    titles = np.array([question.subject for question, _ in told])
+def measure(told: Sequence[Outcome], signals: Sequence[str]) -> dict[str, Any]:
+    """Weights fitted to all, the probabilities with each title left out, and their AUROC against either kind of those
+    that cannot be answered."""
+    values = np.array([[outcome.signals[name] for name in signals] for outcome in told])
+    kinds = np.array([outcome.case.kind for outcome in told])
+    labels = (kinds == ANSWERABLE).astype(float)
+    titles = np.array([outcome.case.question.subject for outcome in told])
     left_out = np.zeros(len(told))
     for title in set(titles):
         others = titles != title
@@ -120,21 +157,29 @@ def measure(told: Sequence[tuple[Question, dict[str, float]]], signals: Sequence
             **dict(zip(signals, weights[:-1].round(4).tolist(), strict=True)),
             "bias": round(float(weights[-1]), 4),
         },
-        "left out": {question.text: value for (question, _), value in zip(told, left_out.tolist(), strict=True)},
-        "AUROC": auroc(left_out, labels),
+        "left out": {outcome.case.key: value for outcome, value in zip(told, left_out.tolist(), strict=True)},
+        "AUROC": {
+            kind: {
+                name: auroc(scores[labels == 1], scores[kinds == kind])
+                for name, scores in [("all", left_out), *zip(signals, values.T, strict=True)]
+            }
+            for kind in (IMPOSSIBLE, ABSENT)
+        },
     }
 
 
 def fit(values: NDArray[np.float64], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights and, last, the bias of a ridge logistic regression, by Newton's method."""
+    """Weights and, last, the bias of a ridge logistic regression, by Newton's method. Both labels count as much."""
     mean, scale = values.mean(0), values.std(0)
     rows = np.c_[(values - mean) / scale, np.ones(len(values))]
+    counts = np.where(labels == 1, 0.5 / labels.mean(), 0.5 / (1 - labels.mean()))
     penalty = np.r_[np.full(values.shape[1], RIDGE), 1e-6]
     weights = np.zeros(rows.shape[1])
     for _ in range(50):
         likely = 1 / (1 + np.exp(-rows @ weights))
-        slope = rows.T @ (likely - labels) + penalty * weights
-        weights -= np.linalg.solve((rows.T * (likely * (1 - likely))) @ rows + np.diag(penalty), slope)
+        slope = rows.T @ (counts * (likely - labels)) + penalty * weights
+        curvature = (rows.T * (counts * likely * (1 - likely))) @ rows + np.diag(penalty)
+        weights -= np.linalg.solve(curvature, slope)
     unscaled: NDArray[np.float64] = np.r_[weights[:-1] / scale, weights[-1] - (weights[:-1] * mean / scale).sum()]
     return unscaled
 
@@ -145,30 +190,28 @@ def predict(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArra
     return likely
 
 
-def auroc(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> Mean:
-    """Area under the ROC curve: of each answerable question, the share of impossible ones that score less."""
-    impossible = scores[labels == 0]
-    return Mean.of([float((impossible < one).mean() + (impossible == one).mean() / 2) for one in scores[labels == 1]])
+def auroc(answerable: NDArray[np.float64], others: NDArray[np.float64]) -> Mean:
+    """Area under the ROC curve: of each answerable question, the share of the others that score less."""
+    return Mean.of([float((others < one).mean() + (others == one).mean() / 2) for one in answerable])
 
 
-def risk(
-    noted: Sequence[tuple[Question, dict[str, Any]]], probabilities: dict[str, float]
-) -> dict[str, dict[str, Mean]]:
-    """Caution → false refusals of answerable questions, false answers of impossible ones."""
+def risk(noted: Sequence[Outcome], probabilities: dict[str, float]) -> dict[str, dict[str, Mean]]:
+    """Caution → false refusals of answerable questions, false answers of the others."""
     curve = {}
     for caution in CAUTIONS:
-        refused = {True: list[float](), False: list[float]()}
-        for question, found in noted:
-            covered = found["signals"].get("covered", 0.0) >= EVERY_WORD
+        refused: dict[str, list[float]] = {kind: [] for kind in RISKS}
+        for outcome in noted:
+            covered = outcome.signals.get("covered", 0.0) >= EVERY_WORD
             asked_for = caution * COVERED if covered else caution
-            refused[bool(question.relevant)].append(float(probabilities.get(question.text, 0.0) < asked_for))
+            refused[outcome.case.kind].append(float(probabilities.get(outcome.case.key, 0.0) < asked_for))
         curve[f"caution {caution}"] = {
-            "false refusals": Mean.of(refused[True]),
-            "false answers": Mean.of([1 - one for one in refused[False]]),
+            risk: Mean.of(refused[kind] if kind == ANSWERABLE else [1 - one for one in refused[kind]])
+            for kind, risk in RISKS.items()
         }
     return curve
 
 
-def _signals(engine: Engine, question: Question) -> dict[str, Any]:
-    answer = engine.ask(question.text, settings=replace(engine.settings, caution=0.0))
+def _ask(engine: Engine, case: Case, everywhere: frozenset[str]) -> dict[str, Any]:
+    only = Filter(articles=everywhere - case.question.relevant) if case.kind == ABSENT else None
+    answer = engine.ask(case.question.text, settings=replace(engine.settings, caution=0.0), only=only)
     return {"signals": dict(answer.signals), "text": answer.text, "reason": answer.reason}

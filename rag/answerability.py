@@ -1,9 +1,10 @@
 """Answerability: what speaks for a draft → whether to give it as an answer. Pure; knows no model.
 
 A passage can speak of the very thing that is asked and not say it: most questions that must be refused are of this
-kind, and words and vectors hardly tell them. The model can, to a degree, when it is asked again: with nothing but the
-cited passages before it, does it take its own draft for correct? A logistic regression makes a probability of that;
-`python -m benchmarks answerability` fits and measures it, docs/experiments.md tells what was tried beside it.
+kind, and words and vectors hardly tell them. The model can, to a degree, when it is asked again, with nothing but the
+cited passages before it: can the question be answered, and is its own draft correct? With how far the quotes carry the
+draft, a logistic regression makes a probability of the two; `python -m benchmarks answerability` fits and measures it,
+docs/experiments.md tells what was tried beside them.
 """
 
 from __future__ import annotations
@@ -20,19 +21,21 @@ COEFFICIENTS = Path(__file__).with_name("answerability.json")
 EVERY_WORD = 0.95
 """Least share of a question's weighted words that is as good as all."""
 COVERED = 0.5
-"""What is then left of the caution. On adversarial questions this costs 6 % more false answers and gains nothing; on
-others the small model too often doubts what stands before it in so many words."""
+"""What is then left of the caution. On adversarial questions this costs up to 5 % more false answers and gains nothing;
+on others the small model too often doubts what stands before it in so many words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What speaks for a draft; None where the model was not asked.
 
-    `correct` are the log-odds (natural logarithm) that the model takes its draft for correct, `support` is that of the
-    best claim, `covered` the share of the question's weighted words that the best quote has.
+    `correct` are the log-odds (natural logarithm) that the model takes its draft for correct, `answerable` those that
+    it takes the question for one that the cited passages answer. `support` is that of the best claim (rag/support.py),
+    `covered` the share of the question's weighted words that the best quote has.
     """
 
     correct: float | None = None
+    answerable: float | None = None
     support: float | None = None
     covered: float | None = None
 
@@ -47,16 +50,15 @@ def is_measured(model: str) -> bool:
 
 
 def probability(signals: Signals, model: str) -> float:
-    """How likely the passages say what the draft says, in [0, 1]; 1 for a model that was not measured.
+    """How likely the passages say what the draft says, in [0, 1]; 1 for a model that was not measured, or not asked.
 
     Calibrated where half of the questions cannot be answered.
     """
+    known = {"bias": 1.0, **signals.to_dict()}
     weights = _coefficients().get(model)
-    if weights is None or signals.correct is None:
+    if weights is None or weights.keys() - known.keys():
         return 1.0
-    known = signals.to_dict()
-    logit = weights["bias"] + sum(weight * known[name] for name, weight in weights.items() if name in known)
-    return 1 / (1 + math.exp(-logit))
+    return 1 / (1 + math.exp(-sum(weight * known[name] for name, weight in weights.items())))
 
 
 def is_doubtful(signals: Signals, model: str, caution: float) -> bool:

@@ -253,7 +253,6 @@ class Engine:
     def _find(self, work: _Work) -> None:
         """Search, and choose what to read or the reason why nothing is to be read."""
         hits = self._search(work)
-        work.hits = tuple(hits)
         if not hits:
             work.reason = Reason.FILTERED_OUT if work.asked.only else Reason.EMPTY_INDEX
         elif not gate.relevant(work.asked, hits):
@@ -318,15 +317,22 @@ class Engine:
     def _recheck(
         self, work: _Work, llm: LLM, checked: Sequence[Claim], passages: Sequence[Hit], channel: Channel[Event]
     ) -> None:
-        """Ask the model what it holds of its draft, with nothing but the cited passages before it."""
+        """Ask the model what it holds of the question and its draft, with nothing but the cited passages before it."""
         cited = {citation for claim in checked for citation in claim.citations}
         read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
-        task = prompt.CORRECT.format(draft=" ".join(claim.text for claim in checked))
-        odds = llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
+        correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in checked))
+        answerable, right = (
+            llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
+            for task in (prompt.ANSWERABLE, correct)
+        )
         if channel.cancel.is_set():
             return
-        covered = max(gate.covered(work.asked.text, citation.quote) for citation in cited)
-        work.signals = Signals(odds, max(claim.support for claim in checked), covered)
+        work.signals = Signals(
+            correct=right,
+            answerable=answerable,
+            support=max(claim.support for claim in checked),
+            covered=max(gate.covered(work.asked.text, citation.quote) for citation in cited),
+        )
         work.clock.mark("recheck")
 
     def _draft(self, work: _Work, llm: LLM, request: Prompt, passages: Sequence[Hit], channel: Channel[Event]) -> str:
@@ -432,7 +438,6 @@ class _Work:
     asked: Query
     history: tuple[Turn, ...]
     settings: Settings
-    hits: tuple[Hit, ...] = ()
     sources: tuple[Source, ...] = ()
     reason: Reason | None = None
     generation: int = 0

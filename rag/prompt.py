@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 CANNOT_ANSWER = "The articles do not say."
 """What the instructions tell the model to write when the passages hold no answer; the engine looks for it."""
 
+ANSWERABLE = "Can this question be answered from the passages alone? Reply Yes or No."
 CORRECT = "Proposed answer: {draft}\nIs the proposed answer correct according to the passages? Reply Yes or No."
-"""The task of the check after a draft."""
+"""The tasks of the check after a draft: without it and with it."""
 
 
 @dataclass(frozen=True, slots=True)

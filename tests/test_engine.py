@@ -254,25 +254,28 @@ SAID = "Putin wants the six-party talks to resume."
 
 @pytest.mark.parametrize(
     ("odds", "caution", "refused"),
-    [(3.0, 0.4, False), (-3.0, 0.4, True), (-3.0, 0.0, False), (3.0, 1.0, True), (0.0, 0.2, False), (0.0, 0.6, True)],
+    [(3.0, 0.4, False), (-3.0, 0.4, True), (-3.0, 0.0, False), (3.0, 1.0, True), (1.0, 0.2, False), (0.0, 0.6, True)],
 )
 def test_a_draft_that_the_model_doubts_is_refused_by_caution(
     index: Index, odds: float, caution: float, refused: bool
 ) -> None:
-    answer = measured(index, SAID, odds=[odds], caution=caution).ask("Who really wants the six-party talks to go on?")
+    answer = measured(index, SAID, odds=[odds, odds], caution=caution).ask(
+        "Who really wants the six-party talks to go on?"
+    )
     assert answer.refused is refused
-    assert answer.signals["correct"] == odds
+    assert (answer.signals["correct"], answer.signals["answerable"]) == (odds, odds)
     assert answer.reason == (Reason.NOT_ANSWERED if refused else None)
 
 
 def test_the_second_look_sees_the_draft_and_the_cited_passages_only(index: Index) -> None:
-    asked = measured(index, SAID, odds=[3.0])
+    asked = measured(index, SAID, odds=[3.0, 3.0])
     asked.ask("Who wants the six-party talks of the Kuril islands to resume?")
-    drafting, looking = scripted(asked).prompts
+    drafting, *looks = scripted(asked).prompts
     assert drafting.task == ""
-    assert SAID in looking.task
-    assert [passage.split("\n")[0] for passage in looking.passages] == ["[Sputnik]"]
-    assert looking.instructions == drafting.instructions
+    assert [SAID in look.task for look in looks] == [False, True]
+    for look in looks:
+        assert [passage.split("\n")[0] for passage in look.passages] == ["[Sputnik]"]
+        assert look.instructions == drafting.instructions
 
 
 def test_a_model_that_was_not_measured_is_not_asked_twice(index: Index) -> None:

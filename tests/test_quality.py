@@ -1,0 +1,64 @@
+"""Some questions of `python -m benchmarks answers`, with the default model: what was measured must not get worse.
+
+The bounds leave a question or two to other processors, on which a small model may choose other words.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks import dataset
+from benchmarks.parts import quality
+from benchmarks.said import Said, hear
+from index import Index
+from rag import Engine, Settings
+
+if TYPE_CHECKING:
+    from benchmarks.dataset import Question
+
+pytestmark = pytest.mark.model
+
+EACH = 6
+"""Answerable and impossible questions: the first ones of the benchmark."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was asked and said, and the measures of it."""
+
+    heard: list[tuple[Question, Said]]
+    measured: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, embedder: Any, llm: Any) -> Run:
+    parser = ArgumentParser()
+    dataset.options(parser)
+    folder = parser.parse_args([]).data
+    if not folder.exists():
+        pytest.skip(f"the evaluation data is not there: {folder}")
+    data = dataset.squad(folder)
+    with Index.open(tmp_path_factory.mktemp("home"), embedder=embedder) as index:
+        index.add(data.articles)
+        engine = Engine.open(index=index, llm=llm, settings=Settings())
+        questions = dataset.alternating(dataset.later_half(data).questions, EACH)
+        heard = [(question, hear(engine, question)) for question in questions]
+    return Run(heard, quality(heard))
+
+
+def test_most_questions_are_answered_right(run: Run) -> None:
+    assert run.measured["gold in answer"].mean * EACH >= EACH - 2, run.heard
+    assert run.measured["citation precision"].mean >= 0.7
+
+
+def test_some_that_cannot_be_answered_are_refused(run: Run) -> None:
+    assert run.measured["false answers"].mean * EACH <= EACH - 2, run.heard
+
+
+def test_no_citation_is_wrong_in_itself(run: Run) -> None:
+    assert sum(said.inexact + said.dangling for _, said in run.heard) == 0
+    assert all(said.cited for _, said in run.heard if not said.refused)
