@@ -63,6 +63,12 @@ def quoted(draft: str, sources: Sequence[Source]) -> tuple[Claim, ...]:
     return in_line([(" ".join(quote.text.split()), (numbering.cite(quote),), 1.0) for quote in quotes])
 
 
+def in_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
+    """The quotes that claims rest on, each as a claim of its own."""
+    quotes = dict.fromkeys(citation for claim in said for citation in claim.citations)
+    return in_line([(" ".join(quote.quote.split()), (quote,), 1.0) for quote in quotes])
+
+
 def disagreements(
     question: str,
     claims: Sequence[Claim],

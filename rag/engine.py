@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from index.search import Hit
     from rag.answer import Citation, Claim
     from rag.claims import Similarity
-    from rag.llm import LLM
+    from rag.llm import LLM, Constraint
     from rag.prompt import Prompt
     from rag.query import Query
     from rag.stream import Channel
@@ -287,21 +287,16 @@ class Engine:
         llm, sources = self._model(work.settings), work.sources
         passages = [source.hit for source in sources]
         turns = evidence.trim_history(work.asked.text, passages, work.history, llm, work.settings)
-        ask = partial(prompt.build, work.asked.text, passages, turns)
-        draft = self._draft(work, llm, ask(), passages, channel)
-        if channel.cancel.is_set() and not draft.strip():
-            return self._refusal(work, Reason.CANCELLED, sources)
-        checked = self._checked(work, draft, sources)
+        said = self._said(work, llm, prompt.build(work.asked.text, passages, turns), channel)
         work.clock.mark("verify")
-        if not checked:
-            return self._refusal(work, Reason.NOT_ANSWERED, sources)
-        if not any(claim.supported for claim in checked):
-            reason = Reason.CANCELLED if channel.cancel.is_set() else Reason.UNSUPPORTED
-            return self._refusal(work, reason, sources)
+        if not any(claim.supported for claim in said):
+            reason = Reason.UNSUPPORTED if said else Reason.NOT_ANSWERED
+            return self._refusal(work, Reason.CANCELLED if channel.cancel.is_set() else reason, sources)
         if answerability.is_measured(llm.name) and not channel.cancel.is_set():
-            self._recheck(work, llm, checked, passages, channel)
+            self._recheck(work, llm, said, passages, channel)
             if not channel.cancel.is_set() and answerability.is_doubtful(work.signals, llm.name, work.settings.caution):
                 return self._refusal(work, Reason.NOT_ANSWERED, sources)
+        checked = claims.in_quotes(said) if work.settings.mode == "quote" else said
         similarity = self._similarities(sources)
         found = claims.disagreements(work.asked.text, checked, sources, similarity=similarity) if similarity else ()
         checked += claims.in_line(claims.said(found), start=checked[-1].end + 1)
@@ -314,13 +309,55 @@ class Engine:
             **self._circumstances(work),
         )
 
+    def _said(self, work: _Work, llm: LLM, request: Prompt, channel: Channel[Event]) -> tuple[Claim, ...]:
+        """What the model says, sentence by sentence cited and numbered; () when it says nothing.
+
+        In quote mode its own words only point at the quotes, and nobody sees them. Where they point at none, it chooses
+        sentences of the passages.
+        """
+        quotes = work.settings.mode == "quote"
+        draft = self._draft(work, llm, request, channel, shown=not quotes)
+        said = claims.check(work.asked.text, claims.written(draft), self._still_indexed(work.sources))
+        if quotes and said and not any(claim.supported for claim in said) and not channel.cancel.is_set():
+            quoting = Quoting([source.hit.text for source in work.sources], llm.vocabulary)
+            draft = self._draft(work, llm, request, channel, constraint=quoting)
+            said = claims.quoted(draft, self._still_indexed(work.sources))
+        return said
+
+    def _draft(
+        self,
+        work: _Work,
+        llm: LLM,
+        request: Prompt,
+        channel: Channel[Event],
+        *,
+        constraint: Constraint | None = None,
+        shown: bool = True,
+    ) -> str:
+        """What the model writes; its tokens go to the reader as they come if they are to be `shown`."""
+        draft = ""
+        for piece in llm.stream(
+            request,
+            max_tokens=work.settings.answer_tokens,
+            cancel=channel.cancel,
+            on_read=partial(channel.progress, "read"),
+            constraint=constraint,
+        ):
+            if not draft:
+                work.clock.mark("first_token")
+            draft += piece
+            if shown:
+                channel.put(Token(piece))
+        work.clock.mark("answer")
+        return draft
+
     def _recheck(
-        self, work: _Work, llm: LLM, checked: Sequence[Claim], passages: Sequence[Hit], channel: Channel[Event]
+        self, work: _Work, llm: LLM, said: Sequence[Claim], passages: Sequence[Hit], channel: Channel[Event]
     ) -> None:
         """Ask the model what it holds of the question and its draft, with nothing but the cited passages before it."""
-        cited = {citation for claim in checked for citation in claim.citations}
+        cited = {citation for claim in said for citation in claim.citations}
         read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
-        correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in checked))
+        correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in said))
         answerable, right = (
             llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=channel.cancel)
             for task in (prompt.ANSWERABLE, correct)
@@ -330,38 +367,10 @@ class Engine:
         work.signals = Signals(
             correct=right,
             answerable=answerable,
-            support=max(claim.support for claim in checked),
+            support=max(claim.support for claim in said),
             covered=max(gate.covered(work.asked.text, citation.quote) for citation in cited),
         )
         work.clock.mark("recheck")
-
-    def _draft(self, work: _Work, llm: LLM, request: Prompt, passages: Sequence[Hit], channel: Channel[Event]) -> str:
-        """What the model writes, or quotes; its tokens go to the reader as they come."""
-        constraint = None
-        if work.settings.mode == "quote":
-            constraint = Quoting([hit.text for hit in passages], llm.vocabulary, instead=prompt.CANNOT_ANSWER)
-        on_read = partial(channel.progress, "read")
-        draft = ""
-        for piece in llm.stream(
-            request,
-            max_tokens=work.settings.answer_tokens,
-            cancel=channel.cancel,
-            on_read=on_read,
-            constraint=constraint,
-        ):
-            if not draft:
-                work.clock.mark("first_token")
-            draft += piece
-            channel.put(Token(piece))
-        work.clock.mark("answer")
-        return draft
-
-    def _checked(self, work: _Work, draft: str, sources: tuple[Source, ...]) -> tuple[Claim, ...]:
-        """Sentence by sentence cited and numbered; () for a draft that says nothing."""
-        there = self._still_indexed(sources)
-        if work.settings.mode == "quote":
-            return claims.quoted(draft, there)
-        return claims.check(work.asked.text, claims.written(draft), there)
 
     def _similarities(self, sources: Sequence[Source]) -> Similarity | None:
         """Cosine of two sentences of the passages; None when all are of one article, which cannot disagree."""
@@ -454,7 +463,7 @@ class _Clock:
 
     def mark(self, stage: str) -> None:
         now = time.perf_counter()
-        self._stages[stage] = now - self._last
+        self._stages[stage] = self._stages.get(stage, 0.0) + now - self._last
         self._last = now
 
     def timings(self) -> dict[str, float]:

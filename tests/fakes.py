@@ -50,8 +50,8 @@ class BagOfWordsEmbedder:
 
 
 class ScriptedLLM:
-    """Answers from a queue of replies and keeps the prompts it was given. `gate` holds it until set. Asked for Yes or
-    No, it gives the next of `odds`, and Yes when there are none left."""
+    """Answers from a queue of replies and keeps the prompts and constraints it was given. `gate` holds it until set.
+    Asked for Yes or No, it gives the next of `odds`, and Yes when there are none left."""
 
     name = "scripted"
     context_tokens = 4096
@@ -61,6 +61,7 @@ class ScriptedLLM:
         self.replies = list(replies)
         self.odds = list(odds)
         self.prompts: list[Prompt] = []
+        self.constraints: list[object] = []
         self.gate = gate
         self._lock = threading.Lock()
 
@@ -80,6 +81,7 @@ class ScriptedLLM:
     ) -> Iterator[str]:
         with self._lock:
             self.prompts.append(prompt)
+            self.constraints.append(constraint)
             reply = self.replies.pop(0) if self.replies else prompt.passages[0]
         if on_read is not None:
             total = self.count(prompt)

@@ -14,6 +14,7 @@ from index.filters import Filter
 from rag import Answer, Engine, Evidence, Settings, Token, Turn
 from rag.answer import Reason
 from rag.prompt import CANNOT_ANSWER
+from rag.quote import Quoting
 
 ARTICLES = (
     Article("talks", "The six-party talks broke down in 2009. Putin wants them to resume.", source="Sputnik"),
@@ -351,18 +352,29 @@ def test_articles_that_disagree_are_both_cited_newest_first(index: Index) -> Non
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_quotes_are_sentences_of_the_articles(index: Index) -> None:
-    settings = Settings(mode="quote")
-    quoting = Engine.open(index=index, llm=ScriptedLLM("Putin wants them to resume."), settings=settings)
-    answer = quoting.ask("Who wants the six-party talks to resume?")
-    (claim,) = answer.claims
-    assert claim.text == claim.citations[0].quote == "Putin wants them to resume."
-    assert claim.support == 1.0
+def quoting(index: Index, *replies: str) -> Engine:
+    return Engine.open(index=index, llm=ScriptedLLM(*replies), settings=Settings(mode="quote"))
+
+
+def test_in_quote_mode_the_models_words_give_way_to_those_they_rest_on(index: Index) -> None:
+    asked = quoting(index, "It is Putin who wants the six-party talks to resume.")
+    *before, answer = asked.stream("Who wants the six-party talks to resume?")
+    assert [claim.text for claim in answer.claims] == [citation.quote for citation in answer.citations]
+    assert "Putin wants them to resume." in answer.text
+    assert "It is Putin" not in "".join(event.text for event in before if isinstance(event, Token)) + answer.text
+    assert {claim.support for claim in answer.claims} == {1.0}
+
+
+def test_in_quote_mode_sentences_are_chosen_where_the_models_words_rest_on_nothing(index: Index) -> None:
+    asked = quoting(index, "Cheese grows on the moon every 17 years.", "Putin wants them to resume.")
+    answer = asked.ask("Who wants the six-party talks to resume?")
+    assert answer.text == answer.claims[0].citations[0].quote == "Putin wants them to resume."
+    assert [isinstance(given, Quoting) for given in scripted(asked).constraints] == [False, True]
 
 
 def test_a_refusal_in_quote_mode_is_a_refusal(index: Index) -> None:
-    quoting = Engine.open(index=index, llm=ScriptedLLM(CANNOT_ANSWER), settings=Settings(mode="quote"))
-    assert quoting.ask("Who wants the six-party talks to resume?").reason == Reason.NOT_ANSWERED
+    answer = quoting(index, CANNOT_ANSWER).ask("Who wants the six-party talks to resume?")
+    assert answer.reason == Reason.NOT_ANSWERED
 
 
 def test_one_question_can_have_settings_and_articles_of_its_own(index: Index) -> None:

@@ -35,7 +35,7 @@ class Choices:
                 [(label, mode) for mode, label in preferences.MODE_LABELS.items()],
                 value=default.mode,
                 label="How to answer",
-                info="Quoting is quicker and says only what is written; writing joins several articles.",
+                info="Quoting gives the articles' own sentences; writing says it shorter, and joins several.",
                 elem_id="mode",
             )
             self.caution = gr.Slider(
