@@ -19,6 +19,7 @@ MEASUREMENTS = {
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
     "retrieval": "finding the passage, for single questions and for follow-ups",
+    "screens": "pictures of every state of the page, in docs/screens",
     "support": "telling the claims that a page carries from those it does not",
     "scale": "a search among 100,000 sentences, and a million vectors",
 }
