@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install chat ask seeds models test lint bench browser lock clean
+.PHONY: help install chat ask seeds models test lint bench screens browser lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,6 +58,9 @@ lint: $(INSTALLED_DEV) ## Check style, formatting and types
 BENCH ?= retrieval relevance reading indexing scale
 bench: $(INSTALLED_DEV) models ## Measure; BENCH="retrieval scale" chooses
 	@for name in $(BENCH); do $(BIN)/python -m benchmarks $$name || exit 1; done
+
+screens: $(INSTALLED_DEV) browser ## Take the pictures of the page in docs/screens
+	@$(BIN)/python -m benchmarks screens
 
 browser:
 	@.ci/browser

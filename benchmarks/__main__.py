@@ -15,9 +15,11 @@ MEASUREMENTS = {
     "indexing": "the rate of indexing, and the cost of a sync of nothing new",
     "disagreement": "noticing that articles tell a fact differently, and only then",
     "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
+    "page": "opening the page, and how long after Enter the evidence is seen",
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
     "retrieval": "finding the passage, for single questions and for follow-ups",
+    "screens": "pictures of every state of the page, in docs/screens",
     "support": "telling the claims that a page carries from those it does not",
     "scale": "a search among 100,000 sentences, and a million vectors",
 }

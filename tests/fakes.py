@@ -37,7 +37,8 @@ class BagOfWordsEmbedder:
         return self._embed(texts)
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        return self._embed([text])[0]
+        vector: NDArray[np.float32] = self._embed([text])[0]
+        return vector
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import BagOfWordsEmbedder, ScriptedLLM
 
-from benchmarks import answers, attacks, dataset, duplicates, embedder, gold, parts, report, retrieval, workbench
+from benchmarks import (
+    answers,
+    attacks,
+    dataset,
+    duplicates,
+    embedder,
+    gold,
+    parts,
+    report,
+    retrieval,
+    screens,
+    workbench,
+)
 from benchmarks.__main__ import main
 from benchmarks.baseline import Bm25, PlainFusion
 from benchmarks.dataset import Question
@@ -440,3 +453,13 @@ def test_unknown_parts_and_settings_are_named(data: Path, llm: NaiveToo) -> None
         main(["answers", "--data", str(data), "--settings", "rhyme=1"])
     with pytest.raises(SystemExit, match="CITEWIRE_CAUTION"):
         main(["answers", "--data", str(data), "--caution", "much"])
+
+
+def test_every_state_of_the_page_has_its_pictures() -> None:
+    """After a change of the scenes: make screens."""
+    shown = re.findall(r'src="(screens/[^"]+)"', screens.listed())
+    assert len(shown) == 4 * len(screens.SCENES)
+    assert (screens.DOCS / "screens.md").read_text(encoding="utf-8") == screens.listed()
+    there = {path.relative_to(screens.DOCS).as_posix(): path for path in (screens.DOCS / "screens").iterdir()}
+    assert sorted(there) == sorted(shown)
+    assert sum(path.stat().st_size for path in there.values()) < 3_000_000

@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from index import Article, Index
 from rag import Engine
-from rag.prompt import CANNOT_ANSWER
+from rag.prompt import CANNOT_ANSWER, Prompt
 from ui import web
 
 if TYPE_CHECKING:
@@ -33,8 +33,14 @@ FLAGS = (
     "--disable-sync",
 )
 PATIENCE_MS = 20_000
+BOX = "#question textarea"
 TALKS = "Six-party talks with North Korea broke down in 2009. Putin and Abe want them to resume."
 ISLANDS = "Japan and Russia dispute four Kuril Islands. Abe and Putin agreed on joint research in December 2016."
+CUT_OFF = """
+[...document.querySelectorAll('#page *')]
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
+  .map((one) => `${one.tagName}#${one.id}.${one.className}`)
+"""
 QUESTION = "When did the six-party talks with North Korea break down?"
 REPLY = "Six-party talks with North Korea broke down in 2009."
 EVIL = "<img src=https://evil.example/i.png onerror=alert(1)><script>alert(2)</script>"
@@ -68,7 +74,7 @@ class Visit:
         """Type a question, send it, and see it arrive in the conversation."""
         asked = self.page.locator("#conversation .exchange")
         before = asked.count()
-        self.page.locator("#question textarea").fill(question)
+        self.page.locator(BOX).fill(question)
         self.page.locator("#ask").click()
         expect(asked).to_have_count(before + 1, timeout=PATIENCE_MS)
 
@@ -96,6 +102,10 @@ class Visit:
 
     def width(self) -> tuple[int, int]:
         return tuple(self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]"))
+
+    def cut_off(self) -> list[str]:
+        """What reaches past the right edge; a wide page does not scroll there, so its width tells nothing."""
+        return list(self.page.evaluate(CUT_OFF))
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +142,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
     """Opens tabs of separate browsers; afterwards, none has left the page's origin or run anything odd."""
     visits: list[tuple[str, Visit]] = []
 
-    def open_tab(site: Site, width: int = 1100, height: int = 800, *, path: str = "") -> Visit:
+    def open_tab(site: Site, width: int = 1100, height: int = 800, *, path: str = "", ready: str = BOX) -> Visit:
         context = browser.new_context(viewport={"width": width, "height": height})
         tab = Visit(context.new_page(), [], [])
         context.on("request", lambda request: tab.requests.append(request.url))
@@ -141,7 +151,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
         tab.page.on("console", tab.note)
         visits.append((site.url, tab))
         tab.page.goto(f"{site.url}/{path}")
-        tab.page.locator("#question textarea").wait_for(timeout=PATIENCE_MS)
+        tab.page.locator(ready).wait_for(timeout=PATIENCE_MS)
         return tab
 
     yield open_tab
@@ -402,3 +412,45 @@ def test_the_real_models_answer_from_the_sample_articles(home: Path, visit: Visi
             assert all(any(quote in text for text in articles) for quote in quotes)
         finally:
             demo.close(verbose=False)
+
+
+@pytest.mark.model
+def test_stop_ends_a_real_model_at_the_word_it_is_at(
+    home: Path, visit: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from index.models import locate
+    from rag.llm import LlamaCpp
+
+    llm = LlamaCpp.load(locate("smollm2-135m", "llm"), name="smollm2-135m")
+    tokens, go = [], threading.Event()
+    likeliest = llm._native.likeliest
+
+    def slowly(allowed: Any) -> int:
+        tokens.append(likeliest(allowed))
+        if len(tokens) == 4:
+            go.wait(60)
+        return tokens[-1]
+
+    monkeypatch.setattr(llm._native, "likeliest", slowly)
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("talks", TALKS, "Talks on Korea")])
+        engine = Engine.open(index=index, llm=llm)
+        demo = web.build(engine)
+        try:
+            tab = visit(Site(web.launch(demo).rstrip("/"), engine, llm, go))  # type: ignore[arg-type]
+            tab.ask(QUESTION)
+            expect(tab.page.locator("#current .writing")).not_to_be_empty(timeout=PATIENCE_MS)
+            tab.page.locator("#stop").click()
+            tab.finished()
+            tab.expect("#current .reply", "Stopped.")
+            go.set()
+            llm.log_odds(Prompt("", (), (), "Yes?"), cancel=threading.Event())  # when it is done with what came before
+            assert len(tokens) == 4, "it went on after it was stopped"
+            tab.ask(QUESTION)
+            tab.finished()
+            assert "Stopped." not in tab.text("#current .reply")
+            assert len(tokens) > 4
+        finally:
+            go.set()
+            demo.close(verbose=False)
+            llm.close()

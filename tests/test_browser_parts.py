@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fakes import BagOfWordsEmbedder, ScriptedLLM
 from playwright.sync_api import expect
-from test_browser import PATIENCE_MS, QUESTION, REPLY, Site, Visit, Visitor, browser, site, visit
+from test_browser import BOX, PATIENCE_MS, QUESTION, REPLY, TALKS, Site, Visit, Visitor, browser, site, visit
 
-from index import Article
+from index import Article, Index
+from rag import Engine
+from ui import auth, web
+from ui.auth import Accounts
 from ui.conversations import Conversations
 
 if TYPE_CHECKING:
@@ -22,6 +26,8 @@ __all__ = ["browser", "site", "visit"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
+NAME = "input[type=text], input:not([type]), textarea"
+"""Where a login is typed on Gradio's own page."""
 OTHER = "Japan and Russia dispute four Kuril Islands."
 MARKS = (
     "<script>{}</script>",
@@ -126,7 +132,7 @@ def test_an_answer_is_copied_as_markdown_with_its_references(site: Site, visit: 
 
 def test_keys_break_a_line_edit_the_last_question_and_stop(site: Site, visit: Visitor) -> None:
     tab = answered(site, visit)
-    box = tab.page.locator("#question textarea")
+    box = tab.page.locator(BOX)
     box.fill("one")
     box.press("Shift+Enter")
     box.type("two")
@@ -161,7 +167,7 @@ def test_what_was_searched_can_be_changed(site: Site, visit: Visitor) -> None:
     tab = answered(site, visit)
     tab.expect("#current .searched", "searched for: ")
     tab.page.locator("#current .searched button").click()
-    expect(tab.page.locator("#question textarea")).to_have_value(QUESTION, timeout=PATIENCE_MS)
+    expect(tab.page.locator(BOX)).to_have_value(QUESTION, timeout=PATIENCE_MS)
     tab.page.get_by_role("button", name="Keep it").click()
     expect(tab.page.locator("#note .note")).to_have_count(0, timeout=PATIENCE_MS)
 
@@ -263,39 +269,25 @@ def test_settings_are_remembered_and_hold_for_the_next_question(
     assert [settings.mode for settings in asked] == ["quote"]
 
 
-def test_eight_readers_are_served_in_turn_and_see_their_places(
-    site: Site, visit: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each asks about an article of its own; the engine takes them one by one and says how many come first."""
+def test_eight_readers_are_served_in_turn_and_see_their_places(site: Site, visit: Visitor) -> None:
+    """Each asks about an article of its own; the model is held until all of them know how many come first."""
     site.engine.index.add(
         [Article(f"town{n}", f"The mayor of Town{n} is Person{n}. Town{n} is small.", f"Town{n}") for n in range(8)]
     )
-    stream, turns, waiting = site.engine.stream, threading.Lock(), []
-
-    def one_by_one(question: str, *, progress: Any, cancel: threading.Event, **options: Any) -> Iterator[Any]:
-        events = stream(question, progress=progress, cancel=cancel, **options)
-        first = next(events)
-        yield first
-        waiting.append(question)
-        while not turns.acquire(timeout=0.05):
-            progress("queue", waiting.index(question), 0)
-        try:
-            yield from events
-        finally:
-            waiting.remove(question)
-            turns.release()
-
-    monkeypatch.setattr(site.engine, "stream", one_by_one)
     site.llm.replies.clear()  # then it repeats the first passage
     tabs = [visit(site, 900, 600) for _ in range(8)]
     for number, tab in enumerate(tabs):
-        tab.page.locator("#question textarea").fill(f"Who is the mayor of Town{number}?")
-    for tab in tabs:
+        tab.page.locator(BOX).fill(f"Who is the mayor of Town{number}?")
+    tabs[0].page.locator("#ask").click()
+    tabs[0].expect("#current .waiting", "Reading the passages… 100%")
+    for tab in tabs[1:]:
         tab.page.locator("#ask").click()
     for number, tab in enumerate(tabs):
         tab.expect("#panel .passage >> nth=0", f"Town{number}")
-    places = [tab.text("#current .waiting") for tab in tabs]
-    assert sum("before you" in place for place in places) >= 6, places
+    for tab in tabs[1:]:
+        tab.expect("#current .waiting", "before you")
+    places = [tab.text("#current .waiting") for tab in tabs[1:]]
+    assert sorted(places) == [f"Waiting: {before} before you" for before in range(1, 8)]
     site.gate.set()
     for number, tab in enumerate(tabs):
         tab.expect("#current .reply", f"The mayor of Town{number} is Person{number}.")
@@ -366,11 +358,60 @@ def test_axe_finds_nothing_serious(site: Site, visit: Visitor, width: int, schem
     assert found == []
 
 
-@pytest.mark.parametrize("part", ["Library", "Conversations", "Settings"])
-def test_no_part_scrolls_sideways_on_a_phone(site: Site, visit: Visitor, part: str) -> None:
+@pytest.mark.parametrize("width", [390, 1100])
+def test_nothing_is_cut_off_or_scrolls_sideways(site: Site, visit: Visitor, width: int) -> None:
     word = "x" * 300
     site.engine.index.add([Article("long", f"Talks {word}.", word, word)])
-    tab = answered(site, visit, width=390)
-    tab.open(part)
-    tab.page.wait_for_timeout(500)
-    assert tab.width()[0] <= 390
+    site.llm.replies[:] = [f"{REPLY} {word} danced in 1850."]
+    tab = answered(site, visit, width=width)
+    for part in ("Ask", "Library", "Conversations", "Settings"):
+        tab.open(part)
+        tab.page.wait_for_timeout(500)
+        assert tab.width()[0] <= width, part
+        assert tab.cut_off() == [], part
+    tab.open("Ask")
+    press_reader_mark(tab)
+    assert tab.cut_off() == []
+
+
+def test_a_login_is_asked_for_and_each_sees_its_own_conversations(
+    home: Path, visit: Visitor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second login comes in the first one's browser, whose storage still holds what the page put there."""
+    monkeypatch.setattr(auth, "COST", (2**8, 8, 1))
+    right, file = "correct horse battery", tmp_path / "accounts"
+    for name in ("ada", "bob"):
+        auth.add(file, name=name, password=right)
+    llm = ScriptedLLM(REPLY)
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("talks", TALKS)])
+        engine = Engine.open(index=index, llm=llm)
+        demo = web.build(engine)
+        try:
+            url = web.launch(demo, auth=Accounts.load(file).login).rstrip("/")
+            tab = visit(Site(url, engine, llm, threading.Event()), ready=NAME)
+            log_in(tab, "ada", "incorrect horse battery")
+            tab.expect(".gradio-container", "Incorrect Credentials")
+            assert tab.page.locator(BOX).count() == 0
+            log_in(tab, "ada", right)
+            tab.page.locator(BOX).wait_for(timeout=PATIENCE_MS)
+            tab.ask(QUESTION)
+            tab.finished()
+            tab.open("Conversations")
+            tab.expect("#conversations .title", QUESTION[:20])
+            tab.page.context.clear_cookies()
+            tab.page.goto(url)
+            log_in(tab, "bob", right)
+            tab.page.locator(BOX).wait_for(timeout=PATIENCE_MS)
+            tab.open("Conversations")
+            tab.expect("#conversations", "Nothing has been asked yet.")
+            # The browser notes each refusal.
+            tab.troubles[:] = [trouble for trouble in tab.troubles if "status of 40" not in trouble]
+        finally:
+            demo.close(verbose=False)
+
+
+def log_in(tab: Visit, name: str, password: str) -> None:
+    tab.page.locator(NAME).fill(name)
+    tab.page.locator("input[type=password]").fill(password)
+    tab.page.get_by_role("button", name="Login").click()

@@ -22,7 +22,7 @@ from index.errors import InputError, LayoutError, StoreError
 from index.search import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
-from ui import markdown, render
+from ui import markdown, markup, render
 from ui.conversations import FILE, REASON_CHARS, Conversations, restored
 
 TOP = Path(__file__).parent.parent
@@ -364,7 +364,7 @@ def test_no_text_becomes_markup(kept: Conversations, payload: str) -> None:
     kept.append(conversation, owner="me", question=payload, answer=answer.to_dict())
     page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(kept.get(conversation, "me").to_markdown())
     tree = html.fromstring(f"<main>{page}</main>")
-    safe = render.safe_url(article.url)
+    safe = markup.safe_url(article.url)
     for element in tree.iter():
         assert element.tag in {"main", "h1", "h2", "p", "em", "ul", "li", "strong", "a"}, page
         assert set(element.attrib) <= {"href"}, page

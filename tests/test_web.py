@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,6 +50,12 @@ def url(engine: Engine) -> Iterator[str]:
     demo = web.build(engine)
     yield web.launch(demo).rstrip("/")
     demo.close(verbose=False)
+
+
+def test_no_rule_of_the_style_sheet_outweighs_the_others() -> None:
+    """Gradio puts its classes in front of whatever follows a comma, and :is() counts the weightiest of its parts."""
+    css = (files("ui") / "style.css").read_text(encoding="utf-8").split("*/", 1)[1]
+    assert not re.findall(r":(?:is|not|has)\([^()]*,", css)
 
 
 def test_the_page_has_no_public_api(engine: Engine) -> None:

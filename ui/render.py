@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag.answer import Reason, Verdict
 from rag.words import words
-from ui.markup import button, count, day, escape, link, safe_url  # noqa: F401 (safe_url: for those who quote links elsewhere)
+from ui.markup import button, count, day, escape, link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,7 +151,7 @@ def telling_words(text: str, stems: frozenset[str]) -> str:
 def sources(said: Answer, *, exchange_number: int) -> str:
     """The cited passages with the quoted words marked, then the other passages that were read."""
     cited, rest = [], []
-    left = list(said.citations)  # a quote is marked once, also where passages overlap: its anchor is unique
+    left = list(said.citations)  # a quote is marked once, also where passages overlap
     spans = [(source.hit.article, source.hit.start, source.hit.end, source.number) for source in said.sources]
     others = {source.hit.article.id: source.hit.also_in for source in said.sources}
     telling = _stems(said.searched or said.question)
@@ -160,7 +160,7 @@ def sources(said: Answer, *, exchange_number: int) -> str:
         left = [quote for quote in left if quote not in quotes]
         also_in = others.get(article.id, ())
         if quotes:
-            marked = _marked(article.text, start, end, quotes, exchange_number)
+            marked = _marked(article.text, start, end, quotes)
             reading = _read_here(exchange_number, quote=quotes[0].number)
             card = _card(article, marked, quotes, also_in=also_in, reading=reading)
             cited.append((quotes[0].number, card))
@@ -305,7 +305,7 @@ def _panel(title: str, body: str) -> str:
 def _card(
     article: Article, passage: str, quotes: Sequence[Citation] = (), *, also_in: Sequence[str] = (), reading: str
 ) -> str:
-    numbers = "".join(f'<span class="number">[{quote.number}]</span>' for quote in quotes)
+    numbers = "".join(map(_number, quotes))
     words_of = quotes[0].quote if quotes else ""
     outside = link(article.url, "Original ↗", words_of)
     return (
@@ -318,25 +318,20 @@ def _read_here(exchange_number: int, **place: int) -> str:
     return button("open", "Read in the article", exchange=exchange_number, **place)
 
 
-def _marked(text: str, start: int, end: int, quotes: Sequence[Citation], exchange_number: int) -> str:
+def _marked(text: str, start: int, end: int, quotes: Sequence[Citation]) -> str:
     """`text[start:end]` with the quotes in <mark>, cut into stretches because quotes may overlap."""
     cuts = sorted({start, end, *(offset for quote in quotes for offset in (quote.start, quote.end))})
     parts = []
     for left, right in pairwise(cuts):
-        parts += [_label(quote, exchange_number) for quote in quotes if quote.start == left]
+        parts += [_number(quote) for quote in quotes if quote.start == left]
         inside = " ".join(str(quote.number) for quote in quotes if quote.start <= left < quote.end)
         stretch = escape(text[left:right])
         parts.append(f'<mark data-quotes="{inside}">{stretch}</mark>' if inside else stretch)
     return "".join(parts)
 
 
-def _label(quote: Citation, exchange_number: int) -> str:
-    anchor = _anchor(exchange_number, quote.number)
-    return f'<span class="number" id="{anchor}" tabindex="-1">[{quote.number}]</span>'
-
-
-def _anchor(exchange_number: int, citation_number: int) -> str:
-    return f"quote-{exchange_number}-{citation_number}"
+def _number(quote: Citation) -> str:
+    return f'<span class="number">[{quote.number}]</span>'
 
 
 _Stretch = tuple["Article", int, int, int]

@@ -49,10 +49,10 @@ class Shelf:
         """Adding above, the list below."""
         with gr.Row(elem_id="adding"):
             self.upload = gr.File(
-                label=f"Drop files here: {', '.join(ending[1:] for ending in uploads.TYPES)}",
+                label=f"Files: {', '.join(ending[1:] for ending in uploads.TYPES)}",
                 file_count="multiple",
                 file_types=list(uploads.TYPES),
-                height=130,
+                height=160,
                 elem_id="upload",
                 scale=1,
             )
@@ -67,7 +67,7 @@ class Shelf:
         self.added = region("", "added", live=True)
         with gr.Row(elem_id="finding"):
             self.text = gr.Textbox(
-                label="Find", placeholder="title, outlet or author", elem_id="find", scale=2, min_width=180
+                label="Find", placeholder="title, outlet or author", elem_id="find", max_lines=1, scale=2, min_width=180
             )
             self.of = _choice("Outlet", [("Every outlet", EVERYWHERE)], "of")
             self.after = _date("From", "after")
@@ -297,4 +297,4 @@ def _choice(label: str, choices: list[tuple[str, str]], name: str, *, value: str
 
 
 def _date(label: str, name: str) -> gr.Textbox:
-    return gr.Textbox(label=label, placeholder="2018-03 or 2018-03-21", elem_id=name, scale=1, min_width=120)
+    return gr.Textbox(label=label, placeholder="2018-03-21", elem_id=name, max_lines=1, scale=1, min_width=120)
