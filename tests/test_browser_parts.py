@@ -362,7 +362,7 @@ def test_axe_finds_nothing_serious(site: Site, visit: Visitor, width: int, schem
 def test_nothing_is_cut_off_or_scrolls_sideways(site: Site, visit: Visitor, width: int) -> None:
     word = "x" * 300
     site.engine.index.add([Article("long", f"Talks {word}.", word, word)])
-    site.llm.replies[:] = [f"{REPLY} {word} danced in 1850."]
+    site.llm.replies[:] = [f"{REPLY} {word.title()} danced in 1850."]
     tab = answered(site, visit, width=width)
     for part in ("Ask", "Library", "Conversations", "Settings"):
         tab.open(part)
