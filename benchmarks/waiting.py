@@ -2,8 +2,9 @@
 
 Each talk is had once over an index whose passages the model has not read: the question for the first time, the plain
 prompt for the same question (which also takes the passages out of the model's live memory), the question again, a
-follow-up, the plain prompt for the follow-up, and the question once more after a restart. The time of loading the model
-is not counted. Seconds go into the journal; the result holds ratios within a talk, for a machine's speed is not ours.
+follow-up, the plain prompt for the follow-up, and the question once more after a restart. The time of loading is not
+counted; Citewire's instructions, with which all its prompts begin, are part of that. Seconds go into the journal; the
+result holds ratios within a talk, for a machine's speed is not ours.
 """
 
 from __future__ import annotations
@@ -121,6 +122,7 @@ class Waiting:
         with self._engine(talk.corpus) as engine:
             plain = Naive(lambda: engine)
             heard = {"first time": hear(engine, question), "naive": plain.ask(question)}
+            engine.load()  # the plain prompt took the instructions, too
             heard["passages read before"] = hear(engine, question)
             follow_up = replace(talk.follow_up, history=(Turn(question.text, heard["first time"].text),))
             heard["follow-up"] = hear(engine, follow_up)

@@ -123,11 +123,14 @@ class Engine:
             self.index.close()
 
     def load(self) -> None:
-        """Load the models now, so that the first question does not wait. Raises ModelError."""
+        """Load the models and let the LLM read its instructions now, so that the first question does not wait for
+        it. Raises ModelError."""
         self.index.embedder.embed_query("ready")
         if self.index.reranker is not None:
             self.index.reranker.scores("ready", ["ready"])
-        self._model()
+        llm = self._model()
+        if isinstance(llm, Reader):
+            llm.read_ahead(prompt.Prompt(prompt.instructions(), (), (), ""))
 
     def read_ahead(self, cancel: threading.Event) -> bool:
         """Read the passages that nobody asked about yet, those of the last added article first, while nobody asks.

@@ -108,6 +108,13 @@ def test_reading_ahead_makes_the_first_question_quick(llm: LlamaCpp) -> None:
     assert max(steps) > 20  # a whole passage at once
 
 
+def test_the_instructions_can_be_read_before_any_passage(llm: LlamaCpp, top: Path) -> None:
+    assert llm.read_ahead(replace(FOX, passages=(), question=""))
+    assert shelf(top).size()[0] == 0
+    _, read = first_read(llm, FOX)
+    assert read[0][0] >= llm.count(replace(FOX, passages=(), question="")) - 12
+
+
 def test_reading_ahead_makes_way(llm: LlamaCpp) -> None:
     long = replace(FOX, passages=tuple(f"{number}. {FOX.passages[1]} " * 8 for number in range(8)), question="")
     done: list[bool] = []
