@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 380, 56, 48, 20, 150
+LINE = 16
 COLORS = ("#1d4ed8", "#b45309", "#047857", "#7c3aed")
 DASHES = ("", "6 4", "2 3", "8 3 2 3")
 """Lines differ in more than color."""
@@ -34,15 +35,25 @@ def write(path: Path, *, across: str, up: str, curves: Mapping[str, Sequence[tup
         f'<text x="{(_x(0) + _x(1)) / 2}" y="{HEIGHT - 10}" text-anchor="middle">{escape(across)}</text>',
         f'<text transform="translate(16 {(_y(0) + _y(1)) / 2}) rotate(-90)" text-anchor="middle">{escape(up)}</text>',
     ]
+    heights = _apart([_y(points[-1][1]) + 4 for points in curves.values()])
     for number, (name, points) in enumerate(curves.items()):
         color, dash = COLORS[number % len(COLORS)], DASHES[number % len(DASHES)]
         path_of = " ".join(f"{'M' if not place else 'L'}{_x(x):.1f} {_y(y):.1f}" for place, (x, y) in enumerate(points))
         lines += [
             f'<path d="{path_of}" fill="none" stroke="{color}" stroke-width="2.5" stroke-dasharray="{dash}"/>',
             *(f'<circle cx="{_x(x):.1f}" cy="{_y(y):.1f}" r="3.5" fill="{color}"/>' for x, y in points),
-            f'<text x="{_x(1) + 12}" y="{_y(points[-1][1]) + 4:.1f}" fill="{color}">{escape(name)}</text>',
+            f'<text x="{_x(1) + 12}" y="{heights[number]:.1f}" fill="{color}">{escape(name)}</text>',
         ]
     path.write_text("\n".join([*lines, "</svg>"]) + "\n", encoding="utf-8")
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Where names stand that would stand at `heights`: upwards of one another, none on another."""
+    placed: dict[int, float] = {}
+    last = float(HEIGHT)
+    for number in sorted(range(len(heights)), key=lambda number: -heights[number]):
+        last = placed[number] = min(heights[number], last - LINE)
+    return [placed[number] for number in range(len(heights))]
 
 
 def _x(value: float) -> float:
