@@ -1,6 +1,6 @@
 """Some questions of `python -m benchmarks answers`, with the default model: what was measured must not get worse.
 
-The bounds leave a question or two to other processors, on which a small model may choose other words.
+The bounds leave one or two questions to other processors, on which a small model may choose other words.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.model
 
-EACH = 6
-"""Answerable and impossible questions: the first ones of the benchmark."""
+EACH, EVERY = 6, 10
+"""So many answerable and impossible questions, every tenth of the first ones of the benchmark."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,19 @@ def run(tmp_path_factory: pytest.TempPathFactory, embedder: Any, llm: Any) -> Ru
     with Index.open(tmp_path_factory.mktemp("home"), embedder=embedder) as index:
         index.add(data.articles)
         engine = Engine.open(index=index, llm=llm, settings=Settings())
-        questions = dataset.alternating(dataset.later_half(data).questions, EACH)
+        asked = dataset.alternating(dataset.later_half(data).questions, EACH * EVERY)
+        questions = [question for number, question in enumerate(asked) if number // 2 % EVERY == 0]
         heard = [(question, hear(engine, question)) for question in questions]
     return Run(heard, quality(heard))
 
 
 def test_most_questions_are_answered_right(run: Run) -> None:
-    assert run.measured["gold in answer"].mean * EACH >= EACH - 2, run.heard
-    assert run.measured["citation precision"].mean >= 0.7
+    assert run.measured["gold in answer"].mean * EACH >= 3, run.heard  # 4 when this was written
+    assert run.measured["citation precision"].mean >= 0.6
 
 
-def test_some_that_cannot_be_answered_are_refused(run: Run) -> None:
-    assert run.measured["false answers"].mean * EACH <= EACH - 2, run.heard
+def test_most_that_cannot_be_answered_are_refused(run: Run) -> None:
+    assert run.measured["false answers"].mean * EACH <= 3, run.heard  # 1 when this was written
 
 
 def test_no_citation_is_wrong_in_itself(run: Run) -> None:
