@@ -51,7 +51,9 @@ def align(claim: str, sources: Sequence[Source], *, question: str = "") -> tuple
     """The fewest quotes that carry the words of `claim`, best first; () when no passage says anything like it.
 
     The first quote covers most of the claim's weighted words (ties: most of the question's, then the better
-    passage); each further one adds at least LEAST_GAIN.
+    passage); each further one adds at least LEAST_GAIN, and something that neither the quotes before it nor the
+    question say. A claim repeats words of the question, and they are found anywhere: what they could lift is an answer
+    from one place to a question about another.
     """
     wanted = words(claim)
     if not wanted:
@@ -69,7 +71,7 @@ def align(claim: str, sources: Sequence[Source], *, question: str = "") -> tuple
         chosen.append(best)
         candidates.remove(best)
         covered |= stems(best.text)
-    return tuple(chosen)
+    return tuple(_telling(chosen, wanted, asked))
 
 
 def quotes(sources: Sequence[Source]) -> Iterator[Quote]:
@@ -78,6 +80,16 @@ def quotes(sources: Sequence[Source]) -> Iterator[Quote]:
         hit = source.hit
         for span in sentences(hit.text):
             yield Quote(source, hit.start + span.start, hit.start + span.end)
+
+
+def _telling(chosen: Sequence[Quote], wanted: Sequence[Word], asked: frozenset[str]) -> Iterator[Quote]:
+    """Those of `chosen` that tell something. A number always does: the quotes must have it."""
+    told: set[str] = {word.stem for word in wanted if word.stem in asked and not word.is_number}
+    for number, quote in enumerate(chosen):
+        has = stems(quote.text)
+        if number == 0 or any(word.stem in has and word.stem not in told for word in wanted):
+            told |= has
+            yield quote
 
 
 def _gain(quote: Quote, wanted: Sequence[Word], covered: set[str]) -> float:

@@ -105,7 +105,7 @@ def features(pair: Pair) -> dict[str, float]:
         "covered": _share(wanted, map(view.carried, wanted)),
         "worst": min((_share(clause, map(view.carried, clause)) for clause in view.clauses), default=0.0),
         "best": max((_share(wanted, [word.stem in has for word in wanted]) for has in view.each), default=0.0),
-        "lost_numbers": float(min(sum(map(_is_number, lost)), MOST_LOST)),
+        "lost_numbers": float(min(sum(word.is_number for word in lost), MOST_LOST)),
         "lost_names": float(min(sum(word.kind == "name" for word in lost), MOST_LOST)),
     }
 
@@ -118,7 +118,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
     wrong = [
         pair.claim[word.start : word.end]
         for word in view.wanted
-        if (_is_number(word) and word.stem not in view.said)
+        if (word.is_number and word.stem not in view.said)
         or (view.is_name(word) and not _is_akin(word.stem, view.said | view.near))
         or word in view.closest.replaced
         or word.stem in view.flipped
@@ -236,11 +236,6 @@ def _negated(text: str) -> frozenset[str]:
         end = pause.start() if pause else len(text)
         negated.update([word for word in told if negation.end() <= word.start < end][:NEGATED_WORDS])
     return frozenset(word.stem for word in negated) - {word.stem for word in told if word not in negated}
-
-
-def _is_number(word: Word) -> bool:
-    """Digits, or a count in words; an ordinal in words is mostly not meant as a number."""
-    return word.kind == "number" or word.stem.isdigit()
 
 
 def _is_akin(name: str, known: Collection[str]) -> bool:

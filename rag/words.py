@@ -63,6 +63,11 @@ class Word:
         """How much it matters."""
         return WEIGHTS[self.kind]
 
+    @property
+    def is_number(self) -> bool:
+        """Digits, or a count in words; an ordinal in words is mostly not meant as a number."""
+        return self.kind == "number" or self.stem.isdigit()
+
 
 @lru_cache(maxsize=4096)
 def words(text: str) -> tuple[Word, ...]:

@@ -49,6 +49,21 @@ def test_a_claim_that_rests_on_two_places_gets_both() -> None:
     assert {quote.split()[0] for quote in quotes} == {"Trade", "Abe"}
 
 
+def test_a_further_quote_must_tell_what_neither_the_question_nor_the_first_says() -> None:
+    text = "Robert led the Normans to Scotland. Edgar Atheling was crowned by them there."
+    claim, question = "Robert's son was Edgar Atheling.", "Who was Robert's son?"
+    (answer,) = cite.align(claim, [source(1, text)], question=question)
+    assert answer.text.startswith("Edgar")
+    assert len(cite.align(claim, [source(1, text)])) == 2
+
+
+def test_a_number_is_quoted_though_the_question_has_it() -> None:
+    claim = "In 2009 Abe and Putin agreed to work together."
+    quotes = said(claim, "What did they agree on in 2009?")
+    assert len(quotes) == 2
+    assert any("2009" in quote for quote in quotes)
+
+
 @pytest.mark.parametrize("claim", ["Penguins live in Antarctica.", "Yes.", "...", ""])
 def test_what_no_passage_says_is_not_cited(claim: str) -> None:
     assert said(claim) == []
