@@ -39,18 +39,15 @@ class _Place(NamedTuple):
 class Quoting:
     """The Constraint under which an answer is one to `spans` different sentences of `passages`, joined by SEPARATOR.
 
-    Runs of white space in a passage are single spaces, as in the prompt. `instead` is an answer that may be given
-    in place of quotes, whole and alone: a refusal. When the passages have no sentence that the vocabulary can
-    spell, nothing but `instead` and the end is allowed.
+    Runs of white space in a passage are single spaces, as in the prompt. When the passages have no sentence that the
+    vocabulary can spell, nothing but the end is allowed.
 
     The state is the set of places where the text so far can stand, for the same words may open many sentences.
     Finding the allowed tokens costs a step for each byte string that begins a token and goes on from those places:
     at the first token that is the sentences times the bytes of a token, soon it is the bytes of a token.
     """
 
-    def __init__(
-        self, passages: Sequence[str], vocabulary: Vocabulary, *, spans: int = 2, instead: str | None = None
-    ) -> None:
+    def __init__(self, passages: Sequence[str], vocabulary: Vocabulary, *, spans: int = 2) -> None:
         """Raises InputError when `spans` is less than 1, ModelError when no token ends an answer."""
         if spans < 1:
             raise InputError(f"spans={spans}: an answer quotes at least 1 sentence")
@@ -61,11 +58,11 @@ class Quoting:
         self._spans = spans if 0 in self._tokens.live(_JOINT) else 1
         self._texts: list[bytes] = []
         self._live: list[frozenset[int]] = []
-        for sentence in _sentences(passages):
-            self._add(_bytes(sentence.text))
-        self._instead = len(self._texts)
-        if instead:
-            self._add(_bytes(instead))
+        for text in dict.fromkeys(_bytes(sentence.text) for sentence in _sentences(passages)):
+            live = self._tokens.live(text)
+            if 0 in live:
+                self._texts.append(text)
+                self._live.append(live | {len(text) + at for at in self._tokens.live(_JOINT)})
         self._places: Iterable[_Place] = self._openings(())
         self._next: dict[int, set[_Place]] | None = None
 
@@ -95,12 +92,6 @@ class Quoting:
             forced.append(byte)
         return bytes(forced)
 
-    def _add(self, text: bytes) -> None:
-        live = self._tokens.live(text)
-        if 0 in live and text not in self._texts:
-            self._texts.append(text)
-            self._live.append(live | {len(text) + at for at in self._tokens.live(_JOINT)})
-
     def _may_end(self) -> bool:
         return not self._places or any(map(self._is_whole, self._places))
 
@@ -109,10 +100,9 @@ class Quoting:
 
     def _openings(self, quoted: tuple[int, ...]) -> list[_Place]:
         """Where the text may go on after the sentences `quoted` and a separator."""
-        if len(quoted) == self._spans or self._instead in quoted:
+        if len(quoted) == self._spans:
             return []
-        choice = range(self._instead if quoted else len(self._texts))
-        return [_Place((*quoted, number), 0) for number in choice if number not in quoted]
+        return [_Place((*quoted, number), 0) for number in range(len(self._texts)) if number not in quoted]
 
     def _moves(self, place: _Place) -> Iterator[tuple[int, _Place]]:
         """Each byte that may come at `place`, with the place behind it. A separator continues the text before it."""
@@ -155,7 +145,7 @@ def spans_of(text: str, passages: Sequence[str]) -> tuple[tuple[int, int, int], 
 
     The spans are of the passages as they are, so `passages[number][start:end]` has the quoted words. A sentence that
     stands in several places is the first of them. An answer that was cut short ends with the part of a sentence.
-    () for any other text, `instead` among them.
+    () for any other text.
     """
     found = _sentences(passages)
     text = text.strip()

@@ -21,7 +21,6 @@ TALKS = (
 TRADE = (
     "Trade grew by 12.5 percent in 2009. Four ports were opened. Abe said he and Putin have agreed to work together."
 )
-REFUSAL = "The articles do not say."
 END = 0
 BYTES = tuple(bytes((byte,)) for byte in range(256))
 ALPHABETS = (
@@ -95,11 +94,11 @@ def quotable(passages: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(text for text in cut if any(map(str.isalnum, text))))
 
 
-def answers(passages: Sequence[str], spans: int, *instead: str) -> set[bytes]:
+def answers(passages: Sequence[str], spans: int) -> set[bytes]:
     """Every legal answer."""
     cut = quotable(passages)
     chosen = (choice for size in range(1, spans + 1) for choice in itertools.permutations(cut, size))
-    return {SEPARATOR.join(choice).encode() for choice in chosen} | {text.encode() for text in instead}
+    return {SEPARATOR.join(choice).encode() for choice in chosen}
 
 
 def random_case(seed: int, *, most: int = 60) -> tuple[random.Random, list[str], Toy]:
@@ -132,8 +131,8 @@ def test_a_random_walk_never_gets_stuck_and_is_covered_by_its_spans(seed: int) -
 @pytest.mark.parametrize("seed", range(70))
 def test_exactly_the_tokens_that_begin_a_legal_answer_are_allowed(seed: int) -> None:
     rng, passages, vocabulary = random_case(seed)
-    legal = answers(passages, 2, REFUSAL)
-    quoting, written = Quoting(passages, vocabulary, instead=REFUSAL), b""
+    legal = answers(passages, 2) or {b""}
+    quoting, written = Quoting(passages, vocabulary), b""
     while True:
         begun = {answer for answer in legal if answer.startswith(written)}
         expected = {
@@ -227,15 +226,7 @@ def test_what_is_certain_comes_without_the_model() -> None:
     assert quoting.forced() == b" was not there."
 
 
-def test_the_refusal_stands_alone_and_is_no_quote() -> None:
-    vocabulary = bpe(TALKS, REFUSAL)
-    asked = f"{REFUSAL} … Brown was not there."
-    answer = decode(Quoting([TALKS], vocabulary, instead=REFUSAL), vocabulary, wish(vocabulary, asked))
-    assert answer == REFUSAL
-    assert spans_of(answer, [TALKS]) == ()
-
-
-@pytest.mark.parametrize("text", ["", " ", "…", " … ", "Penguins.", f"Brown was not there. … {REFUSAL}", "was not"])
+@pytest.mark.parametrize("text", ["", " ", "…", " … ", "Penguins.", "Brown was not there. … The articles do not say.", "was not"])
 def test_text_that_was_not_quoted_has_no_spans(text: str) -> None:
     assert spans_of(text, [TALKS]) == ()
 
@@ -243,7 +234,6 @@ def test_text_that_was_not_quoted_has_no_spans(text: str) -> None:
 @pytest.mark.parametrize("passages", [(), ("",), (" \n",), ("…", "—")])
 def test_without_a_sentence_only_the_end_is_left(passages: tuple[str, ...]) -> None:
     assert Quoting(passages, bpe("a")).allowed() == [END]
-    assert decode(Quoting(passages, (vocabulary := bpe("a")), instead="No."), vocabulary, max) == "No."
 
 
 def test_a_sentence_that_the_vocabulary_cannot_spell_is_left_out() -> None:
