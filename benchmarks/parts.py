@@ -19,8 +19,8 @@ from benchmarks.systems import removed
 from benchmarks.table import Rows, Value, mean
 from index import models
 from index.errors import ModelError
-from rag.engine import Evidence
-from rag.settings import MODES
+from index.manifest import MODES
+from rag.work import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from benchmarks.systems import Remembering
     from benchmarks.workbench import Workbench
     from index import Article
-    from rag.engine import Event
     from rag.settings import Settings
+    from rag.work import Event
 
 Heard = list[tuple[Question, Said]]
 

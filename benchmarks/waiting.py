@@ -10,6 +10,8 @@ result holds ratios within a talk, for a machine's speed is not ours.
 from __future__ import annotations
 
 import random
+import shutil
+import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +27,7 @@ from benchmarks.naive import Naive
 from benchmarks.said import hear
 from benchmarks.table import Rows, Value, mean
 from benchmarks.threads import AttentiveEmbedder
-from index import Index
+from index import Index, derived
 from rag import Turn
 from rag.engine import Engine
 
@@ -43,8 +45,11 @@ SEED_TALKS = (
     ("When did Tokyo and Moscow hold their first diplomatic talks since 1973?", "What did they agree on in 2016?"),
     ("What did Dr James Brown say about how far cooperation can go?", "And what did he say about Japan's alliance?"),
 )
-MOMENTS = ("first time", "passages read before", "follow-up", "after a restart")
-NAIVE = {moment: "naive follow-up" if moment == "follow-up" else "naive" for moment in MOMENTS}
+MOMENTS = ("first time", "passages read before", "follow-up", "follow-up after a pause", "after a restart")
+PAUSE_S = 15.0
+"""To read an answer of 25 words at 238 a minute (Brysbaert 2019, doi:10.1016/j.jml.2019.104047) and to type a question
+of 8 words at 52 a minute (Dhakal et al. 2018, doi:10.1145/3173574.3174220)."""
+NAIVE = {moment: "naive follow-up" if "follow-up" in moment else "naive" for moment in MOMENTS}
 """Which plain prompt a moment is held against."""
 
 
@@ -129,6 +134,14 @@ class Waiting:
             heard["naive follow-up"] = plain.ask(follow_up)
         with self._engine(talk.corpus) as engine:
             heard["after a restart"] = hear(engine, question)
+        shutil.rmtree(self._homes[talk.corpus] / derived.FOLDER)
+        with self._engine(talk.corpus) as engine:
+            engine.ask(question.text)
+            over = threading.Event()
+            threading.Timer(PAUSE_S, over.set).start()
+            engine.read_ahead(over)
+            over.wait()
+            heard["follow-up after a pause"] = hear(engine, follow_up)
         return {
             "kind": "speed",
             "corpus": talk.corpus,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ROLES = ("embedder", "llm", "reranker")
+MODES = ("write", "quote")
+"""How an LLM may answer; the first is the usual one. What they mean is told in rag/reply.py."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
@@ -37,7 +39,8 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry of models.txt. `role` is one of ROLES; `sources` are in the order to try."""
+    """One entry of models.txt. `role` is one of ROLES, `mode` one of MODES or "" if none is named; `sources` are in the
+    order to try."""
 
     name: str
     role: str
@@ -46,6 +49,7 @@ class Model:
     note: str
     files: tuple[ModelFile, ...]
     sources: tuple[Source, ...]
+    mode: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -122,8 +126,11 @@ class _Draft:
         default = "default" in self.words
         if default and any(model.default and model.role == role for model in earlier):
             raise ValueError(f"model {self.name} is the second default {role}")
+        mode = self.words.get("mode", "")
+        if mode and role != "llm":
+            raise ValueError(f"model {self.name}: only an llm has a mode")
         note, licence = self.words.get("note", ""), self.words["licence"]
-        return Model(self.name, role, licence, default, note, tuple(self.files), tuple(self.sources))
+        return Model(self.name, role, licence, default, note, tuple(self.files), tuple(self.sources), mode)
 
 
 def _read(statement: str, drafts: list[_Draft], line: int, folder: Path) -> None:
@@ -131,7 +138,7 @@ def _read(statement: str, drafts: list[_Draft], line: int, folder: Path) -> None
     key, rest = _first(statement)
     if key == "model":
         drafts.append(_Draft(_matching(_NAME, rest, "a model name"), line))
-    elif key not in ("role", "default", "licence", "note", "file", "from"):
+    elif key not in ("role", "default", "mode", "licence", "note", "file", "from"):
         raise ValueError(f"unknown word {key!r}")
     elif not drafts:
         raise ValueError(f"{key!r} stands before the first model")
@@ -150,6 +157,8 @@ def _set(words: dict[str, str], key: str, value: str) -> None:
         raise ValueError("'default' takes no value" if value else f"{key!r} needs a value")
     if key == "role" and value not in ROLES:
         raise ValueError(f"role {value!r} is none of {', '.join(ROLES)}")
+    if key == "mode" and value not in MODES:
+        raise ValueError(f"mode {value!r} is none of {', '.join(MODES)}")
     words[key] = value
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
+from index.manifest import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-MODES = ("write", "quote")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,9 @@ class Settings:
     """Most passages in one prompt."""
     threads: int = 0
     """Threads for the LLM; 0 takes one for each core this process may use."""
-    mode: str = "write"
-    """How an answer is made: "write" in the model's words, "quote" stitched from the articles' own."""
+    mode: str | None = None
+    """How an answer is made: "write" in the model's words, "quote" in the articles' own; None as models.txt has it for
+    the model."""
     caution: float = 0.35
     """From 0, which answers most, to 1, which refuses most; see docs/answers.md."""
     kv_bytes: int = 2 * 2**30

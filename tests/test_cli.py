@@ -278,7 +278,7 @@ def test_mode_and_caution_hold_for_one_question_and_else_those_of_the_environmen
     question = "Do the two nations have military cooperation?"
     cli.main(["ask", question, "--mode", "quote", "--caution", "1"])
     cli.main(["ask", question])
-    assert [(used.mode, used.caution) for used in settings] == [("quote", 1.0), ("write", 0.2)]
+    assert [(used.mode, used.caution) for used in settings] == [("quote", 1.0), (None, 0.2)]
 
 
 @pytest.mark.parametrize("wrong", [["--caution", "2"], ["--caution", "much"], ["--caution", "nan"], ["--mode", "sing"]])

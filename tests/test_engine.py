@@ -13,7 +13,7 @@ from index import Article, Index, InputError
 from index.filters import Filter
 from rag import Answer, Engine, Evidence, Settings, Token, Turn
 from rag.answer import Reason
-from rag.prompt import CANNOT_ANSWER
+from rag.prompt import CANNOT_ANSWER, Prompt
 from rag.quote import Quoting
 
 ARTICLES = (
@@ -370,6 +370,73 @@ def test_in_quote_mode_sentences_are_chosen_where_the_models_words_rest_on_nothi
     answer = asked.ask("Who wants the six-party talks to resume?")
     assert answer.text == answer.claims[0].citations[0].quote == "Putin wants them to resume."
     assert [isinstance(given, Quoting) for given in scripted(asked).constraints] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "quotes"),
+    [("qwen2.5-coder-1.5b", None, False), ("smollm2-135m", None, True), ("own.gguf", None, False),
+     ("smollm2-135m", "write", False), ("qwen2.5-coder-1.5b", "quote", True)],
+)  # fmt: skip
+def test_a_model_answers_as_the_manifest_has_it_unless_told(
+    index: Index, model: str, mode: str | None, quotes: bool
+) -> None:
+    asked = engine(index, "It is Putin who wants the six-party talks to resume.")
+    answer = asked.ask("Who wants the six-party talks to resume?", settings=Settings(llm=model, mode=mode))
+    assert ("It is Putin" not in answer.text) is quotes
+
+
+def test_words_that_nobody_sees_are_counted(index: Index) -> None:
+    heard: list[tuple[str, int, int]] = []
+    asked = quoting(index, "Putin wants the six-party talks to resume.")
+    asked.ask("Who wants the six-party talks to resume?", progress=lambda *news: heard.append(news))
+    assert [done for stage, done, _ in heard if stage == "write"] == list(range(1, 8))
+
+
+class ReadingLLM(ScriptedLLM):
+    """Remembers what it was told to read ahead."""
+
+    def __init__(self, *replies: str) -> None:
+        super().__init__(*replies)
+        self.read: list[str] = []
+
+    def is_read(self, prompt: Prompt) -> bool:
+        return set(prompt.passages) <= set(self.read)
+
+    def read_ahead(self, prompt: Prompt) -> bool:
+        self.read += prompt.passages
+        return True
+
+
+def test_what_the_last_search_found_is_read_ahead_first(index: Index) -> None:
+    index.add([Article(f"a{number}", f"Talks number {number} were held in Oslo.") for number in range(4)])
+    llm = ReadingLLM("They broke down in 2009.")
+    asked = Engine.open(index=index, llm=llm, settings=Settings(passages=1))
+    everything = [passage.of(article.text) for article, passage in index.passages()]
+    answer = asked.ask(ASKED)
+    found = [hit.text for hit in index.search(ASKED, 2) if hit.text != answer.sources[0].hit.text]
+    assert found[0] != everything[0]
+    assert asked.read_ahead(threading.Event())
+    assert llm.read[0].endswith(found[0])
+    assert len(llm.read) == len(set(llm.read)) == len(everything)
+
+
+def test_what_is_read_is_not_looked_through_again(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Engine.open(index=index, llm=ReadingLLM(), settings=Settings())
+    assert asked.read_ahead(threading.Event())
+    monkeypatch.setattr(index, "passages", lambda: pytest.fail("looked through again"))
+    assert asked.read_ahead(threading.Event())
+    monkeypatch.undo()
+    index.add([Article("new", "A new bridge was opened in Lisbon.")])
+    assert asked.read_ahead(threading.Event())
+    assert "Lisbon" in scripted(asked).read[-1]  # type: ignore[attr-defined]
+
+
+def test_the_speed_of_writing_is_measured_unless_someone_asks(index: Index) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    for words, cancel, is_told in [(6, threading.Event(), True), (2, threading.Event(), False), (6, cancelled, False)]:
+        asked = Engine.open(index=index, llm=ReadingLLM("word " * words), settings=Settings())
+        assert (asked.words_per_s(cancel) is not None) is is_told
 
 
 def test_a_refusal_in_quote_mode_is_a_refusal(index: Index) -> None:

@@ -88,6 +88,7 @@ def test_the_shipped_manifest_names_the_defaults_and_the_choices(monkeypatch: py
     assert models.choose(None, "llm").name == "qwen2.5-coder-1.5b"
     for name in ("qwen2.5-coder-0.5b", "smollm2-135m", "qwen3-4b"):
         assert models.choose(name, "llm").licence == "Apache-2.0"
+    assert [one.name for one in models.manifest() if one.mode == "quote"] == ["qwen2.5-coder-0.5b", "smollm2-135m"]
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,7 @@ def test_the_shipped_manifest_names_the_defaults_and_the_choices(monkeypatch: py
         (["model ../x"], 1, "not a model name"),
         (["model x", "role oracle"], 2, "none of embedder, llm, reranker"),
         (["model x", "default yes"], 2, "takes no value"),
+        (["model x", "mode sing"], 2, "none of write, quote"),
         (["model x", "role llm", "role llm"], 3, "second 'role'"),
         (["model x", "file a.gguf 12"], 2, "write: file PATH BYTES SHA256"),
         (["model x", "file a.gguf many " + "0" * 64], 2, "no number of bytes"),
@@ -114,6 +116,17 @@ def test_an_error_in_the_manifest_names_its_line(tmp_path: Path, lines: list[str
     with pytest.raises(ManifestError, match=f"line {line}: ") as raised:
         models.manifest()
     assert says in str(raised.value)
+
+
+def test_only_a_language_model_has_a_mode(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "path x")
+    path = tmp_path / "models.txt"
+    written = path.read_text(encoding="utf-8")
+    path.write_text(written.replace("role llm", "role llm\n  mode quote"), encoding="utf-8")
+    assert models.choose(None, "llm").mode == "quote"
+    path.write_text(written.replace("role llm", "role embedder\n  mode quote"), encoding="utf-8")
+    with pytest.raises(ManifestError, match="only an llm has a mode"):
+        models.manifest()
 
 
 def test_a_second_default_and_a_second_name_are_refused(tmp_path: Path) -> None:

@@ -226,7 +226,9 @@ def test_what_is_certain_comes_without_the_model() -> None:
     assert quoting.forced() == b" was not there."
 
 
-@pytest.mark.parametrize("text", ["", " ", "…", " … ", "Penguins.", "Brown was not there. … The articles do not say.", "was not"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "…", " … ", "Penguins.", "Brown was not there. … The articles do not say.", "was not"]
+)
 def test_text_that_was_not_quoted_has_no_spans(text: str) -> None:
     assert spans_of(text, [TALKS]) == ()
 

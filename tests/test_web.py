@@ -16,11 +16,13 @@ import pytest
 from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from index import Article, Index, InputError, ModelError
+from index.models import Model, ModelFile
 from rag import Engine
 from rag.settings import Settings
-from ui import backend, preferences, uploads, web
+from ui import backend, lists, preferences, uploads, web
 from ui.follow import Step, follow
 from ui.library import Library, Query
+from ui.speed import expected
 from ui.suggest import suggest
 from ui.web.frame import Frame
 from ui.web.shelf import Shelf
@@ -254,6 +256,14 @@ def test_a_browser_chooses_only_what_is_known_and_downloaded(home: Path, monkeyp
         assert preferences.settings(remembered, base) == base
     chosen = preferences.settings({"model": "smollm2-135m", "mode": "quote", "caution": 1, "length": 64}, base)
     assert (chosen.llm, chosen.mode, chosen.caution, chosen.answer_tokens) == ("smollm2-135m", "quote", 1.0, 64)
+
+
+def test_a_model_that_was_never_used_is_expected_to_be_as_fast_as_its_size_allows() -> None:
+    small, large = (Model(name, "llm", "MIT", False, "", (ModelFile("m.gguf", size, "0" * 64),), ()) for name, size in
+                    [("small", 100), ("large", 1600)])  # fmt: skip
+    assert expected(small, [small, large], {}) is None
+    assert expected(small, [small, large], {"large": 10.0}) == pytest.approx(80.0)
+    assert "about 80 tokens/s expected here" in lists.models([small, large], here=(), speeds={"large": 10.0})
 
 
 def test_work_is_followed_in_order_and_its_error_is_raised_at_the_end() -> None:

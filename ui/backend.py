@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 POLL_S = 0.1
 IDLE_S = 3.0
-"""How often someone looks whether there are new passages to read; the first time, how long the page has to come up."""
+"""How often someone looks whether there is something to do while nobody asks; the first time, how long the page has to
+come up."""
 
 
 class Backend:
@@ -107,20 +108,20 @@ class Backend:
             opened.set_result(self._engine)
             self._engine.load()
             loaded.set_result(self._engine)
-            threading.Thread(target=self._read_ahead, args=(self._engine,), name="citewire-read", daemon=True).start()
+            threading.Thread(target=self._idle, args=(self._engine,), name="citewire-idle", daemon=True).start()
         except Exception as error:  # noqa: BLE001 (shown on the page; without it the page would wait forever)
             for future in (opened, loaded):
                 if not future.done():
                     future.set_exception(error)
 
-    def _read_ahead(self, engine: Engine) -> None:
-        """Read what is new while nobody asks, until closed. What fails here fails again, and is told, when asked."""
-        read = -1
+    def _idle(self, engine: Engine) -> None:
+        """While nobody asks, until closed: measure the model once, and read what nobody asked about yet. What fails
+        here fails again, and is told, when asked."""
         while not self._closed.wait(IDLE_S):
             with contextlib.suppress(Error):
-                if engine.index.generation != read:
-                    read = engine.index.generation
-                    engine.read_ahead(self._closed)
+                if engine.model not in self.words_per_s and (speed := engine.words_per_s(self._closed)):
+                    self.words_per_s.setdefault(engine.model, speed)
+                engine.read_ahead(self._closed)
 
 
 def told(error: BaseException) -> str:

@@ -25,8 +25,9 @@ import rag
 from index import filters, models
 from index import home as homes
 from index.errors import Error, InputError
+from index.manifest import MODES
 from index.watch import watch
-from rag.settings import MODES, Settings
+from rag.settings import Settings
 from rag.shelf import Shelf
 from ui import auth, doctor, terminal
 from ui.conversations import Conversations
@@ -388,7 +389,11 @@ def _add_operators(command: argparse.ArgumentParser) -> None:
 
 
 def _add_answering(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--mode", choices=MODES, help="answer in the model's words, or only in the articles' own")
+    command.add_argument(
+        "--mode",
+        choices=MODES,
+        help="answer in the model's words, or only in the articles' own (default: as models.txt has it)",
+    )
     command.add_argument(
         "--caution",
         type=_share,
@@ -454,6 +459,8 @@ def _ask(engine: Engine, question: str, history: Sequence[Turn]) -> Answer:
         def progress(stage: str, done: int, total: int) -> None:
             if stage == "queue":
                 note("waiting for another question to be answered")
+            elif stage == "write":
+                note("finding the words that say it")
             elif total:
                 note(f"reading the passages, {100 * done // total} %")
 

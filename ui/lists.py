@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ui.markup import button, count, day, escape
+from ui.speed import expected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -65,10 +66,13 @@ def conversations(known: Sequence[Summary], *, searched: bool = False) -> str:
 
 
 def models(known: Sequence[Model], *, here: Collection[str], speeds: dict[str, float]) -> str:
-    """The models of models.txt with size, speed where it was measured, and a way to get those that are missing."""
+    """The models of models.txt with size, speed as measured or as expected by one that was, and a way to get those that
+    are missing."""
     lines = []
     for model in known:
-        speed = f", {speeds[model.name]:.0f} tokens/s here" if model.name in speeds else ""
+        guess = expected(model, known, speeds)
+        speed = "" if guess is None else f", about {guess:.0f} tokens/s expected here"
+        speed = f", {speeds[model.name]:.0f} tokens/s here" if model.name in speeds else speed
         size = f"{model.size_bytes / 1e9:.1f} GB"
         state = "downloaded" if model.name in here else button("pull", "Download", model=model.name)
         lines.append(

@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from index import models
-from rag.settings import MODES
+from index.manifest import MODES
 
 if TYPE_CHECKING:
     from rag.settings import Settings
 
 LENGTHS = (48, 512)
 """Tokens of the shortest and the longest answer that can be asked for."""
-MODE_LABELS = {"write": "Write an answer", "quote": "Quote the articles"}
+USUAL_MODE = ""
+"""As suits the model."""
+MODE_LABELS = {USUAL_MODE: "As suits the model", "write": "Write an answer", "quote": "Quote the articles"}
 
 
 def settings(remembered: object, base: Settings) -> Settings:

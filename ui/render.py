@@ -59,11 +59,14 @@ def waiting(text: str = "Thinking…", *, share: float | None = None) -> str:
 
 
 def step(stage: str, done: int, total: int) -> str:
-    """How far an answer is before its first word: `done` questions come first, or tokens of `total` are read."""
+    """How far an answer is before its first word: `done` questions come first, tokens of `total` are read, or words are
+    written that only point at quotes."""
     if stage == "queue":
         return waiting(f"Waiting: {done} before you" if done else "You are next…")
     if stage == "read" and total:
         return waiting(f"Reading the passages… {done / total:.0%}", share=done / total)
+    if stage == "write":
+        return waiting("Finding the words that say it…")
     return waiting()
 
 

@@ -33,9 +33,10 @@ class Choices:
             self.model = gr.Dropdown(_models(), value=AS_STARTED, label="Model", elem_id="model", filterable=False)
             self.mode = gr.Radio(
                 [(label, mode) for mode, label in preferences.MODE_LABELS.items()],
-                value=default.mode,
+                value=default.mode or preferences.USUAL_MODE,
                 label="How to answer",
-                info="Quoting gives the articles' own sentences; writing says it shorter, and joins several.",
+                info="Quoting gives the articles' own sentences; writing says it shorter, and joins several. "
+                "Small models quote unless told to write.",
                 elem_id="mode",
             )
             self.caution = gr.Slider(
@@ -74,7 +75,7 @@ class Choices:
         chosen = preferences.settings(remembered, base)
         return {
             self.model: AS_STARTED if chosen.llm == base.llm else chosen.llm,
-            self.mode: chosen.mode,
+            self.mode: chosen.mode or preferences.USUAL_MODE,
             self.caution: chosen.caution,
             self.length: min(max(chosen.answer_tokens, preferences.LENGTHS[0]), preferences.LENGTHS[1]),
         }
