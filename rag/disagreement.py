@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rag import cite
 from rag.answer import Citation, Disagreement, Side
-from rag.telling import BLAND, WEEKDAYS, Sentence, Value, names_of, terms_of, values_of
+from rag.telling import BLAND, WEEKDAYS, Sentence, Value, figures_of, names_of, terms_of, values_of
 from rag.words import WEIGHTS, stems
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LEAST_OVERLAP, LEAST_COMMON = 0.6, 3
 """Weight that two sentences on one event have in common: as a share of the shorter one's, and at least."""
 NEAR_IDENTICAL = 0.75
 """Share of the words of both that they have in common, where little else says that they tell one thing."""
+LEAST_FIGURES, LEAST_FIGURES_ELSE = 6, 12
+"""Words of the shortest sentence that is the same as another but for an amount, or but for another number."""
 LEAST_SIMILARITY = 0.6
 """Cosine of their vectors, where known."""
 SAME_STORY_DAYS, NEAR_DAYS = 31, 7
@@ -131,10 +133,16 @@ def _tellings(question: str, claim: str, mine: Sentence, fellows: Sequence[Sente
     alike = [other for other in fellows if _tell_one_event(question, mine, other)]
     about = "date" if _WHEN.search(question) else "number"
     asked = {(value.parts, value.low) for value in values_of(question)}
+    told: dict[Value, list[_Told]] = {}
     for value in mine.values if alike else ():
         if value.about == about and value.is_told_in(claim) and (value.parts, value.low) not in asked:
-            facts = [(other, its) for other in alike for its in other.values if _tell_one_fact(mine, value, other, its)]
-            yield [(mine, value), *facts]
+            told[value] = [
+                (other, its) for other in alike for its in other.values if _tell_one_fact(mine, value, other, its)
+            ]
+    for other in fellows:
+        if pair := _other_figure(question, claim, mine, other):
+            told.setdefault(pair[0], []).append((other, pair[1]))
+    yield from ([(mine, value), *facts] for value, facts in told.items())
     for other in fellows:
         for pair in (_denial(question, claim, mine, other), _other_name(question, claim, mine, other)):
             if pair:
@@ -268,6 +276,35 @@ def _other_name(question: str, claim: str, one: Sentence, other: Sentence) -> tu
     besides = {term.key for name in (written, other.text[its.start : its.end]) for term in terms_of(name)}
     is_said = stems(written) <= stems(claim) and before == before_its
     return (mine, its) if is_said and _are_near_identical(question, one, other, besides) else None
+
+
+def _other_figure(question: str, claim: str, one: Sentence, other: Sentence) -> tuple[Value, Value] | None:
+    """Two numbers in one place of sentences that are the same but for them, word for word: who tells of something else
+    writes something else. A number that is a year, a label or no amount for another reason takes a longer sentence."""
+    ours, theirs = one.figures, other.figures
+    apart = [(mine, its) for mine, its in zip(ours, theirs, strict=False) if mine.written != its.written]
+    if len(ours) != len(theirs) or len(apart) != 1:
+        return None
+    ((mine, its),) = apart
+    value, its_value = one.value_of(mine), other.value_of(its)
+    if value is None or its_value is None or (value.about, len(value.parts)) != (its_value.about, len(its_value.parts)):
+        return None
+    is_amount = value.about == "number" and not value.parts
+    said, asked, known = (
+        {figure.written for figure in figures_of(text)} for text in (claim, question, other.quote.article.text)
+    )
+    names = (one.names & one.keys) | names_of(question)
+    return (
+        (value, its_value)
+        if value.differs(its_value)
+        and len(ours) >= (LEAST_FIGURES if is_amount else LEAST_FIGURES_ELSE)
+        and (is_amount or not one.keys & _AGAIN)
+        and mine.written in said - asked - known
+        and bool(names)
+        and all(each.mentions(name) for each in (one, other) for name in names)
+        and _tell_of_one_time(one, other, (value, its_value))
+        else None
+    )
 
 
 def _strangers(one: Sentence, other: Sentence) -> Iterator[tuple[Value, str]]:

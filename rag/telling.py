@@ -37,6 +37,7 @@ _ACTS = (
 _KEYS = {form: group.split()[0] for group in f"{_NOUNS};{_ACTS}".split(";") for form in group.split()}
 """Stem → the one that stands for all that mean the same here; those of _ACTS are verbs, as is what ends in -ed."""
 _YEAR = r"(?:1\d|20)\d\d(?![\d%]|[.,]\d)"
+_A_YEAR = re.compile(r"(?:1\d|20)\d\d")
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
     r"Nov(?:ember)?|Dec(?:ember)?)\b\.?"
@@ -62,6 +63,7 @@ _NUMBER = re.compile(  # no more digits than a float can tell apart
     rf"(?:\s?(?P<scale>{'|'.join(_SCALES)})\b)?(?P<percent>\s?%|\sper\s?cent\b)?(?![\w/–-]|[.:,]\d)",
     re.IGNORECASE,
 )
+_FIGURE = re.compile(r"(?P<digits>(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:\.\d{1,9})?)(?![\w]|[.,]\d)|\w+|[$€£¥%]")
 _SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _LISTED = re.compile(r"\s*(?:,|,? ?(?:to|and|or)|of(?: the| its| their)?|–|-|from)\s*", re.IGNORECASE)
 _PARTIAL = re.compile(r"\b(?:another|other|further|additional|first|last|every|between|dozens?)\s$", re.IGNORECASE)
@@ -77,6 +79,15 @@ class Term(NamedTuple):
     end: int
     is_act: bool
     is_name: bool
+
+
+class Figure(NamedTuple):
+    """A word or a number as it is written, but for capitals and the commas in it."""
+
+    written: str
+    start: int
+    end: int
+    is_number: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,22 @@ class Sentence:
     def values(self) -> tuple[Value, ...]:
         """Its dates and numbers."""
         return values_of(self.text)
+
+    @cached_property
+    def figures(self) -> tuple[Figure, ...]:
+        """Its words and numbers, one by one."""
+        return figures_of(self.quote.text)
+
+    def value_of(self, figure: Figure) -> Value | None:
+        """What a number tells: the date or amount that it is a part of, else the number alone; None for a word."""
+        if not figure.is_number:
+            return None
+        for value in self.values:
+            if value.start < figure.end and figure.start < value.end:
+                return value
+        amount = float(figure.written)
+        slack = 0.5 if _A_YEAR.fullmatch(figure.written) else _slack(figure.written, amount)
+        return Value("number", figure.start, figure.end, (figure.written,), amount - slack, amount + slack)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -188,6 +215,14 @@ def terms_of(text: str) -> Iterator[Term]:
         yield Term(key, word.start, word.end, is_act, word.kind == "name")
 
 
+def figures_of(text: str) -> tuple[Figure, ...]:
+    """All words, numbers and signs of a text, one by one."""
+    return tuple(
+        Figure(match[0].replace(",", "").casefold(), *match.span(), is_number=match["digits"] is not None)
+        for match in _FIGURE.finditer(text)
+    )
+
+
 def names_of(text: str) -> frozenset[str]:
     """The keys of its names."""
     return frozenset(term.key for term in terms_of(text) if term.is_name)
@@ -227,17 +262,15 @@ def _number(text: str, match: re.Match[str]) -> Value | None:
     if not (match["sign"] or match["percent"]) and (
         (label is not None and not label.is_act and label.key not in WEEKDAYS)
         or re.match(r"\s(?:more|others?|of|dozens?)\b|[.)]\s+\w", after)
-        or re.fullmatch(r"(?:1\d|20)\d\d", digits + scale)
+        or _A_YEAR.fullmatch(digits + scale)
         or scale.lower() == "m"
     ):
         return None
     if _PARTIAL.search(before) or (word.lower() in ("a", "one") and not scale):
         return None
-    decimals, plain = len(digits.partition(".")[2]), digits.replace(",", "")
+    plain = digits.replace(",", "")
     amount = float(plain or _AMOUNTS[word.lower()] + _AMOUNTS.get((match["ones"] or "").lower(), 0))
-    zeros = len(plain) - len(plain.rstrip("0")) if amount >= 100 and not decimals else 0
-    slack = min(0.5 * 10**zeros, max(0.5, ROUNDED * amount)) / 10**decimals
-    slack = max(slack, ABOUT * amount if match["about"] else 0)
+    slack = max(_slack(plain, amount), ABOUT * amount if match["about"] else 0)
     factor = 10.0 ** _SCALES.get(scale.lower(), 0)
     low, high = factor * (amount - slack), factor * (amount + slack)
     return Value(
@@ -250,6 +283,13 @@ def _number(text: str, match: re.Match[str]) -> Value | None:
         unit=_unit(match, after),
         is_level=bool(re.search(r"\b(?:to|at|from)\s$", before)),
     )
+
+
+def _slack(digits: str, amount: float) -> float:
+    """By how much an amount in these digits may have been rounded."""
+    decimals = len(digits.partition(".")[2])
+    zeros = len(digits) - len(digits.rstrip("0")) if amount >= 100 and not decimals else 0
+    return min(0.5 * 10.0**zeros, max(0.5, ROUNDED * amount)) / 10.0**decimals
 
 
 def _unit(match: re.Match[str], after: str) -> frozenset[str]:

@@ -57,7 +57,36 @@ def values(pair: Pair, *more: Source) -> list[tuple[str, ...]]:
     return [tuple(side.value for side in one.sides) for one in found(pair, *more)]
 
 
+ATTACK = "The decline of Byzantium paved the road to a third attack in {}, when a large Norman army invaded Dyrrachium."
+NIGHTS = "In the {} night of the festival the National Orchestra of Ruritania played before {} seats and left at once."
 CONFLICTS = {
+    "a year in the same words": (
+        Pair(
+            "Who invaded Dyrrachium?",
+            "A large Norman army invaded Dyrrachium in 1185.",
+            ATTACK.format(1185),
+            ATTACK.format(1190),
+        ),
+        ("1190", "1185"),
+    ),
+    "a distance in the same words": (
+        Pair(
+            "How far is New Rochelle from New York?",
+            "It is 21 miles.",
+            "New Rochelle might be about (21 miles) north of New York.",
+            "New Rochelle might be about (29 miles) north of New York.",
+        ),
+        ("29", "21"),
+    ),
+    "an article of a law in the same words": (
+        Pair(
+            "Which article exempts states?",
+            "Article 49 exempts states.",
+            "By article 49 of the TFEU states are exempt from this when they exercise official authority.",
+            "By article 66 of the TFEU states are exempt from this when they exercise official authority.",
+        ),
+        ("66", "49"),
+    ),
     "other toll": (
         Pair(
             KABUL,
@@ -326,6 +355,40 @@ CONFLICTS = {
 }
 
 AGREEMENTS = {
+    "the same words of another night": Pair(
+        "Who played in Ruritania?",
+        "The National Orchestra played.",
+        NIGHTS.format("9th", 40),
+        NIGHTS.format("14th", 40),
+    ),
+    "the same words, with a number that was asked for": Pair(
+        "Who attacked Dyrrachium in 1185?",
+        "A Norman army attacked it in 1185.",
+        ATTACK.format(1185),
+        ATTACK.format(1190),
+    ),
+    "the same words, with a number that was not answered": Pair(
+        "Who invaded Dyrrachium?", "A large Norman army invaded it.", ATTACK.format(1185), ATTACK.format(1190)
+    ),
+    "the same words, rounded": Pair(
+        "How many seats were there?",
+        "There were 40,000.",
+        NIGHTS.format("9th", "40,000"),
+        NIGHTS.format("9th", "40,312"),
+    ),
+    "the same words, and both numbers in one article": Pair(
+        "Who invaded Dyrrachium?",
+        "A large Norman army invaded Dyrrachium in 1185.",
+        ATTACK.format(1185),
+        f"{ATTACK.format(1190)} Others hold that it was in 1185.",
+    ),
+    "the same words of another year's report": Pair(
+        "How many seats were there in Ruritania?",
+        "There were 40 seats.",
+        NIGHTS.format("9th", 40),
+        NIGHTS.format("9th", 60),
+        ("2016-09-03", "2017-09-05"),
+    ),
     "equal": Pair(
         KABUL, "It killed 12 people.", "The Kabul bombing killed 12 people.", "The Kabul bombing killed 12 people."
     ),
