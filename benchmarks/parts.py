@@ -20,6 +20,8 @@ from benchmarks.table import Rows, Value, mean
 from index import models
 from index.errors import ModelError
 from index.manifest import MODES
+from rag import answerability
+from rag.answerability import Signals
 from rag.work import Evidence
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ TARGET = {
     "false refusals": "≤ .18",
     "citation precision": "≥ .90",
 }
+CAUTIONS = (0.0, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)
+_REFUSED = Said("", refused=True)
 MODELS = ("smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b")
 NEVER = (
     "quotes that are not the article's words",
@@ -74,6 +78,7 @@ class Squad:
         self._questions = questions
         self._naive_questions = questions[: 2 * naive_n]
         self._citewire, self._naive = bench.citewire("squad"), bench.naive("squad")
+        self._caution = bench.settings.caution
 
     def steps(self) -> list[Step]:
         """Both systems, question by question."""
@@ -83,7 +88,11 @@ class Squad:
         """Measures of both systems, and why Citewire refused."""
         columns = _columns(self._questions, self._citewire, self._naive)
         rows: Rows = {system: quality(said) for system, said in columns.items() if said}
-        return {"SQuAD 2": {**rows, "target": dict(TARGET)}, "SQuAD 2, reasons": _reasons(columns["citewire"])}
+        return {
+            "SQuAD 2": {**rows, "target": dict(TARGET)},
+            "SQuAD 2, by caution": by_caution(columns["citewire"], self._caution),
+            "SQuAD 2, reasons": _reasons(columns["citewire"]),
+        }
 
 
 class Mtrag:
@@ -358,6 +367,11 @@ def quality(heard: Heard) -> dict[str, Value]:
     refused = [said.refused and not right for (_, said), right in zip(answerable, held, strict=True)]
     answered = [one for one, no in zip(answerable, refused, strict=True) if not no]
     cited = [place[0] in question.relevant for question, said in answered for place in said.cited]
+    telling = [
+        place[0] in question.relevant or gold.holds(quote, question.answers)
+        for question, said in answered
+        for place, quote in zip(said.cited, said.quotes, strict=False)
+    ]
     near = [gold.f1(said.text, question.answers) for question, said in answerable]
     return {
         "gold in answer": mean(held),
@@ -365,9 +379,26 @@ def quality(heard: Heard) -> dict[str, Value]:
         "false refusals": mean(refused),
         "false answers": mean([not said.refused for said in impossible]),
         "citation precision": mean(cited),
+        "… or the quote has the gold words": mean(telling),
         "answers that cite": mean([bool(said.cited) for _, said in answered]),
         "gold passage read": mean([_gold_was_read(question, said) for question, said in answerable]),
     }
+
+
+def by_caution(heard: Heard, least: float) -> Rows:
+    """What would have been said with more caution than the `least`, with which it was: fewer of the same answers."""
+    rows: Rows = {}
+    for caution in CAUTIONS:
+        if caution >= least and heard:
+            cautious = [(question, said if _is_given(said, caution) else _REFUSED) for question, said in heard]
+            measured = quality(cautious)
+            rows[f"caution {caution}"] = {name: measured[name] for name in TARGET}
+    return rows
+
+
+def _is_given(said: Said, caution: float) -> bool:
+    signals = Signals(**said.signals)
+    return not said.refused and not answerability.is_doubtful(signals, said.model, caution)
 
 
 def _is_there(model: str) -> bool:

@@ -28,7 +28,8 @@ _MARKER = re.compile(r"\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was said. `cited` has a place for each citation, `passages` one for each passage the model read.
+    """What was said. `cited` has a place for each citation, `quotes` its words, `passages` a place for each passage the
+    model read. `signals` and `model` are those of the answer.
 
     `inexact` counts the quotes that are not the words of the indexed article, `dangling` the citations of articles or
     sentences that are not there. `first_s` is when the first piece of the answer, or the refusal, could be read.
@@ -38,7 +39,10 @@ class Said:
     refused: bool = False
     reason: str = ""
     cited: tuple[Place, ...] = ()
+    quotes: tuple[str, ...] = ()
     passages: tuple[Place, ...] = ()
+    signals: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
     inexact: int = 0
     dangling: int = 0
     first_s: float = 0.0
@@ -51,6 +55,7 @@ class Said:
         known = {name: noted[name] for name in cls.__dataclass_fields__ if name in noted}
         for name in ("cited", "passages"):
             known[name] = tuple(tuple(place) for place in known.get(name, ()))
+        known["quotes"] = tuple(known.get("quotes", ()))
         return cls(**known)
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,7 +88,10 @@ def listen(events: Iterable[Event], index: Index, start: float) -> Said:
         refused=answer.refused,
         reason=str(answer.reason or ""),
         cited=tuple((one.article_id, one.start, one.end) for one in answer.citations),
+        quotes=tuple(one.quote for one in answer.citations),
         passages=tuple((one.hit.article.id, one.hit.start, one.hit.end) for one in read),
+        signals=answer.signals,
+        model=answer.model,
         inexact=sum(not _is_exact(citation, index) for citation in answer.citations),
         dangling=dangling(answer, index),
         first_s=first or 0.0,

@@ -134,7 +134,7 @@ class Waiting:
             heard["naive follow-up"] = plain.ask(follow_up)
         with self._engine(talk.corpus) as engine:
             heard["after a restart"] = hear(engine, question)
-        shutil.rmtree(self._homes[talk.corpus] / derived.FOLDER)
+        shutil.rmtree(self._homes[talk.corpus] / derived.FOLDER, ignore_errors=True)
         with self._engine(talk.corpus) as engine:
             engine.ask(question.text)
             over = threading.Event()

@@ -22,6 +22,7 @@ from benchmarks import (
     report,
     retrieval,
     screens,
+    waiting,
     workbench,
 )
 from benchmarks.__main__ import main
@@ -358,6 +359,19 @@ def test_the_quality_of_answers() -> None:
     assert (means["citation precision"], means["answers that cite"]) == (0.5, 1.0)
 
 
+def test_what_more_caution_would_have_said() -> None:
+    answerable = Question("When?", frozenset("p"), "Wheat", answers=("August",))
+    sure, unsure = ({"correct": odds, "answerable": odds, "support": 0.9, "covered": 0.5} for odds in (6.0, -2.0))
+    heard = [
+        (answerable, Said("In August.", signals=sure, model="qwen2.5-coder-1.5b")),
+        (Question("Who?", frozenset(), "Wheat"), Said("Ann.", signals=unsure, model="qwen2.5-coder-1.5b")),
+    ]
+    rows = parts.by_caution(heard, 0.2)
+    assert "caution 0.0" not in rows
+    found = {name: value.mean for name, value in rows["caution 0.5"].items() if isinstance(value, Mean)}
+    assert found == {"gold in answer": 1.0, "false refusals": 0.0, "false answers": 0.0}
+
+
 class NaiveToo(ScriptedLLM):
     """Also answers a prompt that has no passages; after `patience` prompts somebody presses Ctrl-C."""
 
@@ -387,6 +401,7 @@ def llm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> NaiveToo:
     monkeypatch.setattr(answers, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     monkeypatch.setattr(workbench, "meaning", lambda _: "the code")
     monkeypatch.setattr(parts, "MODES", ("write",))
+    monkeypatch.setattr(waiting, "PAUSE_S", 0.01)
     monkeypatch.setattr("index.models.locate", lambda *_: tmp_path)
     return model
 
