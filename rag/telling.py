@@ -138,7 +138,8 @@ class Sentence:
         return figures_of(self.quote.text)
 
     def value_of(self, figure: Figure) -> Value | None:
-        """What a number tells: the date or amount that it is a part of, else the number alone; None for a word."""
+        """What a number tells: the date or amount that it is a part of, else the number alone, which has a part that is
+        silent; None for a word."""
         if not figure.is_number:
             return None
         for value in self.values:
@@ -146,7 +147,7 @@ class Sentence:
                 return value
         amount = float(figure.written)
         slack = 0.5 if _A_YEAR.fullmatch(figure.written) else _slack(figure.written, amount)
-        return Value("number", figure.start, figure.end, (figure.written,), amount - slack, amount + slack)
+        return Value("number", figure.start, figure.end, (None,), amount - slack, amount + slack)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:

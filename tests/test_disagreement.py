@@ -376,6 +376,12 @@ AGREEMENTS = {
         NIGHTS.format("9th", "40,000"),
         NIGHTS.format("9th", "40,312"),
     ),
+    "the same words, rounded in brackets": Pair(
+        "How many came to Ruritania?",
+        "3600 came.",
+        "To the last night of the festival in Ruritania came more guests than ever (3600 by the count).",
+        "To the last night of the festival in Ruritania came more guests than ever (3612 by the count).",
+    ),
     "the same words, and both numbers in one article": Pair(
         "Who invaded Dyrrachium?",
         "A large Norman army invaded Dyrrachium in 1185.",
