@@ -50,7 +50,7 @@ RISKS = {
     IMPOSSIBLE: "false answers",
     ABSENT: "false answers, absent",
 }
-CAUTIONS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+CAUTIONS = (0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
 PLOT = Path(__file__).parent.parent / "docs" / "caution.svg"
 KV_BYTES = 16 * 2**30
 

@@ -20,9 +20,9 @@ COEFFICIENTS = Path(__file__).with_name("answerability.json")
 
 EVERY_WORD = 0.95
 """Least share of a question's weighted words that is as good as all."""
-COVERED = 0.5
-"""What is then left of the caution. On adversarial questions this costs up to 5 % more false answers and gains nothing;
-on others the small model too often doubts what stands before it in so many words."""
+COVERED = 0.4
+"""What is then left of the caution. The small model too often doubts what stands before it in so many words; on questions
+made to be adversarial this gains nothing and costs a few false answers, or none (docs/experiments.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ def probability(signals: Signals, model: str) -> float:
 
 
 def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
-    """Whether to refuse: the draft is less likely right than `caution` asks for, or than half of it when one quote has
-    every telling word of the question."""
+    """Whether to refuse: the draft is less likely right than `caution` asks for, or than a part of it when one quote
+    has every telling word of the question."""
     asked_for = caution * COVERED if (signals.covered or 0.0) >= EVERY_WORD else caution
     return probability(signals, model) < asked_for
 
