@@ -21,8 +21,8 @@ COEFFICIENTS = Path(__file__).with_name("answerability.json")
 EVERY_WORD = 0.95
 """Least share of a question's weighted words that is as good as all."""
 COVERED = 0.4
-"""What is then left of the caution. The small model too often doubts what stands before it in so many words; on questions
-made to be adversarial this gains nothing and costs a few false answers, or none (docs/experiments.md)."""
+"""What is then left of the caution. The small model too often doubts what stands before it in so many words; on
+questions made to be adversarial this gains nothing and costs a few false answers, or none (docs/experiments.md)."""
 
 
 @dataclass(frozen=True, slots=True)
