@@ -192,3 +192,17 @@ def test_on_a_phone_an_answer_is_found_again_after_a_reload(running: Running, vi
     expect(tab.page.locator("#current .claim").first).to_be_visible(timeout=PATIENCE_MS)
     assert claims(tab) == said
     assert_quotes_are_exact(tab, running)
+
+
+def test_the_settings_say_how_fast_models_are_here(running: Running, visit: Visitor) -> None:
+    tab = visit(running)
+    name = running.engine.model
+    for _ in range(60):
+        tab.open("Ask")
+        tab.open("Settings")
+        tab.page.wait_for_timeout(1000)
+        if "tokens/s here" in tab.text("#models"):
+            break
+    rows = tab.page.locator("#models li").all_inner_texts()
+    assert [row for row in rows if "tokens/s here" in row] == [row for row in rows if row.startswith(name)]
+    assert all("tokens/s expected here" in row for row in rows if not row.startswith(name))
