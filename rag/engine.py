@@ -42,7 +42,6 @@ __all__ = ["Engine", "Evidence", "Token", "ask"]
 
 _IDLE_S = 0.2
 """How often reading ahead looks whether everyone was answered."""
-_SPEED_TEST = prompt.Prompt(prompt.instructions(), (), (), "Hello?")
 _SPEED_TOKENS, _LEAST_TOKENS = 12, 4
 """Most and fewest tokens by which the speed of writing is told."""
 LONGEST_QUESTION = 2000
@@ -63,7 +62,7 @@ class Engine:
         self._llm_lock = threading.RLock()
         self._turns = Turns()
         self._likely: deque[Hit] = deque()
-        self._read_generation = -1
+        self._has_read: tuple[LLM, int] | None = None
         self._owns_index = False
         self._owns_llm = llm is None
 
@@ -118,10 +117,10 @@ class Engine:
         True when all are read that there is room for, which is quick to find out again; False when cancelled.
         Raises ModelError.
         """
-        llm, generation = self._model(), self.index.generation
+        llm, generation = self._loaded(), self.index.generation
         if not self.settings.kv_bytes or not isinstance(llm, Reader):
             return True
-        for article, span, likely in self._unread(generation):
+        for article, span, likely in self._unread(everything=self._has_read != (llm, generation)):
             request = prompt.passage(article, span.of(article.text))
             # What is likely may take the place of what was used longest ago.
             while (likely or not self.shelf.is_full) and not llm.is_read(request):
@@ -132,18 +131,19 @@ class Engine:
                 cancel.wait(_IDLE_S if len(self._turns) else 0)
         if cancel.is_set():
             return False
-        self._read_generation = generation
+        self._has_read = (llm, generation)
         return True
 
     def words_per_s(self, cancel: threading.Event) -> float | None:
         """How many tokens a second the model writes here, by writing a few that nobody sees; None when someone asked
         meanwhile, when cancelled, when it wrote too few, and for a model that does nothing while nobody asks. Raises
         ModelError."""
-        llm = self._model()
+        llm = self._loaded()
         if not isinstance(llm, Reader):
             return None
         stop, times = threading.Event(), [time.perf_counter()]
-        for _ in llm.stream(_SPEED_TEST, max_tokens=_SPEED_TOKENS, cancel=stop):
+        hello = prompt.Prompt(prompt.instructions(), (), (), "Hello?")
+        for _ in llm.stream(hello, max_tokens=_SPEED_TOKENS, cancel=stop):
             times.append(time.perf_counter())
             if cancel.is_set() or len(self._turns):
                 stop.set()
@@ -157,8 +157,8 @@ class Engine:
 
     @property
     def model(self) -> str:
-        """Name of the LLM; loads it."""
-        return self._model().name
+        """Name of the LLM that is loaded; loads that of the settings if none is."""
+        return self._loaded().name
 
     def ask(
         self,
@@ -297,10 +297,10 @@ class Engine:
         work.model, work.model_sha256 = self._llm.name if self._llm is not None else "", self._sha256
         return work.refusal(reason)
 
-    def _unread(self, generation: int) -> Iterator[tuple[Article, Span, bool]]:
+    def _unread(self, *, everything: bool) -> Iterator[tuple[Article, Span, bool]]:
         """What may have to be read ahead, and whether it is likely to be asked about. Those of the last search come
-        first whenever there are some."""
-        others = self.index.passages() if self._read_generation != generation else iter(())
+        first whenever there are some, and are all unless `everything` is to be looked through."""
+        others = self.index.passages() if everything else iter(())
         while True:
             likely = self._likely
             if likely:
@@ -310,6 +310,11 @@ class Engine:
                 yield *other, False
             else:
                 return
+
+    def _loaded(self) -> LLM:
+        """Whichever LLM is loaded: someone may be asking it. That of the settings if none is."""
+        with self._llm_lock:
+            return self._llm or self._model()
 
     def _model(self, settings: Settings | None = None) -> LLM:
         """The LLM of `settings`; another one is let go of. Only the one whose turn it is may ask for another."""

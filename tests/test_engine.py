@@ -431,6 +431,25 @@ def test_what_is_read_is_not_looked_through_again(index: Index, monkeypatch: pyt
     assert "Lisbon" in scripted(asked).read[-1]  # type: ignore[attr-defined]
 
 
+def test_nothing_done_while_nobody_asks_takes_the_model_that_was_chosen(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine.open(index=index, settings=Settings()) as asked:
+        loaded: list[str | None] = []
+
+        def load(settings: Settings) -> ReadingLLM:
+            loaded.append(settings.llm)
+            return ReadingLLM("They broke down in 2009.", "one two three four five six")
+
+        monkeypatch.setattr(asked, "_load", load)
+        asked.ask(ASKED, settings=Settings(llm="smollm2-135m", mode="write"))
+        loaded.clear()
+        assert asked.words_per_s(threading.Event())
+        assert asked.read_ahead(threading.Event())
+        assert asked.model == "scripted"
+        assert loaded == []
+
+
 def test_the_speed_of_writing_is_measured_unless_someone_asks(index: Index) -> None:
     cancelled = threading.Event()
     cancelled.set()
