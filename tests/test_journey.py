@@ -60,6 +60,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator
 
 def finished(tab: Visit) -> Locator:
     """The reply, once nothing is being done any more."""
+    expect(tab.page.locator("#current .exchange")).to_have_attribute("data-busy", "false", timeout=PATIENCE_MS)
     expect(tab.page.locator("#ask")).to_be_enabled(timeout=PATIENCE_MS)
     return tab.page.locator("#current .reply")
 
