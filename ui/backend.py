@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ POLL_S = 0.1
 IDLE_S = 3.0
 """How often someone looks whether there is something to do while nobody asks; the first time, how long the page has to
 come up."""
+TRIES = 5
+"""How often a model is measured until that succeeds: one that says next to nothing never does."""
 
 
 class Backend:
@@ -115,12 +118,16 @@ class Backend:
                     future.set_exception(error)
 
     def _idle(self, engine: Engine) -> None:
-        """While nobody asks, until closed: measure the model once, and read what nobody asked about yet. What fails
+        """While nobody asks, until closed: measure the model, and read what nobody asked about yet. What fails
         here fails again, and is told, when asked."""
+        tries: Counter[str] = Counter()
         while not self._closed.wait(IDLE_S):
             with contextlib.suppress(Error):
-                if engine.model not in self.words_per_s and (speed := engine.words_per_s(self._closed)):
-                    self.words_per_s.setdefault(engine.model, speed)
+                name = engine.model
+                if name not in self.words_per_s and tries[name] < TRIES:
+                    tries[name] += 1
+                    if speed := engine.words_per_s(self._closed):
+                        self.words_per_s.setdefault(name, speed)
                 engine.read_ahead(self._closed)
 
 
