@@ -22,7 +22,8 @@ from platformdirs import user_cache_path
 from tqdm import tqdm
 
 from benchmarks import dataset, report
-from benchmarks.parts import Attacks, Integrity, Modes, Mtrag, Splice, Squad
+from benchmarks.parts import Attacks, Integrity, Modes, Mtrag, Squad
+from benchmarks.splicing import Splice
 from benchmarks.table import show
 from benchmarks.threads import SharedEmbedder
 from benchmarks.waiting import Waiting

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from benchmarks.systems import Remembering
     from benchmarks.workbench import Workbench
     from index import Article
-    from rag.settings import Settings
     from rag.work import Event
 
 Heard = list[tuple[Question, Said]]
@@ -265,51 +264,6 @@ class Integrity:
 
     def _key(self, question: Question) -> str:
         return f"deleted-{digest(question.text, question.subject)}"
-
-
-class Splice:
-    """Passages read apart and put together, against the prompt read as a whole: the same passages, 2, 4 and 6."""
-
-    name = "splice"
-    passages = (2, 4, 6)
-    tokens_a_passage = 200
-
-    def __init__(self, bench: Workbench, questions: Sequence[Question], n: int) -> None:
-        """The first `n` answerable questions are asked in each way, with the least caution: refusals would hide it."""
-        self._questions = [question for question in questions if question.relevant][:n]
-        self._systems = {
-            (most, spliced): bench.citewire("squad", self._settings(bench.settings, most, spliced=spliced))
-            for most in self.passages
-            for spliced in (True, False)
-        }
-
-    def steps(self) -> list[Step]:
-        """Each question in every way."""
-        return [system.step(question) for question in self._questions for system in self._systems.values()]
-
-    def tables(self) -> dict[str, Rows]:
-        """Both ways side by side, over the questions asked in both."""
-        rows: Rows = {}
-        for most in self.passages:
-            both = [
-                (question, a, b)
-                for question in self._questions
-                if (a := self._systems[most, True].recall(question))
-                and (b := self._systems[most, False].recall(question))
-            ]
-            spliced = [gold.holds(a.text, question.answers) for question, a, _ in both]
-            whole = [gold.holds(b.text, question.answers) for question, _, b in both]
-            rows[f"at most {most} passages"] = {
-                "passages read": mean([len(a.passages) for _, a, _ in both]),
-                "gold in answer, spliced": mean(spliced),
-                "gold in answer, read whole": mean(whole),
-                "spliced less whole": mean([a - b for a, b in zip(spliced, whole, strict=True)]),
-            }
-        return {"passages spliced, or the prompt read whole": rows}
-
-    def _settings(self, settings: Settings, most: int, *, spliced: bool) -> Settings:
-        tokens = max(settings.evidence_tokens, most * self.tokens_a_passage)
-        return replace(settings, passages=most, evidence_tokens=tokens, splice=spliced, caution=0.0)
 
 
 class Modes:

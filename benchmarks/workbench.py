@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _RAG = Path(rag.__file__).parent
 _INDEX = Path(index_package.__file__).parent
 _FOUND_BY = [_INDEX / "passage.py", _INDEX / "ranking.py"]
-_READ_BY = [_RAG / name for name in ("llm.py", "native.py", "template.py", "query.py")]
+_READ_ALONE = [_RAG / name for name in ("llm.py", "native.py", "template.py")]
+_READ_BY = [*_READ_ALONE, _RAG / "query.py"]
 
 
 class Workbench:
@@ -53,6 +54,7 @@ class Workbench:
         # Once: what runs is the code as it was when it was loaded, whatever is edited meanwhile.
         self._code = meaning([*(path for path in _RAG.iterdir() if path.is_file()), *_FOUND_BY])
         self._naive_code = meaning([Path(naive.__file__), *_READ_BY, *_FOUND_BY])
+        self._draft_code = meaning([*(_RAG / name for name in ("prompt.py", "prompt.md")), *_READ_ALONE, *_FOUND_BY])
         self._journals: dict[str, Journal] = {}
         self._homes: dict[str, str] = {}
         self._indexes: dict[str, Index] = {}
@@ -80,6 +82,10 @@ class Workbench:
         """The baseline over a corpus, with the model of the run."""
         journal = self.journal("naive", digest(self._naive_code, self.settings.answer_tokens, _weights(self.settings)))
         return Remembering(Naive(lambda: self.engine(corpus, self.settings)), journal, corpus=self._home(corpus))
+
+    def drafts(self) -> Journal:
+        """The journal of what the model of the run writes, unchecked."""
+        return self.journal("drafts", digest(self._draft_code, self.settings.answer_tokens, _weights(self.settings)))
 
     def journal(self, system: str, version: str) -> Journal:
         """The journal of a system."""

@@ -1,0 +1,118 @@
+"""Splicing: passages read apart and put together, against the same prompt read as one text.
+
+What is compared are drafts, as the model writes them, of the same passages in the same order: the checks after them
+would hide a difference. A question is asked with its 2, 4 and 6 best passages, in this order, so that what was read of
+fewer serves the next. Questions that need two passages are pairs of questions about different articles, asked at once
+with the two best passages of each.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import gold
+from benchmarks.journal import Step, digest
+from benchmarks.systems import llm_of
+from benchmarks.table import Rows, Value, mean
+from rag import prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.dataset import Question
+    from benchmarks.workbench import Workbench
+    from rag.llm import LLM
+
+PASSAGES = (2, 4, 6)
+EACH = 2
+"""Passages of each question of a pair."""
+PAIRS = 4
+"""One pair of questions for so many questions."""
+WAYS = ("whole", "spliced")
+
+
+class Splice:
+    """The part of the measurement; satisfies benchmarks.parts.Part."""
+
+    name = "splice"
+
+    def __init__(self, bench: Workbench, questions: Sequence[Question], n: int) -> None:
+        """The first `n` answerable questions are asked, and `n` / PAIRS pairs of them."""
+        answerable = [question for question in questions if question.relevant]
+        self._bench = bench
+        self._journal = bench.drafts()
+        self._questions = answerable[:n]
+        pairs = zip(answerable[::2], answerable[1::2], strict=False)
+        self._pairs = [pair for pair in pairs if pair[0].subject != pair[1].subject][: n // PAIRS]
+
+    def steps(self) -> list[Step]:
+        """All drafts of a question, then, now and then, all of a pair."""
+        steps = []
+        for number, question in enumerate(self._questions):
+            steps.append(self._step([question], PASSAGES))
+            if number % PAIRS == PAIRS - 1 and number // PAIRS < len(self._pairs):
+                steps.append(self._step(self._pairs[number // PAIRS], (2 * EACH,)))
+        return steps
+
+    def tables(self) -> dict[str, Rows]:
+        """Both ways side by side, and their difference question by question."""
+        rows: Rows = {}
+        every: list[tuple[bool, bool, bool]] = []
+        for place, most in enumerate(PASSAGES):
+            found = [self._judged([question], place) for question in self._questions]
+            every += (known := [one for one in found if one is not None])
+            rows[f"{most} passages"] = _measures(known)
+        rows["all of these"] = _measures(every)
+        pairs = [one for pair in self._pairs if (one := self._judged(pair, 0)) is not None]
+        rows["two questions, two articles"] = _measures(pairs)
+        return {"passages spliced, or the prompt read whole": {name: row for name, row in rows.items() if row}}
+
+    def _step(self, asked: Sequence[Question], counts: Sequence[int]) -> Step:
+        return Step(self._journal, _key(asked), lambda: self._drafts(asked, counts))
+
+    def _drafts(self, asked: Sequence[Question], counts: Sequence[int]) -> dict[str, Any]:
+        settings = self._bench.settings
+        search = self._bench.index("squad").search
+        found = [search(one.text, max(counts) // len(asked)) for one in asked]
+        in_turn = (hit for hits in zip(*found, strict=False) for hit in hits)
+        hits = list({(hit.article.id, hit.start): hit for hit in in_turn}.values())
+        text = " ".join(one.text.strip() for one in asked)
+        requests = [prompt.build(text, hits[:count]) for count in counts]
+        drafts = {
+            way: [
+                "".join(llm.stream(request, max_tokens=settings.answer_tokens, cancel=threading.Event()))
+                for request in requests
+            ]
+            for way, llm in self._llms().items()
+        }
+        return {"question": text, "passages": [[hit.article.id, hit.start, hit.end] for hit in hits], **drafts}
+
+    def _llms(self) -> dict[str, LLM]:
+        settings = self._bench.settings
+        return {way: llm_of(self._bench.engine("squad", replace(settings, splice=way == "spliced"))) for way in WAYS}
+
+    def _judged(self, asked: Sequence[Question], place: int) -> tuple[bool, bool, bool] | None:
+        """Whether the whole and the spliced draft have the gold words, of a pair both, and are the same words."""
+        drafts = self._journal.get(_key(asked))
+        if drafts is None:
+            return None
+        whole, spliced = (drafts[way][place] for way in WAYS)
+        held = [all(gold.holds(draft, one.answers) for one in asked) for draft in (whole, spliced)]
+        return held[0], held[1], whole.split() == spliced.split()
+
+
+def _measures(judged: Sequence[tuple[bool, bool, bool]]) -> dict[str, Value]:
+    if not judged:
+        return {}
+    return {
+        "gold in draft, read whole": mean([whole for whole, _, _ in judged]),
+        "gold in draft, spliced": mean([spliced for _, spliced, _ in judged]),
+        "spliced less whole": mean([spliced - whole for whole, spliced, _ in judged]),
+        "the same words": mean([same for _, _, same in judged]),
+    }
+
+
+def _key(asked: Sequence[Question]) -> str:
+    return f"splice-{digest(*((question.text, question.subject) for question in asked))}"
