@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 COEFFICIENTS = Path(__file__).with_name("answerability.json")
-"""For each LLM that was measured: the weights of the signals, and the bias ("bias")."""
+"""For each LLM that was measured: the weights of the signals and the bias ("bias"), with the probe and without it."""
 
 EVERY_WORD = 0.95
 """Least share of a question's weighted words that is as good as all."""
@@ -36,6 +36,7 @@ class Signals:
 
     correct: float | None = None
     answerable: float | None = None
+    probe: float | None = None
     support: float | None = None
     covered: float | None = None
 
@@ -55,8 +56,8 @@ def probability(signals: Signals, model: str) -> float:
     Calibrated where half of the questions cannot be answered.
     """
     known = {"bias": 1.0, **signals.to_dict()}
-    weights = _coefficients().get(model)
-    if weights is None or weights.keys() - known.keys():
+    weights = next((some for some in _coefficients().get(model, ()) if some.keys() <= known.keys()), None)
+    if weights is None:
         return 1.0
     return 1 / (1 + math.exp(-sum(weight * known[name] for name, weight in weights.items())))
 
@@ -69,6 +70,6 @@ def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
 
 
 @cache
-def _coefficients() -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+def _coefficients() -> dict[str, list[dict[str, float]]]:
+    found: dict[str, list[dict[str, float]]] = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
     return found

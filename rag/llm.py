@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from rag.prompt import Prompt
     from rag.shelf import Shelf
+    from rag.state import Values
     from rag.template import Layout
 
     OnRead = Callable[[int, int], None]
@@ -56,6 +57,20 @@ class Vocabulary:
 
     pieces: Sequence[bytes]
     ends: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """What a model holds of a question that is answered by Yes or No.
+
+    `log_odds` is the natural logarithm of how much likelier its answer begins with Yes than with No, NaN when it was
+    cancelled. `values` are the value vectors (rag/state.py) of the question's tokens, `question_tokens` of them, and of
+    all tokens after these; None where the model has none to give.
+    """
+
+    log_odds: float
+    values: Values | None = None
+    question_tokens: int = 0
 
 
 class LLM(Protocol):
@@ -92,9 +107,9 @@ class LLM(Protocol):
         """
         ...
 
-    def log_odds(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> float:
-        """How much rather the answer to `prompt` begins with Yes than with No: the logarithm of the ratio of their
-        probabilities, NaN when cancelled. What was read of the prompt serves the next one that begins alike.
+    def judge(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> Judgement:
+        """Whether the answer to `prompt` is rather Yes than No. What was read of the prompt serves the next one that
+        begins alike.
 
         Raises as `stream`.
         """
@@ -241,14 +256,17 @@ class LlamaCpp:
 
         return self._pieces(self._request(prompt, max_tokens, answer, cancel), on_read)
 
-    def log_odds(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> float:
-        """See `LLM.log_odds`."""
-        found = math.nan
+    def judge(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> Judgement:
+        """See `LLM.judge`."""
+        found = Judgement(math.nan)
 
         def answer(request: _Request) -> None:
             nonlocal found
             if self._read_prompt(request):
-                found = self._native.log_odds(*self._yes_no)
+                layout, odds = request.layout, self._native.log_odds(*self._yes_no)
+                question, end = len(layout.question), len(layout)
+                values = self._native.values(end - len(layout.closing) - question, end)
+                found = Judgement(odds, values, question)
 
         for _ in self._pieces(self._request(prompt, 1, answer, cancel), on_read):
             pass

@@ -11,11 +11,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from index.errors import ModelError
+from rag import state
 from rag.template import BATCH_TOKENS, CHATML
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from rag.state import Values
 
 _MAIN, _ASIDE = 0, 1
 
@@ -174,14 +177,23 @@ class Native:
         """What was evaluated aside from `start` on, as bytes; what comes before goes."""
         self._api.llama_memory_seq_rm(self._memory, _ASIDE, 0, start)
         size = self._api.llama_state_seq_get_size(self._context, _ASIDE)
-        state = (ctypes.c_uint8 * size)()
-        written = self._api.llama_state_seq_get_data(self._context, state, size, _ASIDE)
-        return bytes(memoryview(state)[:written])
+        buffer = (ctypes.c_uint8 * size)()
+        written = self._api.llama_state_seq_get_data(self._context, buffer, size, _ASIDE)
+        return bytes(memoryview(buffer)[:written])
 
-    def restore_aside(self, state: bytes) -> bool:
+    def values(self, start: int, end: int) -> Values | None:
+        """The value vectors of the evaluated tokens from `start` to `end`, see rag/state.py; nothing may be aside."""
+        if not self.splices:
+            return None
+        self.branch(end)
+        found = state.values(self.state_aside(start))
+        self.drop_aside()
+        return found
+
+    def restore_aside(self, kept: bytes) -> bool:
         """Put aside what `state_aside` gave; False when llama.cpp will not have it."""
-        array = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
-        return bool(self._api.llama_state_seq_set_data(self._context, array, len(state), _ASIDE))
+        array = (ctypes.c_uint8 * len(kept)).from_buffer_copy(kept)
+        return bool(self._api.llama_state_seq_set_data(self._context, array, len(kept), _ASIDE))
 
     def splice(self, start: int, to: int) -> None:
         """Append what is aside, which begins at `start`, to the first `to` tokens evaluated."""

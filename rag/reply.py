@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from index.errors import InputError
-from rag import answerability, cite, claims, evidence, gate, prompt
+from rag import answerability, cite, claims, evidence, gate, probe, prompt
 from rag.answer import Answer, Reason
 from rag.answerability import Signals
 from rag.quote import Quoting
@@ -110,14 +110,15 @@ class Reply:
         read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
         correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in said))
         answerable, right = (
-            self.llm.log_odds(prompt.build(work.asked.text, read, task=task), cancel=cancel)
+            self.llm.judge(prompt.build(work.asked.text, read, task=task), cancel=cancel)
             for task in (prompt.ANSWERABLE, correct)
         )
         if cancel.is_set():
             return
         work.signals = Signals(
-            correct=right,
-            answerable=answerable,
+            correct=right.log_odds,
+            answerable=answerable.log_odds,
+            probe=probe.score(answerable, self.llm.name),
             support=max(claim.support for claim in said),
             covered=max(gate.covered(work.asked.text, citation.quote) for citation in cited),
         )

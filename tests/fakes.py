@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.llm import Vocabulary
+from rag.llm import Judgement, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -95,8 +95,8 @@ class ScriptedLLM:
                 return
             yield piece
 
-    def log_odds(
+    def judge(
         self, prompt: Prompt, *, cancel: threading.Event, on_read: Callable[[int, int], None] | None = None
-    ) -> float:
+    ) -> Judgement:
         self.prompts.append(prompt)
-        return self.odds.pop(0) if self.odds else 8.0
+        return Judgement(self.odds.pop(0) if self.odds else 8.0)

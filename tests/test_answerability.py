@@ -30,14 +30,14 @@ def test_more_caution_refuses_more() -> None:
 
 def test_a_quote_with_every_word_of_the_question_needs_half_as_much() -> None:
     assert answerability.is_doubtful(told(0.2), MODEL, 0.35)
-    assert not answerability.is_doubtful(Signals(0.2, 0.2, 0.9, covered=1.0), MODEL, 0.35)
+    assert not answerability.is_doubtful(Signals(0.2, 0.2, support=0.9, covered=1.0), MODEL, 0.35)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (Signals(1.0, 0.0, 0.9), Signals(1.0, 2.0, 0.9)),
-        (Signals(0.0, 1.0, 0.9), Signals(2.0, 1.0, 0.9)),
+        (Signals(1.0, 0.0, support=0.9), Signals(1.0, 2.0, support=0.9)),
+        (Signals(0.0, 1.0, support=0.9), Signals(2.0, 1.0, support=0.9)),
     ],
 )
 def test_either_opinion_counts(one: Signals, other: Signals) -> None:

@@ -444,7 +444,7 @@ def test_stop_ends_a_real_model_at_the_word_it_is_at(
             tab.finished()
             tab.expect("#current .reply", "Stopped.")
             go.set()
-            llm.log_odds(Prompt("", (), (), "Yes?"), cancel=threading.Event())  # when it is done with what came before
+            llm.judge(Prompt("", (), (), "Yes?"), cancel=threading.Event())  # when it is done with what came before
             assert len(tokens) == 4, "it went on after it was stopped"
             tab.ask(QUESTION)
             tab.finished()
