@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "disagreement": "noticing that articles tell a fact differently, and only then",
     "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
     "page": "opening the page, and how long after Enter the evidence is seen",
+    "probe": "fitting and judging what the model's states say of whether a passage answers",
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
     "retrieval": "finding the passage, for single questions and for follow-ups",

@@ -4,14 +4,16 @@ Asked are questions of SQuAD 2 dev, of the first half of its titles by order; `a
 They are of three kinds: answerable ones; impossible ones, made to look answerable by the paragraph that was read for
 them; and answerable ones whose paragraph is left out of the search, as when nothing in a collection says what is
 asked. Every question is answered with caution 0, which refuses nothing, and its signals are noted; a run that was
-stopped goes on. The regression is fitted to all of them, and judged with each title left out in turn. `--keep` writes
-the coefficients to rag/answerability.json.
+stopped goes on. The regression is fitted to all of them, and judged with each title left out in turn; the probe in it
+(`python -m benchmarks probe`, to be run before) has never seen the title either. `--keep` writes the coefficients to
+rag/answerability.json.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,27 +22,32 @@ import numpy as np
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
-from benchmarks import dataset, plot, report
+from benchmarks import dataset, plot, probe, report
+from benchmarks.cases import ABSENT, ANSWERABLE, IMPOSSIBLE, Case, auroc, by_paragraph
 from benchmarks.journal import Journal
 from benchmarks.report import Mean
+from benchmarks.systems import llm_of
 from benchmarks.threads import SharedEmbedder
 from benchmarks.workbench import Workbench
 from index import models
 from index.filters import Filter
+from rag import prompt, reply
 from rag.answerability import COEFFICIENTS, COVERED, EVERY_WORD
+from rag.probe import places, weigh
 from rag.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from benchmarks.dataset import Dataset, Question
+    from benchmarks.dataset import Dataset
     from rag.engine import Engine
 
-SIGNALS = ("correct", "answerable", "support")
-ANSWERABLE, IMPOSSIBLE, ABSENT = "answerable", "impossible", "absent"
+SIGNALS = ("correct", "answerable", "probe", "support")
+WITHOUT_PROBE = ("correct", "answerable", "support")
+"""For a model whose vectors cannot be had."""
 RIDGE = 10.0
 """Penalty on the square of each weight, of signals in units of their standard deviation."""
 EACH = 2
@@ -53,19 +60,6 @@ RISKS = {
 CAUTIONS = (0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
 PLOT = Path(__file__).parent.parent / "docs" / "caution.svg"
 KV_BYTES = 16 * 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question, asked as one of the three kinds."""
-
-    question: Question
-    kind: str
-
-    @property
-    def key(self) -> str:
-        """What it is noted under."""
-        return f"{self.kind}: {self.question.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = models.choose(None, "llm").name
     folder = user_cache_path("citewire", appauthor=False) / "benchmarks"
     journal = Journal(folder / f"answerability-{model}.jsonl")
+    vectors = probe.Kept(folder / f"answerability-{model}")
     cases = drawn(data, 2 if arguments.quick else arguments.paragraphs)
     settings = Settings(llm=model, caution=0.0, kv_bytes=KV_BYTES)
     everywhere = frozenset(article.id for article in data.articles)
@@ -96,42 +91,48 @@ def run(arguments: argparse.Namespace) -> None:
         try:
             for case in tqdm(cases, desc="asked", disable=None):
                 if case.key not in journal:
-                    journal.note(case.key, _ask(bench.engine("squad", settings), case, everywhere))
+                    journal.note(case.key, _ask(bench.engine("squad", settings), case, everywhere, vectors))
         except KeyboardInterrupt:
             print("\nstopped; the same command goes on from here")
     noted = [Outcome(case, found["signals"]) for case in cases if (found := journal.get(case.key)) is not None]
+    noted = _probed(noted, vectors, probe.learned(data, folder, model))
     told = [outcome for outcome in noted if set(SIGNALS) <= outcome.signals.keys()]
     print(f"\n{len(noted)} asked, {len(noted) - len(told)} of them without a supported draft")
-    measured = measure(told, SIGNALS)
+    measured, without = measure(told, SIGNALS), measure(told, WITHOUT_PROBE)
     report.show("AUROC, answerable against", measured["AUROC"])
+    report.show("the same, without the probe", without["AUROC"])
     curve = risk(noted, measured["left out"])
     report.show("by caution", curve)
+    report.show("by caution, without the probe", risk(noted, without["left out"]))
     if arguments.quick:
         return
     if arguments.keep:
-        kept = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
-        COEFFICIENTS.write_text(json.dumps({**kept, model: measured["weights"]}, indent=1) + "\n", encoding="utf-8")
+        weights = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+        weights[model] = [measured["weights"], without["weights"]]
+        COEFFICIENTS.write_text(json.dumps(weights, indent=1) + "\n", encoding="utf-8")
     points = {
         measure: [(caution, curve[f"caution {caution}"][measure].mean) for caution in CAUTIONS]
         for measure in RISKS.values()
     }
     plot.write(PLOT, across="caution", up="share of the questions of the kind", curves=points)
-    result = {"n": len(noted), "weights": measured["weights"], "AUROC": measured["AUROC"], "caution": curve}
+    result = {
+        "n": len(noted),
+        "weights": measured["weights"],
+        "AUROC": measured["AUROC"],
+        "AUROC without the probe": without["AUROC"],
+        "caution": curve,
+    }
     report.write("answerability", models={"llm": model}, measured=result)
 
 
 def drawn(data: Dataset, paragraphs: int) -> list[Case]:
     """EACH answerable and EACH impossible questions of each of some paragraphs, and the first answerable one without
     its paragraph; fewer are the first of more."""
-    titles = list(dict.fromkeys(question.subject for question in data.questions))
-    asked_of: dict[str, list[Question]] = {}
-    for question in data.questions:
-        if question.subject in titles[: len(titles) // 2]:
-            asked_of.setdefault(question.paragraph, []).append(question)
+    asked_of = by_paragraph(data)
     draw = random.Random(1)
     found: list[list[Case]] = []
     for paragraph in draw.sample(sorted(asked_of), len(asked_of)):
-        kinds = [[one for one in asked_of[paragraph] if bool(one.relevant) is kind] for kind in (True, False)]
+        kinds = asked_of[paragraph]
         if min(map(len, kinds)) >= EACH:
             answerable, impossible = (draw.sample(kind, EACH) for kind in kinds)
             cases = [Case(question, ANSWERABLE) for question in answerable]
@@ -190,11 +191,6 @@ def predict(weights: NDArray[np.float64], values: NDArray[np.float64]) -> NDArra
     return likely
 
 
-def auroc(answerable: NDArray[np.float64], others: NDArray[np.float64]) -> Mean:
-    """Area under the ROC curve: of each answerable question, the share of the others that score less."""
-    return Mean.of([float((others < one).mean() + (others == one).mean() / 2) for one in answerable])
-
-
 def risk(noted: Sequence[Outcome], probabilities: dict[str, float]) -> dict[str, dict[str, Mean]]:
     """Caution → false refusals of answerable questions, false answers of the others."""
     curve = {}
@@ -211,7 +207,29 @@ def risk(noted: Sequence[Outcome], probabilities: dict[str, float]) -> dict[str,
     return curve
 
 
-def _ask(engine: Engine, case: Case, everywhere: frozenset[str]) -> dict[str, Any]:
+def _ask(engine: Engine, case: Case, everywhere: frozenset[str], vectors: probe.Kept) -> dict[str, Any]:
     only = Filter(articles=everywhere - case.question.relevant) if case.kind == ABSENT else None
     answer = engine.ask(case.question.text, settings=replace(engine.settings, caution=0.0), only=only)
+    if answer.claims:
+        hits = reply.cited([source.hit for source in answer.sources], answer.citations)
+        asked = prompt.build(case.question.text, hits, task=prompt.ANSWERABLE)
+        found = places(llm_of(engine).judge(asked, cancel=threading.Event()))
+        if found is not None:
+            vectors.put(case.key, found)
     return {"signals": dict(answer.signals), "text": answer.text, "reason": answer.reason}
+
+
+def _probed(noted: Sequence[Outcome], vectors: probe.Kept, learned: Mapping[Case, probe.Vectors]) -> list[Outcome]:
+    """The outcomes with the score of a probe that has not seen their title."""
+    weights: dict[str, Any] = {}
+    found = []
+    for outcome in noted:
+        title, here = outcome.case.question.subject, vectors.get(outcome.case.key)
+        signals = {name: value for name, value in outcome.signals.items() if name != "probe"}
+        if learned and here is not None and signals:
+            if title not in weights:
+                weights[title] = probe.fit(learned, without=title)
+            score = weigh(here, weights[title])
+            signals |= {} if score is None else {"probe": score}
+        found.append(Outcome(outcome.case, signals))
+    return found

@@ -14,7 +14,7 @@ from rag.quote import Quoting
 from rag.work import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from index import Index
     from index.search import Hit
@@ -106,8 +106,8 @@ class Reply:
     def _recheck(self, said: Sequence[Claim], passages: Sequence[Hit]) -> None:
         """Ask the model what it holds of the question and its draft, with nothing but the cited passages before it."""
         work, cancel = self.work, self.channel.cancel
-        cited = {citation for claim in said for citation in claim.citations}
-        read = [hit for hit in passages if any(_holds(hit, citation) for citation in cited)]
+        quotes = {citation for claim in said for citation in claim.citations}
+        read = cited(passages, quotes)
         correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in said))
         answerable, right = (
             self.llm.judge(prompt.build(work.asked.text, read, task=task), cancel=cancel)
@@ -120,7 +120,7 @@ class Reply:
             answerable=answerable.log_odds,
             probe=probe.score(answerable, self.llm.name),
             support=max(claim.support for claim in said),
-            covered=max(gate.covered(work.asked.text, citation.quote) for citation in cited),
+            covered=max(gate.covered(work.asked.text, citation.quote) for citation in quotes),
         )
         work.clock.mark("recheck")
 
@@ -143,6 +143,12 @@ class Reply:
             except InputError:
                 continue
         return tuple(kept)
+
+
+def cited(passages: Sequence[Hit], citations: Iterable[Citation]) -> list[Hit]:
+    """Those of the passages that any of the citations is from."""
+    quotes = list(citations)
+    return [hit for hit in passages if any(_holds(hit, citation) for citation in quotes)]
 
 
 def _holds(hit: Hit, citation: Citation) -> bool:

@@ -1,0 +1,44 @@
+"""Cases: questions to which the answer is known to be there or not, for what decides whether to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.report import Mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from benchmarks.dataset import Dataset, Question
+
+ANSWERABLE, IMPOSSIBLE, ABSENT = "answerable", "impossible", "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question, asked as one of the three kinds."""
+
+    question: Question
+    kind: str
+
+    @property
+    def key(self) -> str:
+        """What it is noted under."""
+        return f"{self.kind}: {self.question.text}"
+
+
+def by_paragraph(data: Dataset) -> dict[str, tuple[list[Question], list[Question]]]:
+    """The answerable and the impossible questions of each paragraph, of the first half of the titles by order."""
+    titles = list(dict.fromkeys(question.subject for question in data.questions))
+    found: dict[str, tuple[list[Question], list[Question]]] = {}
+    for question in data.questions:
+        if question.subject in titles[: len(titles) // 2]:
+            found.setdefault(question.paragraph, ([], []))[not question.relevant].append(question)
+    return found
+
+
+def auroc(answerable: NDArray[np.float64], others: NDArray[np.float64]) -> Mean:
+    """Area under the ROC curve: of each answerable question, the share of the others that score less."""
+    return Mean.of([float((others < one).mean() + (others == one).mean() / 2) for one in answerable])
