@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 
 from index import Index
 from index import home as homes
-from index.article import Span
 from index.errors import InputError
 from index.filters import without_operators
 from index.manifest import MODES
@@ -31,10 +30,10 @@ from rag.work import Evidence, Token, Work
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from index import Article
     from index.filters import Filter
     from index.search import Hit
     from rag.llm import LLM
+    from rag.prompt import Prompt
     from rag.stream import Channel
     from rag.work import Event, Progress
 
@@ -44,6 +43,8 @@ _IDLE_S = 0.2
 """How often reading ahead looks whether everyone was answered."""
 _SPEED_TOKENS, _LEAST_TOKENS = 12, 4
 """Most and fewest tokens by which the speed of writing is told."""
+_TALKS = 4
+"""Of how many conversations at most the last answer is read ahead."""
 LONGEST_QUESTION = 2000
 """Characters of the longest question; a longer one is a pasted article, which belongs in the index."""
 
@@ -61,6 +62,7 @@ class Engine:
         self._sha256 = ""
         self._llm_lock = threading.RLock()
         self._turns = Turns()
+        self._talks: deque[tuple[Turn, ...]] = deque(maxlen=_TALKS)
         self._likely: deque[Hit] = deque()
         self._has_read: tuple[LLM, int] | None = None
         self._owns_index = False
@@ -110,9 +112,9 @@ class Engine:
             llm.read_ahead(prompt.Prompt(prompt.instructions(), (), (), ""))
 
     def read_ahead(self, cancel: threading.Event) -> bool:
-        """Read what nobody asked about yet, while nobody asks: passages that the last search found beside those that
-        were read, since the next question is likely to be about them; then all others, those of the last added article
-        first.
+        """Read what nobody asked about yet, while nobody asks: the last answers, which a follow-up comes after;
+        passages that the last search found beside those that were read, since the next question is likely to be about
+        them; then all others, those of the last added article first.
 
         True when all are read that there is room for, which is quick to find out again; False when cancelled.
         Raises ModelError.
@@ -120,8 +122,7 @@ class Engine:
         llm, generation = self._loaded(), self.index.generation
         if not self.settings.kv_bytes or not isinstance(llm, Reader):
             return True
-        for article, span, likely in self._unread(everything=self._has_read != (llm, generation)):
-            request = prompt.passage(article, span.of(article.text))
+        for request, likely in self._unread(llm, everything=self._has_read != (llm, generation)):
             # What is likely may take the place of what was used longest ago.
             while (likely or not self.shelf.is_full) and not llm.is_read(request):
                 if cancel.is_set():
@@ -246,7 +247,10 @@ class Engine:
                     answers.append(self._told(part, channel))
         else:
             answers = [self._refusal(part, part.reason) for part in parts if part.reason is not None]
-        channel.put(joined(work.question, answers))
+        answer = joined(work.question, answers)
+        if answer.text.strip():
+            self._talks.append((*work.history, Turn(without_operators(work.question), answer.text)))
+        channel.put(answer)
 
     def _parts(self, work: Work) -> Iterator[Work]:
         """The questions in a question, each of which may lean on those before it."""
@@ -297,17 +301,21 @@ class Engine:
         work.model, work.model_sha256 = self._llm.name if self._llm is not None else "", self._sha256
         return work.refusal(reason)
 
-    def _unread(self, *, everything: bool) -> Iterator[tuple[Article, Span, bool]]:
-        """What may have to be read ahead, and whether it is likely to be asked about. Those of the last search come
-        first whenever there are some, and are all unless `everything` is to be looked through."""
+    def _unread(self, llm: LLM, *, everything: bool) -> Iterator[tuple[Prompt, bool]]:
+        """What may have to be read ahead, and whether it is likely to be needed. Conversations and what the last search
+        found come first whenever there are some, and are all unless `everything` is to be looked through."""
         others = self.index.passages() if everything else iter(())
         while True:
             likely = self._likely
-            if likely:
+            if self._talks:
+                turns = evidence.trim_history("", (), self._talks.popleft(), llm, self.settings)
+                yield prompt.Prompt(prompt.instructions(), (), turns, ""), True
+            elif likely:
                 hit = likely.popleft()
-                yield hit.article, Span(hit.start, hit.end), True
+                yield prompt.passage(hit.article, hit.text), True
             elif other := next(others, None):
-                yield *other, False
+                article, span = other
+                yield prompt.passage(article, span.of(article.text)), False
             else:
                 return
 

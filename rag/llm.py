@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from index.errors import InputError, ModelError
 from rag.native import Native
+from rag.shelf import Recent
 from rag.template import Template, Tokens, in_batches
 
 if TYPE_CHECKING:
@@ -123,14 +124,14 @@ class LLM(Protocol):
 
 @runtime_checkable
 class Reader(Protocol):
-    """An LLM that can read passages before they are asked about, and keeps what it made of them."""
+    """An LLM that can read passages and conversations before a question comes, and keeps what it made of them."""
 
     def is_read(self, prompt: Prompt) -> bool:
-        """Whether all passages of `prompt` are kept."""
+        """Whether all passages and turns of `prompt` are kept."""
         ...
 
     def read_ahead(self, prompt: Prompt) -> bool:
-        """Read its passages; False when a request came in between. Raises ModelError."""
+        """Read its passages and turns; False when a request came in between. Raises ModelError."""
         ...
 
 
@@ -139,6 +140,9 @@ _POLL_S = 0.1
 
 _LOOP_TOKENS, _LOOP_TIMES = 12, 3
 """The same 12 tokens for the third time are a loop, not an answer."""
+
+_TURNS_BYTES = 100 * 2**20
+"""Of turns kept in memory: some 3,500 tokens of the default model."""
 
 _LOOP_WORDS = 5
 """Shorter sentences ("Yes.") may rightly come twice."""
@@ -153,8 +157,9 @@ class LlamaCpp:
     and llama.cpp keeps one thread pool. Safe to use from many threads. Holds its memory until closed.
 
     A passage is read once: alone, after the instructions. What the model made of it (its keys and values) is moved
-    to where the passage stands in a prompt, and put on the `shelf` for the next time. With `splice` off, or a model
-    whose state cannot be moved, the passages are read as one text instead.
+    to where the passage stands in a prompt, and put on the `shelf` for the next time. So is a turn of the
+    conversation, which is kept in memory only. With `splice` off, or a model whose state cannot be moved, the passages
+    are read as one text instead.
 
     What the last request read and the next one begins with is not read again, by whole batches only: batch size
     changes floating-point sums, so this is what makes the same prompt give the same answer whatever came before.
@@ -179,6 +184,7 @@ class LlamaCpp:
         self._native = native
         self._template = template
         self._identity = identity
+        self._turns = Recent(limit_bytes=_TURNS_BYTES)
         self._read: list[_Block] = []
         self._closed = threading.Event()
         self._vocabulary = threading.Lock()
@@ -273,8 +279,8 @@ class LlamaCpp:
         return found
 
     def read_ahead(self, prompt: Prompt) -> bool:
-        """Read the passages of `prompt` and put them on the shelf; False when a request came in between, which does
-        not wait for more than the batch that is being read. Raises ModelError."""
+        """Read the passages and the conversation of `prompt`, and keep what came of it; False when a request came in
+        between, which does not wait for more than the batch that is being read. Raises ModelError."""
         if not self.splice or self.shelf is None:
             return True
         done = False
@@ -288,11 +294,12 @@ class LlamaCpp:
         return done
 
     def is_read(self, prompt: Prompt) -> bool:
-        """Whether all passages of `prompt` are on the shelf."""
+        """Whether all passages of `prompt` are on the shelf, and its conversation is kept."""
         layout = self._layout(prompt)
         return self.shelf is not None and all(
-            self.shelf.has(place, self._key(layout, tokens))
-            for place, tokens in zip(_places(prompt), layout.passages, strict=True)
+            keeper is not None and keeper.has(block.place, self._key(layout, block.tokens))
+            for block in _spliced(layout, _places(prompt))
+            for keeper in [self._keeper(block)]
         )
 
     @cached_property
@@ -431,8 +438,7 @@ class LlamaCpp:
             yield from map(_Block, layout.batches())
             return
         yield from map(_Block, in_batches(layout.instructions))
-        for place, tokens in zip(request.places, layout.passages, strict=True):
-            yield _Block(tokens, spliced=True, place=place)
+        yield from _spliced(layout, request.places)
         yield from map(_Block, layout.tail())
 
     def _evaluate(self, block: _Block, request: _Request) -> bool:
@@ -442,15 +448,16 @@ class LlamaCpp:
         return True
 
     def _splice(self, block: _Block, request: _Request) -> bool:
-        """Append a passage as it was read alone after the instructions, now or earlier; False when halted."""
+        """Append a passage or a turn as it was read alone after the instructions, now or earlier; False when halted."""
         first, key = len(request.layout.instructions), self._key(request.layout, block.tokens)
-        state = None if self.shelf is None else self.shelf.get(block.place, key)
+        keeper = self._keeper(block)
+        state = None if keeper is None else keeper.get(block.place, key)
         if state is None or not self._native.restore_aside(state):
             if not self._read_aside(block.tokens, first, request):
                 return False
             state = self._native.state_aside(first)
-            if self.shelf is not None:
-                self.shelf.put(block.place, key, state)
+            if keeper is not None:
+                keeper.put(block.place, key, state)
         self._native.splice(first, self._position)
         return True
 
@@ -467,9 +474,10 @@ class LlamaCpp:
             request.report(self._position + start - first)
         return True
 
+    def _keeper(self, block: _Block) -> Shelf | Recent | None:
+        return self._turns if block.is_turn else self.shelf
+
     def _put_on_shelf(self, request: _Request) -> bool:
-        if self.shelf is None:
-            return True
         layout = request.layout
         instructions = [_Block(batch) for batch in in_batches(layout.instructions)]
         if self._read[: len(instructions)] != instructions:
@@ -478,12 +486,12 @@ class LlamaCpp:
             for block in instructions:
                 self._evaluate(block, request)
                 self._read.append(block)
-        for place, tokens in zip(request.places, layout.passages, strict=True):
-            key = self._key(layout, tokens)
-            if not self.shelf.has(place, key):
-                if not self._read_aside(tokens, len(layout.instructions), request, yielding=True):
+        for block in _spliced(layout, request.places):
+            key, keeper = self._key(layout, block.tokens), self._keeper(block)
+            if keeper is not None and not keeper.has(block.place, key):
+                if not self._read_aside(block.tokens, len(layout.instructions), request, yielding=True):
                     return False
-                self.shelf.put(place, key, self._native.state_aside(len(layout.instructions)))
+                keeper.put(block.place, key, self._native.state_aside(len(layout.instructions)))
                 self._native.drop_aside()
         return True
 
@@ -503,11 +511,21 @@ class LlamaCpp:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A stretch of a prompt that is read at once; a `spliced` one is a passage, kept at `place` on the shelf."""
+    """A stretch of a prompt that is read at once. A `spliced` one is a passage, kept at `place` on the shelf, or a turn
+    of the conversation."""
 
     tokens: Tokens
     spliced: bool = False
     place: str = field(default="", compare=False)
+    is_turn: bool = field(default=False, compare=False)
+
+
+def _spliced(layout: Layout, places: Sequence[str]) -> Iterator[_Block]:
+    """The passages, each with the article under which it is kept, and the turns."""
+    for place, tokens in zip(places, layout.passages, strict=True):
+        yield _Block(tokens, spliced=True, place=place)
+    for tokens in layout.history:
+        yield _Block(tokens, spliced=True, is_turn=True)
 
 
 @dataclass(frozen=True, slots=True)

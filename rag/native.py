@@ -11,7 +11,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from index.errors import ModelError
-from rag import state
 from rag.template import BATCH_TOKENS, CHATML
 
 if TYPE_CHECKING:
@@ -183,6 +182,8 @@ class Native:
 
     def values(self, start: int, end: int) -> Values | None:
         """The value vectors of the evaluated tokens from `start` to `end`, see rag/state.py; nothing may be aside."""
+        from rag import state
+
         if not self.splices:
             return None
         self.branch(end)

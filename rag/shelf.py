@@ -1,4 +1,5 @@
-"""Shelf: passages as a model read them, kept on disk. Knows no model and no article: keys and bytes.
+"""Shelf: passages as a model read them, kept on disk, and turns of conversations, kept in memory. Knows no model and no
+article: keys and bytes.
 
 A kept passage is a cache entry and nothing more: whatever is missing, damaged, or written for something else is
 read again. Each lies in the folder of the article it is from, which the index deletes with the article.
@@ -127,6 +128,35 @@ class Shelf:
         for path in self._top.glob("*/*"):
             with contextlib.suppress(OSError):
                 yield path, path.stat()
+
+
+class Recent:
+    """A shelf in memory, for what must not outlive the process: at most `limit_bytes`, the longest unused go first.
+
+    One thread may put and get, any may look.
+    """
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        """Empty."""
+        self._limit_bytes = limit_bytes
+        self._kept: dict[str, bytes] = {}
+
+    def get(self, _: str, key: str) -> bytes | None:
+        """What was put there, or None."""
+        content = self._kept.pop(key, None)
+        if content is not None:
+            self._kept[key] = content
+        return content
+
+    def has(self, _: str, key: str) -> bool:
+        """Whether something was put there."""
+        return key in self._kept
+
+    def put(self, _: str, key: str, content: bytes) -> None:
+        """Keep `content`."""
+        self._kept[key] = content
+        while sum(map(len, self._kept.values())) > self._limit_bytes:
+            del self._kept[next(iter(self._kept))]
 
 
 def _digest(key: str, content: bytes | memoryview) -> bytes:

@@ -41,33 +41,33 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The tokens of a prompt. The instructions never change, each passage is always the same tokens, and history,
-    question and closing start afresh: so what was read of one prompt serves the next.
+    """The tokens of a prompt. The instructions never change, each passage and each turn of the conversation is always
+    the same tokens, and question and closing start afresh: so what was read of one prompt serves the next.
 
     The closing is the task and what the template puts before an answer.
     """
 
     instructions: Tokens
     passages: tuple[Tokens, ...]
-    history: Tokens
+    history: tuple[Tokens, ...]
     question: Tokens
     closing: Tokens
 
     def tail(self) -> Iterator[Tokens]:
-        """What comes after the passages, in batches."""
-        yield from in_batches(self.history)
+        """What comes after the conversation, in batches."""
         yield from in_batches(self.question)
         yield from in_batches(self.closing)
 
     def batches(self) -> Iterator[Tokens]:
-        """The whole prompt in batches, the passages read as one text."""
+        """The whole prompt in batches, the passages read as one text, and so the conversation."""
         yield from in_batches(self.instructions)
         yield from in_batches(tuple(chain(*self.passages)))
+        yield from in_batches(tuple(chain(*self.history)))
         yield from self.tail()
 
     def __len__(self) -> int:
         """Tokens in all."""
-        return sum(map(len, (self.instructions, *self.passages, self.history, self.question, self.closing)))
+        return sum(map(len, (self.instructions, *self.passages, *self.history, self.question, self.closing)))
 
 
 class Template:
@@ -102,8 +102,9 @@ class Template:
         instructions, *rest = map(tuple, pieces)
         passages, rest = rest[: len(prompt.passages)], rest[len(prompt.passages) :]
         history, question, task = rest[: len(turns)], rest[len(turns)], rest[len(turns) + 1 :]
+        pairs = zip(history[::2], history[1::2], strict=True)
         closing = (*chain(*task), *tokenizer.tokenize(last, special=True))
-        return Layout(instructions, tuple(passages), tuple(chain(*history)), question, closing)
+        return Layout(instructions, tuple(passages), tuple((*said, *told) for said, told in pairs), question, closing)
 
     def _glue(self, *, passages: int, turns: int, task: bool = False) -> list[str]:
         """What stands before each part, in order, and after the last."""

@@ -398,12 +398,14 @@ class ReadingLLM(ScriptedLLM):
     def __init__(self, *replies: str) -> None:
         super().__init__(*replies)
         self.read: list[str] = []
+        self.talks: list[tuple[Turn, ...]] = []
 
     def is_read(self, prompt: Prompt) -> bool:
-        return set(prompt.passages) <= set(self.read)
+        return set(prompt.passages) <= set(self.read) and (not prompt.history or prompt.history in self.talks)
 
     def read_ahead(self, prompt: Prompt) -> bool:
         self.read += prompt.passages
+        self.talks += [prompt.history] * bool(prompt.history)
         return True
 
 
@@ -418,6 +420,18 @@ def test_what_the_last_search_found_is_read_ahead_first(index: Index) -> None:
     assert asked.read_ahead(threading.Event())
     assert llm.read[0].endswith(found[0])
     assert len(llm.read) == len(set(llm.read)) == len(everything)
+
+
+def test_the_last_answer_is_read_ahead_as_the_follow_up_will_have_it(index: Index) -> None:
+    asked = Engine.open(index=index, llm=ReadingLLM("They broke down in 2009."), settings=Settings())
+    before = (Turn("Hello?", "Hello."),)
+    answer = asked.ask(f"{ASKED} after:2001", history=before)
+    assert asked.read_ahead(threading.Event())
+    asked.ask("And why did they break down?", history=(*before, Turn(f"{ASKED} after:2001", answer.text)))
+    llm = scripted(asked)
+    assert isinstance(llm, ReadingLLM)
+    assert llm.talks == [(*before, Turn(ASKED, answer.text))]
+    assert [prompt.history for prompt in llm.prompts if "why" in prompt.question] == llm.talks
 
 
 def test_what_is_read_is_not_looked_through_again(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.shelf import Shelf
+from rag.shelf import Recent, Shelf
 
 MB = 1_000_000
 
@@ -109,3 +109,14 @@ module.Shelf(lambda article: top / article, top, limit_bytes={10 * MB}).put("a",
     assert shelf(top).get("a", "key") is None
     shelf(top).clear()
     assert not list((top / "a").iterdir())
+
+
+def test_what_is_kept_in_memory_makes_room_for_the_newest() -> None:
+    recent = Recent(limit_bytes=10)
+    recent.put("", "a", b"1234")
+    recent.put("", "b", b"1234")
+    assert recent.get("", "a") == b"1234"
+    recent.put("", "c", b"1234")
+    assert [recent.has("", key) for key in "abc"] == [True, False, True]
+    recent.put("", "d", b"longer than all")
+    assert recent.get("", "d") is None

@@ -115,6 +115,37 @@ def test_the_instructions_can_be_read_before_any_passage(llm: LlamaCpp, top: Pat
     assert read[0][0] >= llm.count(replace(FOX, passages=(), question="")) - 12
 
 
+TALK = (
+    Turn("Who built the bridge?", "Anna Lund, an engineer, built it in 1911."),
+    Turn("When was it closed?", "Last year."),
+)
+
+
+def test_a_conversation_is_read_ahead_and_kept_in_memory_only(llm: LlamaCpp, top: Path) -> None:
+    talk = replace(FOX, history=TALK)
+    assert not llm.is_read(talk)
+    assert llm.read_ahead(replace(talk, passages=(), question=""))
+    assert shelf(top).size()[0] == 0
+    assert not llm.is_read(talk)
+    assert llm.read_ahead(replace(talk, question=""))
+    assert llm.is_read(talk)
+    _, read = first_read(llm, talk)
+    assert len(read) <= 7  # what is there, two passages, two turns, question, closing
+
+
+@pytest.mark.parametrize("before", ["nothing", "the talk so far", "all of the talk"])
+def test_an_answer_does_not_depend_on_what_was_kept_of_the_talk(llm: LlamaCpp, top: Path, before: str) -> None:
+    talk = replace(FOX, history=TALK)
+    with_nothing = load("smollm2-135m")
+    expected = ask(with_nothing, talk, max_tokens=24)
+    with_nothing.close()
+    if before == "the talk so far":
+        ask(llm, replace(talk, history=TALK[:1]))
+    elif before == "all of the talk":
+        assert llm.read_ahead(replace(talk, passages=(), question=""))
+    assert ask(llm, talk, max_tokens=24) == expected
+
+
 def test_reading_ahead_makes_way(llm: LlamaCpp) -> None:
     long = replace(FOX, passages=tuple(f"{number}. {FOX.passages[1]} " * 8 for number in range(8)), question="")
     done: list[bool] = []
