@@ -28,7 +28,9 @@ NEARBY = 0.6
 FAILED = 0.2
 """Most support of a claim with a number or quotation that the quotes do not contain."""
 AKIN_CHARS = 4
-"""Fewest characters that two names must share from their start to be taken for akin."""
+AKIN_SHARE = 0.85
+"""Fewest characters, and least share of those of the shorter one, that two names must have in common from their start
+to be taken for akin: Japan and Japanese, Aristotle and Aristotelian; not Austria and Australia."""
 CLAUSE_WORDS = 2
 """Fewest telling words of a clause that is judged for itself."""
 MOST_LOST = 3
@@ -171,10 +173,20 @@ class _View:
 
     @cached_property
     def flipped(self) -> frozenset[str]:
-        """Stems that claim and closest quote share, and only one of them negates."""
+        """Stems that claim and closest quote share, and only one of them negates.
+
+        A negation of both, of the same first word, is none; nor is one of the quote whose first word the claim has not:
+        what is "not lost on" somebody is no word on what he does.
+        """
+        if self.closest.order < ALIKE:
+            return frozenset()
         claim, quote = self.pair.claim, self.closest.quote
-        shared = stems(claim) & stems(quote) if self.closest.order >= ALIKE else frozenset()
-        return (_negated(claim) ^ _negated(quote)) & shared
+        ours, theirs = _negated(claim), _negated(quote)
+        shared, both = stems(claim) & stems(quote), ours.keys() & theirs.keys()
+        in_ours, in_theirs = (frozenset().union(*negated.values()) for negated in (ours, theirs))
+        only_ours = frozenset().union(*(under for first, under in ours.items() if first not in both)) - in_theirs
+        only_theirs = frozenset().union(*(under for first, under in theirs.items() if first in shared - both)) - in_ours
+        return (only_ours | only_theirs) & shared
 
     def is_name(self, word: Word) -> bool:
         asked = {word.stem for word in words(self.pair.question) if word.kind == "name"}
@@ -213,7 +225,12 @@ class _Lie:
             is_short = max(len(gone), len(instead)) <= REPLACED_WORDS
             if how == "replace" and is_short and kinds in ({"name"}, {"number"}):
                 others = [word for word in instead if word.kind in kinds and word.stem not in ours]
-                replaced += [word for word in gone if others and word.stem not in stems(self.quote)]
+                has = stems(self.quote)
+                replaced += [
+                    word
+                    for word in gone
+                    if others and word.stem not in has and not (word.kind == "name" and _is_akin(word.stem, has))
+                ]
         return replaced
 
 
@@ -228,22 +245,27 @@ def _share(wanted: Sequence[Word], carried: Iterable[float]) -> float:
     return sum(word.weight * each for word, each in zip(wanted, carried, strict=True)) / weight if weight else 0.0
 
 
-def _negated(text: str) -> frozenset[str]:
-    """Stems that stand under a negation, and nowhere in `text` without one."""
-    told, negated = words(text), set[Word]()
+def _negated(text: str) -> dict[str, frozenset[str]]:
+    """For the first telling word under each negation, the stems that stand under it and nowhere in `text` without
+    one."""
+    told, negated = words(text), list[list[Word]]()
     for negation in _NEGATION.finditer(text):
         pause = _PAUSE.search(text, negation.end())
         end = pause.start() if pause else len(text)
-        negated.update([word for word in told if negation.end() <= word.start < end][:NEGATED_WORDS])
-    return frozenset(word.stem for word in negated) - {word.stem for word in told if word not in negated}
+        negated.append([word for word in told if negation.end() <= word.start < end][:NEGATED_WORDS])
+    plain = {word.stem for word in told if not any(word in under for under in negated)}
+    return {under[0].stem: frozenset(word.stem for word in under) - plain for under in negated if under}
 
 
 def _is_akin(name: str, known: Collection[str]) -> bool:
-    """Whether `known` has the name or one that begins alike: Japan and Japanese."""
-    return name in known or any(
-        min(len(name), len(other)) >= AKIN_CHARS and (other.startswith(name) or name.startswith(other))
-        for other in known
-    )
+    """Whether `known` has the name or one that begins alike."""
+    return name in known or any(_begin_alike(name, other) for other in known)
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    shorter = min(len(one), len(other))
+    common = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), shorter)
+    return shorter >= AKIN_CHARS and common >= AKIN_SHARE * shorter
 
 
 def _plain(text: str) -> str:

@@ -163,3 +163,39 @@ def test_changes_change_one_thing() -> None:
 def test_coefficients_can_be_given() -> None:
     sure = replace(support.kept(), bias=50.0)
     assert probability(pair("Tesla moved to the States."), by=sure) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        (
+            "Physical quantities that do not have direction are scalar quantities.",
+            "They follow other rules than physical quantities that do not have direction (denoted scalar quantities).",
+        ),
+        (
+            "Regimes fight soft power by banning foreign culture and controlling the internet.",
+            "Soft power is not lost on regimes, fighting it with bans on foreign culture, control of the internet etc.",
+        ),
+        (
+            "The flaws of Aristotle's physics were corrected in the 17th century.",
+            "The flaws of Aristotelian physics were corrected in the 17th century by Galileo.",
+        ),
+    ],
+)
+def test_what_only_looks_turned_or_replaced_is_no_flaw(claim: str, quote: str) -> None:
+    assert flaws(Pair(claim, (quote,))) == ()
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("Matter does not have extended structure.", "In real life, matter has extended structure."),
+        (
+            "Hormones that do not effect immunity are rare in this group.",
+            "Hormones of immunity are rare in this group.",
+        ),
+        ("The ferry to Austria was cancelled.", "The ferry to Australia was cancelled."),
+    ],
+)
+def test_what_is_turned_or_replaced_is_a_flaw(claim: str, quote: str) -> None:
+    assert flaws(Pair(claim, (quote,)))
