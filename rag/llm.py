@@ -449,29 +449,28 @@ class LlamaCpp:
 
     def _splice(self, block: _Block, request: _Request) -> bool:
         """Append a passage or a turn as it was read alone after the instructions, now or earlier; False when halted."""
-        first, key = len(request.layout.instructions), self._key(request.layout, block.tokens)
         keeper = self._keeper(block)
-        state = None if keeper is None else keeper.get(block.place, key)
-        if state is None or not self._native.restore_aside(state):
-            if not self._read_aside(block.tokens, first, request):
-                return False
-            state = self._native.state_aside(first)
-            if keeper is not None:
-                keeper.put(block.place, key, state)
-        self._native.splice(first, self._position)
+        state = None if keeper is None else keeper.get(block.place, self._key(request.layout, block.tokens))
+        if (state is None or not self._native.restore_aside(state)) and not self._read_aside(block, request):
+            return False
+        self._native.splice(len(request.layout.instructions), self._position)
         return True
 
-    def _read_aside(self, tokens: Tokens, first: int, request: _Request, *, yielding: bool = False) -> bool:
+    def _read_aside(self, block: _Block, request: _Request, *, yielding: bool = False) -> bool:
+        """Read a passage or a turn alone after the instructions, aside, and keep what came of it; False when halted."""
         self._native.drop_aside()
+        start = first = len(request.layout.instructions)
         self._native.branch(first)
-        start = first
-        for batch in in_batches(tokens):
+        for batch in in_batches(block.tokens):
             if self._halted(request) or (yielding and not self._requests.empty()):
                 self._native.drop_aside()
                 return False
             self._native.evaluate_aside(batch, start)
             start += len(batch)
             request.report(self._position + start - first)
+        state, keeper = self._native.state_aside(first), self._keeper(block)
+        if keeper is not None:
+            keeper.put(block.place, self._key(request.layout, block.tokens), state)
         return True
 
     def _keeper(self, block: _Block) -> Shelf | Recent | None:
@@ -487,11 +486,10 @@ class LlamaCpp:
                 self._evaluate(block, request)
                 self._read.append(block)
         for block in _spliced(layout, request.places):
-            key, keeper = self._key(layout, block.tokens), self._keeper(block)
-            if keeper is not None and not keeper.has(block.place, key):
-                if not self._read_aside(block.tokens, len(layout.instructions), request, yielding=True):
+            keeper = self._keeper(block)
+            if keeper is not None and not keeper.has(block.place, self._key(layout, block.tokens)):
+                if not self._read_aside(block, request, yielding=True):
                     return False
-                keeper.put(block.place, key, self._native.state_aside(len(layout.instructions)))
                 self._native.drop_aside()
         return True
 
