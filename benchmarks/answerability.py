@@ -85,6 +85,9 @@ def run(arguments: argparse.Namespace) -> None:
     journal = Journal(folder / f"answerability-{model}.jsonl")
     vectors = probe.Kept(folder / f"answerability-{model}")
     cases = drawn(data, 2 if arguments.quick else arguments.paragraphs)
+    learned = probe.learned(data, folder, model)
+    if len({case.question.subject for case in learned}) < probe.LEAST_TITLES:
+        raise SystemExit("there is no probe to judge with; run this before: python -m benchmarks probe")
     settings = Settings(llm=model, caution=0.0, kv_bytes=KV_BYTES)
     everywhere = frozenset(article.id for article in data.articles)
     with Workbench(settings, {"squad": data.articles}, SharedEmbedder(), folder) as bench:
@@ -95,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
         except KeyboardInterrupt:
             print("\nstopped; the same command goes on from here")
     noted = [Outcome(case, found["signals"]) for case in cases if (found := journal.get(case.key)) is not None]
-    noted = _probed(noted, vectors, probe.learned(data, folder, model))
+    noted = _probed(noted, vectors, learned)
     told = [outcome for outcome in noted if set(SIGNALS) <= outcome.signals.keys()]
     print(f"\n{len(noted)} asked, {len(noted) - len(told)} of them without a supported draft")
     measured, without = measure(told, SIGNALS), measure(told, WITHOUT_PROBE)
@@ -226,7 +229,7 @@ def _probed(noted: Sequence[Outcome], vectors: probe.Kept, learned: Mapping[Case
     for outcome in noted:
         title, here = outcome.case.question.subject, vectors.get(outcome.case.key)
         signals = {name: value for name, value in outcome.signals.items() if name != "probe"}
-        if learned and here is not None and signals:
+        if here is not None and signals:
             if title not in weights:
                 weights[title] = probe.fit(learned, without=title)
             score = weigh(here, weights[title])

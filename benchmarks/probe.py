@@ -50,6 +50,9 @@ RIDGE = 1.0
 EACH = 3
 """Most questions of a kind asked of one paragraph; its passage is read once."""
 LEAST = 2
+"""Fewest of each kind."""
+LEAST_TITLES = 2
+"""One to judge, and one to learn of."""
 KV_BYTES = 16 * 2**30
 DIGITS = 3
 
@@ -104,6 +107,9 @@ def run(arguments: argparse.Namespace) -> None:
     told = {case: vectors for case in known if (vectors := kept.get(case.key)) is not None}
     odds = np.array([found["answerable"] for case in told if (found := journal.get(case.key)) is not None])
     print(f"\n{len(told)} asked")
+    if len({case.question.subject for case in told}) < LEAST_TITLES:
+        print("too few to judge a title by what was learned of the others")
+        return
     measured = measure(told, odds)
     report.show("AUROC, answerable against", measured)
     if arguments.quick:

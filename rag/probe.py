@@ -2,7 +2,8 @@
 
 A model asked whether passages answer a question knows more than its Yes or No lets on: a linear probe on its hidden
 states tells better (Slobodkin et al., The Curious Case of Hallucinatory (Un)answerability, EMNLP 2023). What is read
-here are the value vectors, a projection of the hidden states that is in the cache anyway: reading them costs nothing.
+here are the value vectors, a projection of the hidden states that is in the cache anyway: reading them out takes a
+millisecond.
 `python -m benchmarks probe` fits and measures it.
 """
 

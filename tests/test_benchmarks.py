@@ -392,7 +392,7 @@ def learned(rng: np.random.Generator) -> dict[Case, Any]:
 def test_a_probe_finds_the_number_that_tells_and_judges_titles_it_has_not_seen() -> None:
     told = learned(np.random.default_rng(0))
     measured = probe.measure(told, np.zeros(len(told)))
-    assert [measured[kind]["probe"].mean for kind in (cases.IMPOSSIBLE, cases.ABSENT)] > [0.9, 0.9]
+    assert min(measured[kind]["probe"].mean for kind in (cases.IMPOSSIBLE, cases.ABSENT)) > 0.9
     assert measured[cases.IMPOSSIBLE]["the model's log-odds"].mean == 0.5
     weights = probe.rounded(probe.fit(told))["weights"]
     heaviest = max(
