@@ -1,19 +1,17 @@
 """Answerability: fitting and measuring whether to answer (rag/answerability.py).
 
-Asked are questions of SQuAD 2 dev, of the first half of its titles by order; `answers` measures on the second half.
-They are of three kinds: answerable ones; impossible ones, made to look answerable by the paragraph that was read for
-them; and answerable ones whose paragraph is left out of the search, as when nothing in a collection says what is
-asked. Every question is answered with caution 0, which refuses nothing, and its signals are noted; a run that was
-stopped goes on. The regression is fitted to all of them, and judged with each title left out in turn; the probe in it
-(`python -m benchmarks probe`, to be run before) has never seen the title either. `--keep` writes the coefficients to
-rag/answerability.json.
+Asked are questions of SQuAD 2 dev, of the titles of the first half that no adapter learned from (HELD_OUT); `answers`
+measures on the second half. They are of three kinds: answerable ones; impossible ones, made to look answerable by the
+paragraph that was read for them; and answerable ones whose paragraph is left out of the search, as when nothing in a
+collection says what is asked. Every question is answered with caution 0, which refuses nothing, and its signals are
+noted; a run that was stopped goes on. The regression is fitted to all of them, and judged with each title left out in
+turn. `--keep` writes the coefficients to rag/answerability.json.
 """
 
 from __future__ import annotations
 
 import json
 import random
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,33 +20,28 @@ import numpy as np
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
-from benchmarks import dataset, plot, probe, report
-from benchmarks.cases import ABSENT, ANSWERABLE, IMPOSSIBLE, Case, auroc, by_paragraph
+from benchmarks import dataset, plot, report
+from benchmarks.cases import ABSENT, ANSWERABLE, HELD_OUT, IMPOSSIBLE, Case, auroc, by_paragraph
 from benchmarks.journal import Journal
 from benchmarks.report import Mean
-from benchmarks.systems import llm_of
 from benchmarks.threads import SharedEmbedder
 from benchmarks.workbench import Workbench
 from index import models
 from index.filters import Filter
-from rag import prompt, reply
 from rag.answerability import COEFFICIENTS, COVERED, EVERY_WORD
-from rag.probe import places, weigh
 from rag.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from benchmarks.dataset import Dataset
     from rag.engine import Engine
 
-SIGNALS = ("correct", "answerable", "probe", "support")
-WITHOUT_PROBE = ("correct", "answerable", "support")
-"""For a model whose vectors cannot be had."""
-RIDGE = 10.0
+SIGNALS = ("correct", "answerable")
+RIDGE = 1.0
 """Penalty on the square of each weight, of signals in units of their standard deviation."""
 EACH = 2
 """Questions of a kind asked of one paragraph; its passages are read once."""
@@ -57,7 +50,7 @@ RISKS = {
     IMPOSSIBLE: "false answers",
     ABSENT: "false answers, absent",
 }
-CAUTIONS = (0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
+CAUTIONS = (0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
 PLOT = Path(__file__).parent.parent / "docs" / "caution.svg"
 KV_BYTES = 16 * 2**30
 
@@ -83,35 +76,28 @@ def run(arguments: argparse.Namespace) -> None:
     model = models.choose(None, "llm").name
     folder = user_cache_path("citewire", appauthor=False) / "benchmarks"
     journal = Journal(folder / f"answerability-{model}.jsonl")
-    vectors = probe.Kept(folder / f"answerability-{model}")
     cases = drawn(data, 2 if arguments.quick else arguments.paragraphs)
-    learned = probe.learned(data, folder, model)
-    if len({case.question.subject for case in learned}) < probe.LEAST_TITLES:
-        raise SystemExit("there is no probe to judge with; run this before: python -m benchmarks probe")
     settings = Settings(llm=model, caution=0.0, kv_bytes=KV_BYTES)
     everywhere = frozenset(article.id for article in data.articles)
     with Workbench(settings, {"squad": data.articles}, SharedEmbedder(), folder) as bench:
         try:
             for case in tqdm(cases, desc="asked", disable=None):
                 if case.key not in journal:
-                    journal.note(case.key, _ask(bench.engine("squad", settings), case, everywhere, vectors))
+                    journal.note(case.key, _ask(bench.engine("squad", settings), case, everywhere))
         except KeyboardInterrupt:
             print("\nstopped; the same command goes on from here")
     noted = [Outcome(case, found["signals"]) for case in cases if (found := journal.get(case.key)) is not None]
-    noted = _probed(noted, vectors, learned)
     told = [outcome for outcome in noted if set(SIGNALS) <= outcome.signals.keys()]
     print(f"\n{len(noted)} asked, {len(noted) - len(told)} of them without a supported draft")
-    measured, without = measure(told, SIGNALS), measure(told, WITHOUT_PROBE)
+    measured = measure(told)
     report.show("AUROC, answerable against", measured["AUROC"])
-    report.show("the same, without the probe", without["AUROC"])
     curve = risk(noted, measured["left out"])
     report.show("by caution", curve)
-    report.show("by caution, without the probe", risk(noted, without["left out"]))
     if arguments.quick:
         return
     if arguments.keep:
         weights = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
-        weights[model] = [measured["weights"], without["weights"]]
+        weights[model] = measured["weights"]
         COEFFICIENTS.write_text(json.dumps(weights, indent=1) + "\n", encoding="utf-8")
     points = {
         measure: [(caution, curve[f"caution {caution}"][measure].mean) for caution in CAUTIONS]
@@ -122,7 +108,6 @@ def run(arguments: argparse.Namespace) -> None:
         "n": len(noted),
         "weights": measured["weights"],
         "AUROC": measured["AUROC"],
-        "AUROC without the probe": without["AUROC"],
         "caution": curve,
     }
     report.write("answerability", models={"llm": model}, measured=result)
@@ -136,7 +121,7 @@ def drawn(data: Dataset, paragraphs: int) -> list[Case]:
     found: list[list[Case]] = []
     for paragraph in draw.sample(sorted(asked_of), len(asked_of)):
         kinds = asked_of[paragraph]
-        if min(map(len, kinds)) >= EACH:
+        if min(map(len, kinds)) >= EACH and kinds[0][0].subject in HELD_OUT:
             answerable, impossible = (draw.sample(kind, EACH) for kind in kinds)
             cases = [Case(question, ANSWERABLE) for question in answerable]
             cases += [Case(question, IMPOSSIBLE) for question in impossible]
@@ -144,10 +129,10 @@ def drawn(data: Dataset, paragraphs: int) -> list[Case]:
     return [case for cases in found[:paragraphs] for case in cases]
 
 
-def measure(told: Sequence[Outcome], signals: Sequence[str]) -> dict[str, Any]:
+def measure(told: Sequence[Outcome]) -> dict[str, Any]:
     """Weights fitted to all, the probabilities with each title left out, and their AUROC against either kind of those
     that cannot be answered."""
-    values = np.array([[outcome.signals[name] for name in signals] for outcome in told])
+    values = np.array([[outcome.signals[name] for name in SIGNALS] for outcome in told])
     kinds = np.array([outcome.case.kind for outcome in told])
     labels = (kinds == ANSWERABLE).astype(float)
     titles = np.array([outcome.case.question.subject for outcome in told])
@@ -158,14 +143,14 @@ def measure(told: Sequence[Outcome], signals: Sequence[str]) -> dict[str, Any]:
     weights = fit(values, labels)
     return {
         "weights": {
-            **dict(zip(signals, weights[:-1].round(4).tolist(), strict=True)),
+            **dict(zip(SIGNALS, weights[:-1].round(4).tolist(), strict=True)),
             "bias": round(float(weights[-1]), 4),
         },
         "left out": {outcome.case.key: value for outcome, value in zip(told, left_out.tolist(), strict=True)},
         "AUROC": {
             kind: {
                 name: auroc(scores[labels == 1], scores[kinds == kind])
-                for name, scores in [("all", left_out), *zip(signals, values.T, strict=True)]
+                for name, scores in [("all", left_out), *zip(SIGNALS, values.T, strict=True)]
             }
             for kind in (IMPOSSIBLE, ABSENT)
         },
@@ -210,29 +195,7 @@ def risk(noted: Sequence[Outcome], probabilities: dict[str, float]) -> dict[str,
     return curve
 
 
-def _ask(engine: Engine, case: Case, everywhere: frozenset[str], vectors: probe.Kept) -> dict[str, Any]:
+def _ask(engine: Engine, case: Case, everywhere: frozenset[str]) -> dict[str, Any]:
     only = Filter(articles=everywhere - case.question.relevant) if case.kind == ABSENT else None
     answer = engine.ask(case.question.text, settings=replace(engine.settings, caution=0.0), only=only)
-    if answer.claims:
-        hits = reply.cited([source.hit for source in answer.sources], answer.citations)
-        asked = prompt.build(case.question.text, hits, task=prompt.ANSWERABLE)
-        found = places(llm_of(engine).judge(asked, cancel=threading.Event()))
-        if found is not None:
-            vectors.put(case.key, found)
     return {"signals": dict(answer.signals), "text": answer.text, "reason": answer.reason}
-
-
-def _probed(noted: Sequence[Outcome], vectors: probe.Kept, learned: Mapping[Case, probe.Vectors]) -> list[Outcome]:
-    """The outcomes with the score of a probe that has not seen their title."""
-    weights: dict[str, Any] = {}
-    found = []
-    for outcome in noted:
-        title, here = outcome.case.question.subject, vectors.get(outcome.case.key)
-        signals = {name: value for name, value in outcome.signals.items() if name != "probe"}
-        if here is not None and signals:
-            if title not in weights:
-                weights[title] = probe.fit(learned, without=title)
-            score = weigh(here, weights[title])
-            signals |= {} if score is None else {"probe": score}
-        found.append(Outcome(outcome.case, signals))
-    return found

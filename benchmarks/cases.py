@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from benchmarks.dataset import Dataset, Question
 
 ANSWERABLE, IMPOSSIBLE, ABSENT = "answerable", "impossible", "absent"
+HELD_OUT = ("1973 oil crisis", "Harvard University")
+"""Of the first half of SQuAD's titles those that no adapter learned from (benchmarks/lessons.py): what its judgement is
+worth is told by others than those that it was taught."""
 
 
 @dataclass(frozen=True, slots=True)

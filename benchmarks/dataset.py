@@ -28,7 +28,8 @@ class Question:
     """A question, what was said before it, and the ids of the articles that answer it: none if it is impossible.
 
     `subject` is the title (SQuAD) or collection (MTRAG) it was asked of; `answers` are the words that SQuAD expects,
-    `paragraph` is the id of the article it was written for, also of one that it does not answer.
+    `paragraph` is the id of the article it was written for, also of one that it does not answer, and `plausible` are
+    words of it that look like the answer to an impossible one.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Question:
     history: tuple[Turn, ...] = ()
     answers: tuple[str, ...] = ()
     paragraph: str = ""
+    plausible: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,15 @@ def _questions(paragraph: Any, article: Article, title: str) -> Iterator[Questio
     for asked in paragraph["qas"]:
         relevant = frozenset[str]() if asked["is_impossible"] else frozenset({article.id})
         answers = dict.fromkeys(answer["text"] for answer in asked.get("answers", ()))
-        yield Question(asked["question"].strip(), relevant, title, answers=tuple(answers), paragraph=article.id)
+        plausible = dict.fromkeys(answer["text"] for answer in asked.get("plausible_answers", ()))
+        yield Question(
+            asked["question"].strip(),
+            relevant,
+            title,
+            answers=tuple(answers),
+            paragraph=article.id,
+            plausible=tuple(plausible),
+        )
 
 
 def _json(path: Path) -> Any:

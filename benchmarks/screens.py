@@ -99,6 +99,7 @@ class Script(ScriptedLLM):
         cancel: threading.Event,
         on_read: Callable[[int, int], None] | None = None,
         constraint: object = None,
+        adapted: bool = False,
     ) -> Iterator[str]:
         """See LLM."""
         if self.fault:
@@ -106,7 +107,9 @@ class Script(ScriptedLLM):
         if on_read is not None:
             on_read(1, 2)
         hear = None if not self.go.is_set() and not self.words else on_read
-        yield from super().stream(prompt, max_tokens=max_tokens, cancel=cancel, on_read=hear, constraint=constraint)
+        yield from super().stream(
+            prompt, max_tokens=max_tokens, cancel=cancel, on_read=hear, constraint=constraint, adapted=adapted
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,14 @@ from functools import cache
 from pathlib import Path
 
 COEFFICIENTS = Path(__file__).with_name("answerability.json")
-"""For each LLM that was measured: the weights of the signals and the bias ("bias"), with the probe and without it."""
+"""For each LLM that was measured: the weights of the signals and the bias ("bias")."""
+ADAPTERS = Path(__file__).with_name("adapters")
+"""For some LLMs a low-rank adapter (LoRA, Hu et al., arXiv 2106.09685) that makes them better judges, as GGUF."""
 
 EVERY_WORD = 0.95
 """Least share of a question's weighted words that is as good as all."""
-COVERED = 0.4
-"""What is then left of the caution. The small model too often doubts what stands before it in so many words; on
-questions made to be adversarial this gains nothing and costs a few false answers, or none (docs/experiments.md)."""
+COVERED = 0.7
+"""What is then left of the caution. A small model too often doubts what stands before it in so many words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,6 @@ class Signals:
 
     correct: float | None = None
     answerable: float | None = None
-    probe: float | None = None
     support: float | None = None
     covered: float | None = None
 
@@ -50,14 +50,20 @@ def is_measured(model: str) -> bool:
     return model in _coefficients()
 
 
+def adapter(model: str) -> Path | None:
+    """What a model of models.txt is to judge with."""
+    path = ADAPTERS / f"{model}.gguf"
+    return path if path.exists() else None
+
+
 def probability(signals: Signals, model: str) -> float:
     """How likely the passages say what the draft says, in [0, 1]; 1 for a model that was not measured, or not asked.
 
     Calibrated where half of the questions cannot be answered.
     """
     known = {"bias": 1.0, **signals.to_dict()}
-    weights = next((some for some in _coefficients().get(model, ()) if some.keys() <= known.keys()), None)
-    if weights is None:
+    weights = _coefficients().get(model)
+    if weights is None or not weights.keys() <= known.keys():
         return 1.0
     return 1 / (1 + math.exp(-sum(weight * known[name] for name, weight in weights.items())))
 
@@ -70,6 +76,6 @@ def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
 
 
 @cache
-def _coefficients() -> dict[str, list[dict[str, float]]]:
-    found: dict[str, list[dict[str, float]]] = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
+def _coefficients() -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = json.loads(COEFFICIENTS.read_text(encoding="utf-8"))
     return found

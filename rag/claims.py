@@ -43,14 +43,17 @@ def written(draft: str) -> list[str]:
     return found
 
 
-def check(question: str, sentences: Sequence[str], sources: Sequence[Source]) -> tuple[Claim, ...]:
-    """The sentences as claims, joined by spaces into one text, cited from `sources` where these support them."""
+def check(
+    question: str, sentences: Sequence[str], sources: Sequence[Source], *, least: float = support.SUPPORTED
+) -> tuple[Claim, ...]:
+    """The sentences as claims, joined by spaces into one text, cited from `sources` where these support them, at least
+    so far."""
     numbering = Numbering()
     checked = []
     for text in sentences:
         quotes = cite.align(text, sources, question=question)
         likely = _support(text, quotes, question)
-        citations = tuple(map(numbering.cite, quotes)) if likely >= support.SUPPORTED else ()
+        citations = tuple(map(numbering.cite, quotes)) if likely >= least else ()
         checked.append((text, citations, likely))
     return in_line(checked)
 
@@ -61,6 +64,11 @@ def quoted(draft: str, sources: Sequence[Source]) -> tuple[Claim, ...]:
     found = spans_of(draft, [source.hit.text for source in sources])
     quotes = [cite.Quote(sources[number], *_placed(sources[number], start, end)) for number, start, end in found]
     return in_line([(" ".join(quote.text.split()), (numbering.cite(quote),), 1.0) for quote in quotes])
+
+
+def lifted(said: Sequence[Claim], likely: float) -> tuple[Claim, ...]:
+    """Cited claims as likely as the second look takes them for."""
+    return tuple(replace(claim, support=max(claim.support, likely)) if claim.supported else claim for claim in said)
 
 
 def in_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:

@@ -16,7 +16,7 @@ from index import home as homes
 from index.errors import InputError
 from index.filters import without_operators
 from index.manifest import MODES
-from rag import evidence, gate, prompt, query
+from rag import answerability, evidence, gate, prompt, query
 from rag.answer import Answer, Reason, Source, Turn
 from rag.llm import Reader
 from rag.parts import joined, united
@@ -348,6 +348,7 @@ class Engine:
             sha256=self._sha256,
             shelf=self.shelf if settings.kv_bytes else None,
             splice=settings.splice,
+            adapter=answerability.adapter(name) if name is not None and self._sha256 else None,
         )
 
     def _let_go(self) -> None:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from rag.prompt import Prompt
     from rag.shelf import Shelf
-    from rag.state import Values
     from rag.template import Layout
 
     OnRead = Callable[[int, int], None]
@@ -60,20 +59,6 @@ class Vocabulary:
     ends: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
-    """What a model holds of a question that is answered by Yes or No.
-
-    `log_odds` is the natural logarithm of how much likelier its answer begins with Yes than with No, NaN when it was
-    cancelled. `values` are the value vectors (rag/state.py) of the question's tokens, `question_tokens` of them, and of
-    all tokens after these; None where the model has none to give.
-    """
-
-    log_odds: float
-    values: Values | None = None
-    question_tokens: int = 0
-
-
 class LLM(Protocol):
     """The seam between the engine and a language model.
 
@@ -83,6 +68,8 @@ class LLM(Protocol):
 
     name: str
     context_tokens: int
+    adapts: bool
+    """Whether it has an adapter: one to judge with, and to write otherwise than without."""
 
     def count(self, prompt: Prompt) -> int:
         """How many tokens the rendered prompt takes."""
@@ -96,9 +83,10 @@ class LLM(Protocol):
         cancel: threading.Event,
         on_read: OnRead | None = None,
         constraint: Constraint | None = None,
+        adapted: bool = False,
     ) -> Iterator[str]:
-        """Yield pieces of the answer. Ends early, without an error, soon after `cancel` is set, also while
-        waiting for its turn and while reading the prompt.
+        """Yield pieces of the answer, as the adapter has it where it is to be `adapted`. Ends early, without an error,
+        soon after `cancel` is set, also while waiting for its turn and while reading the prompt.
 
         `on_read(read, total)` is called, in the caller's thread, as the prompt is read: first with the tokens
         that need no reading because an earlier request left them, last with read equal to total.
@@ -108,9 +96,9 @@ class LLM(Protocol):
         """
         ...
 
-    def judge(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> Judgement:
-        """Whether the answer to `prompt` is rather Yes than No. What was read of the prompt serves the next one that
-        begins alike.
+    def judge(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> float:
+        """The natural logarithm of how much likelier the answer to `prompt` begins with Yes than with No; NaN when it
+        was cancelled. What was read of the prompt serves the next one that begins alike.
 
         Raises as `stream`.
         """
@@ -181,6 +169,7 @@ class LlamaCpp:
         self.context_tokens = context_tokens
         self.shelf = shelf
         self.splice = splice and native.splices
+        self.adapts = native.adapts
         self._native = native
         self._template = template
         self._identity = identity
@@ -205,9 +194,10 @@ class LlamaCpp:
         sha256: str = "",
         shelf: Shelf | None = None,
         splice: bool = True,
+        adapter: Path | None = None,
     ) -> LlamaCpp:
         """Load the GGUF file at `path`. `name` and `sha256` are those in models.txt; None and "" for a file of the
-        user's own.
+        user's own. `adapter` is the GGUF file of a LoRA, with which it judges.
 
         `context_tokens` is lowered to what the model was trained for. `threads` 0 takes one for each core
         this process may use.
@@ -215,7 +205,9 @@ class LlamaCpp:
         Raises ModelError when the file is no usable GGUF chat model, or memory does not suffice.
         """
         mend = f"citewire models pull {name}" if name else "check the file, or download it again"
-        native = Native.load(path, mend=mend, context_tokens=context_tokens, threads=threads or _cores())
+        native = Native.load(
+            path, mend=mend, context_tokens=context_tokens, threads=threads or _cores(), adapter=adapter
+        )
         try:
             template = Template(native.renderer())
         except ValueError as error:
@@ -237,7 +229,7 @@ class LlamaCpp:
 
     def count(self, prompt: Prompt) -> int:
         """How many tokens the rendered prompt takes."""
-        return len(self._layout(prompt))
+        return len(self.layout(prompt))
 
     def stream(
         self,
@@ -247,6 +239,7 @@ class LlamaCpp:
         cancel: threading.Event,
         on_read: OnRead | None = None,
         constraint: Constraint | None = None,
+        adapted: bool = False,
     ) -> Iterator[str]:
         """Yield pieces of the answer, see `LLM.stream`. The place in the queue is taken at the first `next`.
 
@@ -260,21 +253,18 @@ class LlamaCpp:
             if self._read_prompt(request):
                 self._write(request, max_tokens, constraint)
 
-        return self._pieces(self._request(prompt, max_tokens, answer, cancel), on_read)
+        return self._pieces(self._request(prompt, max_tokens, answer, cancel, adapted=adapted), on_read)
 
-    def judge(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> Judgement:
-        """See `LLM.judge`."""
-        found = Judgement(math.nan)
+    def judge(self, prompt: Prompt, *, cancel: threading.Event, on_read: OnRead | None = None) -> float:
+        """See `LLM.judge`. Where there is an adapter, it acts on the question and the task."""
+        found = math.nan
 
         def answer(request: _Request) -> None:
             nonlocal found
             if self._read_prompt(request):
-                layout, odds = request.layout, self._native.log_odds(*self._yes_no)
-                question, end = len(layout.question), len(layout)
-                values = self._native.values(end - len(layout.closing) - question, end)
-                found = Judgement(odds, values, question)
+                found = self._native.log_odds(*self._yes_no)
 
-        for _ in self._pieces(self._request(prompt, 1, answer, cancel), on_read):
+        for _ in self._pieces(self._request(prompt, 1, answer, cancel, adapted=True), on_read):
             pass
         return found
 
@@ -295,7 +285,7 @@ class LlamaCpp:
 
     def is_read(self, prompt: Prompt) -> bool:
         """Whether all passages of `prompt` are on the shelf, and its conversation is kept."""
-        layout = self._layout(prompt)
+        layout = self.layout(prompt)
         return self.shelf is not None and all(
             keeper is not None and keeper.has(block.place, self._key(layout, block.tokens))
             for block in _spliced(layout, _places(prompt))
@@ -332,21 +322,28 @@ class LlamaCpp:
         if self._closed.is_set():
             raise ModelError(f"{self.name} was closed")
 
-    def _layout(self, prompt: Prompt) -> Layout:
+    def layout(self, prompt: Prompt) -> Layout:
+        """The tokens of a prompt. Raises ModelError when the model was closed."""
         with self._vocabulary:
             self._check_open()
             return self._template.layout(prompt, self._native)
 
     def _request(
-        self, prompt: Prompt, max_tokens: int, answer: Callable[[_Request], None], cancel: threading.Event
+        self,
+        prompt: Prompt,
+        max_tokens: int,
+        answer: Callable[[_Request], None],
+        cancel: threading.Event,
+        *,
+        adapted: bool = False,
     ) -> _Request:
-        layout = self._layout(prompt)
+        layout = self.layout(prompt)
         if len(layout) + max_tokens > self.context_tokens:
             raise InputError(
                 f"a prompt of {len(layout)} tokens and an answer of {max_tokens} do not fit the context of "
                 f"{self.context_tokens}; ask a shorter question or raise CITEWIRE_CONTEXT_TOKENS"
             )
-        return _Request(layout, _places(prompt), answer, cancel)
+        return _Request(layout, _places(prompt), answer, cancel, adapted)
 
     def _pieces(self, request: _Request, on_read: OnRead | None) -> Iterator[str]:
         self._requests.put(request)
@@ -397,7 +394,7 @@ class LlamaCpp:
                     request.events.put(piece)
                 if loop.closes(batch[-1], piece) or position + len(batch) == last:
                     return
-                self._native.evaluate(batch, position)
+                self._native.evaluate(batch, position, adapted=request.adapted)
                 position += len(batch)
 
     def _taken(self, token: int, constraint: Constraint) -> Tokens:
@@ -435,16 +432,17 @@ class LlamaCpp:
     def _blocks(self, request: _Request) -> Iterator[_Block]:
         layout = request.layout
         if not self.splice:
-            yield from map(_Block, layout.batches())
-            return
-        yield from map(_Block, in_batches(layout.instructions))
-        yield from _spliced(layout, request.places)
-        yield from map(_Block, layout.tail())
+            yield from map(_Block, layout.head())
+        else:
+            yield from map(_Block, in_batches(layout.instructions))
+            yield from _spliced(layout, request.places)
+        for batch in layout.tail():
+            yield _Block(batch, adapted=request.adapted)
 
     def _evaluate(self, block: _Block, request: _Request) -> bool:
         if self._halted(request):
             return False
-        self._native.evaluate(block.tokens, self._position)
+        self._native.evaluate(block.tokens, self._position, adapted=block.adapted)
         return True
 
     def _splice(self, block: _Block, request: _Request) -> bool:
@@ -510,10 +508,11 @@ class LlamaCpp:
 @dataclass(frozen=True, slots=True)
 class _Block:
     """A stretch of a prompt that is read at once. A `spliced` one is a passage, kept at `place` on the shelf, or a turn
-    of the conversation."""
+    of the conversation; one that the adapter acts on is `adapted`."""
 
     tokens: Tokens
     spliced: bool = False
+    adapted: bool = False
     place: str = field(default="", compare=False)
     is_turn: bool = field(default=False, compare=False)
 
@@ -534,6 +533,7 @@ class _Request:
     places: Sequence[str]
     answer: Callable[[_Request], None]
     cancel: threading.Event
+    adapted: bool = False
     left: threading.Event = field(default_factory=threading.Event)
     events: SimpleQueue[str | tuple[int, int] | Exception | None] = field(default_factory=SimpleQueue)
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from rag.state import Values
-
 _MAIN, _ASIDE = 0, 1
 
 
@@ -29,11 +27,12 @@ class Native:
     alone after the instructions, or put back as it was read before.
     """
 
-    def __init__(self, api: Any, model: Any, context: Any, *, context_tokens: int) -> None:
+    def __init__(self, api: Any, model: Any, context: Any, *, context_tokens: int, adapter: Any = None) -> None:
         """Use `load`."""
         import numpy
 
         self.context_tokens = context_tokens
+        self._adapter, self._adapts = adapter, False
         self._api, self._model, self._context, self._numpy = api, model, context, numpy
         self._vocabulary = api.llama_model_get_vocab(model)
         self._size = api.llama_vocab_n_tokens(self._vocabulary)
@@ -48,8 +47,8 @@ class Native:
         """Whether what was read can be moved to another place."""
 
     @classmethod
-    def load(cls, path: Path, *, mend: str, context_tokens: int, threads: int) -> Self:
-        """Load a model and make its context. Raises ModelError."""
+    def load(cls, path: Path, *, mend: str, context_tokens: int, threads: int, adapter: Path | None = None) -> Self:
+        """Load a model, and an adapter (LoRA) of it if there is one, and make a context. Raises ModelError."""
         try:
             with path.open("rb") as file:
                 if file.read(4) != b"GGUF":
@@ -64,6 +63,11 @@ class Native:
         if api.llama_model_has_encoder(model) or not api.llama_model_has_decoder(model):
             api.llama_model_free(model)
             raise ModelError(f"{path} is not a model that writes text; choose one: citewire models list")
+        # It goes with the model.
+        loaded = api.llama_adapter_lora_init(model, os.fsencode(adapter)) if adapter is not None else None
+        if adapter is not None and not loaded:
+            api.llama_model_free(model)
+            raise ModelError(f"{adapter} is no adapter of {path}{_complaint()}; install Citewire again")
         context_tokens = min(context_tokens, api.llama_model_n_ctx_train(model))
         params = api.llama_context_default_params()
         params.n_ctx = context_tokens
@@ -77,7 +81,12 @@ class Native:
                 f"{path}: no context of {context_tokens} tokens{_complaint()}; free some memory, set a "
                 "smaller CITEWIRE_CONTEXT_TOKENS or choose a smaller model: citewire models list"
             )
-        return cls(api, model, context, context_tokens=context_tokens)
+        return cls(api, model, context, context_tokens=context_tokens, adapter=loaded)
+
+    @property
+    def adapts(self) -> bool:
+        """Whether there is an adapter."""
+        return self._adapter is not None
 
     def free(self) -> None:
         """Give the memory back; nothing may be called afterwards."""
@@ -160,8 +169,10 @@ class Native:
         self._api.llama_memory_clear(self._memory, True)
         return False
 
-    def evaluate(self, tokens: Sequence[int], start: int) -> None:
-        """Append at most BATCH_TOKENS tokens to the first `start`. Raises ModelError."""
+    def evaluate(self, tokens: Sequence[int], start: int, *, adapted: bool = False) -> None:
+        """Append at most BATCH_TOKENS tokens to the first `start`, as the adapter has them if they are to be `adapted`.
+        Raises ModelError."""
+        self._adapt(adapted)
         self._evaluate(tokens, start, _MAIN)
 
     def branch(self, tokens: int) -> None:
@@ -169,7 +180,8 @@ class Native:
         self._api.llama_memory_seq_cp(self._memory, _MAIN, _ASIDE, 0, tokens)
 
     def evaluate_aside(self, tokens: Sequence[int], start: int) -> None:
-        """As `evaluate`, aside."""
+        """As `evaluate`, aside, and never adapted."""
+        self._adapt(False)
         self._evaluate(tokens, start, _ASIDE)
 
     def state_aside(self, start: int) -> bytes:
@@ -179,17 +191,6 @@ class Native:
         buffer = (ctypes.c_uint8 * size)()
         written = self._api.llama_state_seq_get_data(self._context, buffer, size, _ASIDE)
         return bytes(memoryview(buffer)[:written])
-
-    def values(self, start: int, end: int) -> Values | None:
-        """The value vectors of the evaluated tokens from `start` to `end`, see rag/state.py; nothing may be aside."""
-        from rag import state
-
-        if not self.splices:
-            return None
-        self.branch(end)
-        found = state.values(self.state_aside(start))
-        self.drop_aside()
-        return found
 
     def restore_aside(self, kept: bytes) -> bool:
         """Put aside what `state_aside` gave; False when llama.cpp will not have it."""
@@ -206,6 +207,13 @@ class Native:
     def drop_aside(self) -> None:
         """Nothing is aside any more."""
         self._api.llama_memory_seq_rm(self._memory, _ASIDE, -1, -1)
+
+    def _adapt(self, adapted: bool) -> None:
+        if self._adapter is None or adapted == self._adapts:
+            return
+        adapters = (self._api.llama_adapter_lora_p_ctypes * 1)(self._adapter)
+        self._api.llama_set_adapters_lora(self._context, adapters, int(adapted), (ctypes.c_float * 1)(1.0))
+        self._adapts = adapted
 
     def _evaluate(self, tokens: Sequence[int], start: int, sequence: int) -> None:
         batch = self._batch

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from index.errors import InputError
-from rag import answerability, cite, claims, evidence, gate, probe, prompt
+from rag import answerability, cite, claims, evidence, gate, prompt, support
 from rag.answer import Answer, Reason
 from rag.answerability import Signals
 from rag.quote import Quoting
@@ -41,16 +41,13 @@ class Reply:
         work = self.work
         passages = [source.hit for source in work.sources]
         turns = evidence.trim_history(work.asked.text, passages, work.history, self.llm, work.settings)
-        said = self._said(prompt.build(work.asked.text, passages, turns))
-        work.clock.mark("verify")
-        if not any(claim.supported for claim in said):
-            reason = Reason.UNSUPPORTED if said else Reason.NOT_ANSWERED
-            return work.refusal(Reason.CANCELLED if self._is_cancelled else reason)
-        if answerability.is_measured(self.llm.name) and not self._is_cancelled:
-            self._recheck(said, passages)
-            doubtful = answerability.is_doubtful(work.signals, self.llm.name, work.settings.caution)
-            if doubtful and not self._is_cancelled:
-                return work.refusal(Reason.NOT_ANSWERED)
+        request = prompt.build(work.asked.text, passages, turns)
+        said, reason = self._considered(request, passages)
+        if reason is not None and reason is not Reason.CANCELLED and self.llm.adapts:
+            again, still = self._considered(request, passages, adapted=True)
+            said, reason = (said, reason) if still is not None and still is not Reason.CANCELLED else (again, still)
+        if reason is not None:
+            return work.refusal(reason)
         checked = claims.in_quotes(said) if self.mode == "quote" else said
         similarity = self._similarities()
         found = (
@@ -66,34 +63,71 @@ class Reply:
             **work.circumstances(),
         )
 
+    def _considered(
+        self, request: Prompt, passages: Sequence[Hit], *, adapted: bool = False
+    ) -> tuple[tuple[Claim, ...], Reason | None]:
+        """What the model says, and why it is not to be given, None if it is."""
+        work = self.work
+        said = self._said(request, adapted=adapted)
+        work.clock.mark("verify")
+        if not any(claim.supported for claim in said):
+            reason = Reason.UNSUPPORTED if said else Reason.NOT_ANSWERED
+            return said, Reason.CANCELLED if self._is_cancelled else reason
+        is_plausible = all(claim.support < support.SUPPORTED for claim in said)
+        if self._looks_twice and not self._is_cancelled:
+            self._recheck(said, passages)
+            doubtful = answerability.is_doubtful(work.signals, self.llm.name, work.settings.caution)
+            if doubtful and not self._is_cancelled:
+                return said, Reason.UNSUPPORTED if is_plausible else Reason.NOT_ANSWERED
+        if is_plausible:
+            if self._is_cancelled:
+                return said, Reason.CANCELLED
+            said = claims.lifted(said, answerability.probability(work.signals, self.llm.name))
+        return said, None
+
     @property
     def _is_cancelled(self) -> bool:
         return self.channel.cancel.is_set()
 
-    def _said(self, request: Prompt) -> tuple[Claim, ...]:
-        """What the model says, sentence by sentence cited and numbered; () when it says nothing.
+    @property
+    def _looks_twice(self) -> bool:
+        return answerability.is_measured(self.llm.name)
+
+    def _said(self, request: Prompt, *, adapted: bool) -> tuple[Claim, ...]:
+        """What the model says, sentence by sentence cited and numbered; () when it says nothing. Nobody sees it write
+        when it is `adapted`, for this is the second time.
 
         In quote mode its own words only point at the quotes, and nobody sees them. Where they point at none, it chooses
-        sentences of the passages.
+        sentences of the passages. If nothing is supported and a second look will decide, what is plausible is cited.
         """
         quotes = self.mode == "quote"
-        draft = self._draft(request, shown=not quotes)
+        draft = self._draft(request, shown=not quotes and not adapted, adapted=adapted)
         said = claims.check(self.work.asked.text, claims.written(draft), self._still_indexed())
-        if quotes and said and not any(claim.supported for claim in said) and not self._is_cancelled:
+        if quotes and said and not any(claim.supported for claim in said) and not (adapted or self._is_cancelled):
             quoting = Quoting([source.hit.text for source in self.work.sources], self.llm.vocabulary)
             said = claims.quoted(self._draft(request, constraint=quoting), self._still_indexed())
+        elif self._looks_twice and said and not any(claim.supported for claim in said):
+            texts = [claim.text for claim in said]
+            said = claims.check(self.work.asked.text, texts, self._still_indexed(), least=support.PLAUSIBLE)
         return said
 
-    def _draft(self, request: Prompt, *, constraint: Constraint | None = None, shown: bool = True) -> str:
+    def _draft(
+        self, request: Prompt, *, constraint: Constraint | None = None, shown: bool = True, adapted: bool = False
+    ) -> str:
         """What the model writes. The reader sees its tokens as they come if they are to be `shown`, else only how
         many there are."""
         pieces: list[str] = []
         most = self.work.settings.answer_tokens
         on_read = partial(self.channel.progress, "read")
         for piece in self.llm.stream(
-            request, max_tokens=most, cancel=self.channel.cancel, on_read=on_read, constraint=constraint
+            request,
+            max_tokens=most,
+            cancel=self.channel.cancel,
+            on_read=on_read,
+            constraint=constraint,
+            adapted=adapted,
         ):
-            if not pieces:
+            if not pieces and not adapted:
                 self.work.clock.mark("first_token")
             pieces.append(piece)
             if shown:
@@ -116,9 +150,8 @@ class Reply:
         if cancel.is_set():
             return
         work.signals = Signals(
-            correct=right.log_odds,
-            answerable=answerable.log_odds,
-            probe=probe.score(answerable, self.llm.name),
+            correct=right,
+            answerable=answerable,
             support=max(claim.support for claim in said),
             covered=max(gate.covered(work.asked.text, citation.quote) for citation in quotes),
         )

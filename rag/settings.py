@@ -33,7 +33,7 @@ class Settings:
     mode: str | None = None
     """How an answer is made: "write" in the model's words, "quote" in the articles' own; None as models.txt has it for
     the model."""
-    caution: float = 0.4
+    caution: float = 0.35
     """From 0, which answers most, to 1, which refuses most; see docs/answers.md."""
     kv_bytes: int = 2 * 2**30
     """Disk space for passages as the model read them; 0 keeps none. The default model's take about 4 MB each."""

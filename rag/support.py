@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 COEFFICIENTS = Path(__file__).with_name("support.json")
 SUPPORTED = 0.5
 """Least support of a claim that is shown as supported."""
+PLAUSIBLE = 0.3
+"""Least support of a claim that the model's second look can lift: more than any claim with a flaw has."""
 NEARBY = 0.6
 """What a word counts that stands in the quoted passage or its heading but not in the quote: the name behind a "he"."""
 FAILED = 0.2
@@ -146,7 +148,8 @@ class _View:
 
     @cached_property
     def said(self) -> frozenset[str]:
-        return frozenset().union(*self.each)
+        said = frozenset[str]().union(*self.each)
+        return said | {"2"} if "both" in said else said
 
     @cached_property
     def near(self) -> frozenset[str]:

@@ -58,12 +58,11 @@ class Layout:
         yield from in_batches(self.question)
         yield from in_batches(self.closing)
 
-    def batches(self) -> Iterator[Tokens]:
-        """The whole prompt in batches, the passages read as one text, and so the conversation."""
+    def head(self) -> Iterator[Tokens]:
+        """What comes before the question, in batches, the passages read as one text, and so the conversation."""
         yield from in_batches(self.instructions)
         yield from in_batches(tuple(chain(*self.passages)))
         yield from in_batches(tuple(chain(*self.history)))
-        yield from self.tail()
 
     def __len__(self) -> int:
         """Tokens in all."""

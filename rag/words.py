@@ -46,7 +46,8 @@ _IRREGULAR = {
 }
 """Forms of common verbs that a stemmer leaves apart: talks that "broke down" are those asked to "break down"."""
 
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
+# U.S. is one word, and the same as US.
+_TOKEN = re.compile(r"(?:[^\W\d_]\.){2,}|\d+(?:[.,]\d+)*(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def words(text: str) -> tuple[Word, ...]:
     found = []
     for match in _TOKEN.finditer(text):
         token = match.group()
-        lower = re.sub(r"['’]s?$", "", token.lower())
+        lower = re.sub(r"['’]s?$", "", token.lower()) if "." not in token or token[0].isdigit() else _joined(token)
         if token[0].isdigit():
             found.append(Word(_number(lower), "number", match.start(), match.end()))
         elif lower in _NUMBERS and not (lower in ("first", "second") and token[0].isupper()):
@@ -90,6 +91,10 @@ def words(text: str) -> tuple[Word, ...]:
 def stems(text: str) -> frozenset[str]:
     """The stems of the telling words of `text`, whatever their kind."""
     return frozenset(word.stem for word in words(text))
+
+
+def _joined(letters: str) -> str:
+    return letters.replace(".", "").lower()
 
 
 def _number(token: str) -> str:

@@ -92,9 +92,11 @@ def embedder() -> SentenceEmbedder:
 @pytest.fixture(scope="session")
 def llm() -> Iterator[Any]:
     """The real default LLM, loaded once for all tests."""
+    from rag.answerability import adapter
     from rag.llm import LlamaCpp
 
-    loaded = LlamaCpp.load(locate(None, "llm"), name=choose(None, "llm").name)
+    name = choose(None, "llm").name
+    loaded = LlamaCpp.load(locate(None, "llm"), name=name, adapter=adapter(name))
     yield loaded
     loaded.close()
 

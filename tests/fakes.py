@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.llm import Judgement, Vocabulary
+from rag.llm import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,12 +56,14 @@ class ScriptedLLM:
 
     name = "scripted"
     context_tokens = 4096
+    adapts = False
     vocabulary = Vocabulary((*(bytes([byte]) for byte in range(256)), b""), frozenset({256}))
 
     def __init__(self, *replies: str, gate: threading.Event | None = None, odds: Sequence[float] = ()) -> None:
         self.replies = list(replies)
         self.odds = list(odds)
         self.prompts: list[Prompt] = []
+        self.adapted: list[bool] = []
         self.constraints: list[object] = []
         self.gate = gate
         self._lock = threading.Lock()
@@ -79,9 +81,11 @@ class ScriptedLLM:
         cancel: threading.Event,
         on_read: Callable[[int, int], None] | None = None,
         constraint: object = None,
+        adapted: bool = False,
     ) -> Iterator[str]:
         with self._lock:
             self.prompts.append(prompt)
+            self.adapted.append(adapted)
             self.constraints.append(constraint)
             reply = self.replies.pop(0) if self.replies else prompt.passages[0]
         if on_read is not None:
@@ -97,6 +101,6 @@ class ScriptedLLM:
 
     def judge(
         self, prompt: Prompt, *, cancel: threading.Event, on_read: Callable[[int, int], None] | None = None
-    ) -> Judgement:
+    ) -> float:
         self.prompts.append(prompt)
-        return Judgement(self.odds.pop(0) if self.odds else 8.0)
+        return self.odds.pop(0) if self.odds else 8.0

@@ -16,7 +16,7 @@ def told(odds: float) -> Signals:
 
 
 def test_the_surer_the_model_the_likelier() -> None:
-    likely = [answerability.probability(told(odds), MODEL) for odds in (-4.0, -1.0, 0.0, 1.0, 4.0)]
+    likely = [answerability.probability(told(odds), MODEL) for odds in (-12.0, -4.0, 0.0, 4.0, 12.0)]
     assert likely == sorted(likely)
     assert 0 < likely[0] < 0.1
     assert 0.9 < likely[-1] < 1
@@ -28,9 +28,9 @@ def test_more_caution_refuses_more() -> None:
     assert (refused[0], refused[-1]) == (False, True)
 
 
-def test_a_quote_with_every_word_of_the_question_needs_half_as_much() -> None:
-    assert answerability.is_doubtful(told(0.2), MODEL, 0.35)
-    assert not answerability.is_doubtful(Signals(0.2, 0.2, support=0.9, covered=1.0), MODEL, 0.35)
+def test_a_quote_with_every_word_of_the_question_needs_less() -> None:
+    assert answerability.is_doubtful(told(-3.3), MODEL, 0.35)
+    assert not answerability.is_doubtful(Signals(-3.3, -3.3, support=0.9, covered=1.0), MODEL, 0.35)
 
 
 @pytest.mark.parametrize(

@@ -8,21 +8,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from benchmarks import (
-    answerability,
     answers,
     attacks,
-    cases,
     dataset,
     duplicates,
     embedder,
     gold,
     parts,
-    probe,
     report,
     retrieval,
     screens,
@@ -31,7 +27,6 @@ from benchmarks import (
 )
 from benchmarks.__main__ import main
 from benchmarks.baseline import Bm25, PlainFusion
-from benchmarks.cases import Case
 from benchmarks.dataset import Question
 from benchmarks.embedder import RememberingEmbedder
 from benchmarks.journal import Journal, meaning
@@ -40,7 +35,6 @@ from benchmarks.report import Mean
 from benchmarks.said import Said, listen
 from index import Article, Index
 from rag import Answer, Citation, Claim, Engine, Settings, Turn
-from rag.probe import weigh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -376,40 +370,6 @@ def test_what_more_caution_would_have_said() -> None:
     assert "caution 0.0" not in rows
     found = {name: value.mean for name, value in rows["caution 0.5"].items() if isinstance(value, Mean)}
     assert found == {"gold in answer": 1.0, "false refusals": 0.0, "false answers": 0.0}
-
-
-def learned(rng: np.random.Generator) -> dict[Case, Any]:
-    """Vectors of questions of three titles in which one number tells whether they can be answered."""
-    found = {}
-    for number in range(60):
-        kind = (cases.ANSWERABLE, cases.IMPOSSIBLE, cases.ABSENT)[number % 3]
-        vectors = rng.normal(size=(3, 26, 2)).astype(np.float32)
-        vectors[2, 20, 1] += 6.0 * (kind == cases.ANSWERABLE)
-        found[Case(Question(f"{number}?", frozenset(), f"title {number // 20}"), kind)] = vectors
-    return found
-
-
-def test_a_probe_finds_the_number_that_tells_and_judges_titles_it_has_not_seen() -> None:
-    told = learned(np.random.default_rng(0))
-    measured = probe.measure(told, np.zeros(len(told)))
-    assert min(measured[kind]["probe"].mean for kind in (cases.IMPOSSIBLE, cases.ABSENT)) > 0.9
-    assert measured[cases.IMPOSSIBLE]["the model's log-odds"].mean == 0.5
-    weights = probe.rounded(probe.fit(told))["weights"]
-    heaviest = max(
-        (abs(one), place, layer) for place in weights for layer, row in weights[place].items() for one in row
-    )
-    assert heaviest[1:] == ("last", "20")
-
-
-def test_a_case_is_judged_by_a_probe_that_has_not_seen_its_title(tmp_path: Path) -> None:
-    told = learned(np.random.default_rng(0))
-    kept = probe.Kept(tmp_path)
-    case, unknown, *_ = told
-    kept.put(case.key, told[case])
-    noted = [answerability.Outcome(one, {"correct": 1.0, "probe": 99.0}) for one in (case, unknown)]
-    probed = answerability._probed(noted, kept, told)
-    by_others = weigh(kept.get(case.key), probe.fit(told, without=case.question.subject))
-    assert [outcome.signals for outcome in probed] == [{"correct": 1.0, "probe": by_others}, {"correct": 1.0}]
 
 
 class NaiveToo(ScriptedLLM):

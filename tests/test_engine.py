@@ -279,6 +279,50 @@ def test_the_second_look_sees_the_draft_and_the_cited_passages_only(index: Index
         assert look.instructions == drafting.instructions
 
 
+COLLAPSED = "The talks collapsed."
+"""In other words than the article's, and with nothing that is false."""
+
+
+@pytest.mark.parametrize(("odds", "refused"), [(5.0, False), (-5.0, True)])
+def test_what_is_only_plausible_by_its_words_is_for_the_second_look_to_decide(
+    index: Index, odds: float, refused: bool
+) -> None:
+    answer = measured(index, COLLAPSED, odds=[odds, odds]).ask(ASKED)
+    assert answer.refused is refused
+    if refused:
+        assert answer.reason == Reason.UNSUPPORTED
+    else:
+        (claim,) = answer.claims
+        assert claim.support > 0.5 > answer.signals["support"]
+        assert claim.citations[0].quote == "The six-party talks broke down in 2009."
+
+
+@pytest.mark.parametrize(
+    ("odds", "said"),
+    [([-5.0, -5.0, 5.0, 5.0], "The six-party talks broke down in 2009."), ([5.0, 5.0], SAID), ([-5.0] * 4, None)],
+)
+def test_a_model_with_an_adapter_writes_again_when_its_draft_is_not_given(
+    index: Index, odds: list[float], said: str | None
+) -> None:
+    asked = measured(index, SAID, "The six-party talks broke down in 2009.", odds=odds)
+    scripted(asked).adapts = True
+    *events, answer = asked.stream("When did the six-party talks really break down?")
+    assert isinstance(answer, Answer)
+    assert (None if answer.refused else answer.text) == said
+    assert scripted(asked).adapted == ([False] if said == SAID else [False, True])
+    assert "".join(event.text for event in events if isinstance(event, Token)) == SAID  # nobody sees it write again
+
+
+def test_no_second_look_lifts_what_has_a_flaw(index: Index) -> None:
+    asked = measured(index, "The six-party talks collapsed in 2012.", odds=[9.0, 9.0], caution=0.0)
+    assert asked.ask(ASKED).reason == Reason.UNSUPPORTED
+    assert len(scripted(asked).prompts) == 1
+
+
+def test_what_is_only_plausible_is_refused_where_no_second_look_is_measured(index: Index) -> None:
+    assert engine(index, COLLAPSED).ask(ASKED).reason == Reason.UNSUPPORTED
+
+
 def test_a_model_that_was_not_measured_is_not_asked_twice(index: Index) -> None:
     asked = engine(index, SAID)
     assert asked.ask("Who wants the six-party talks to resume?").signals == {}

@@ -244,7 +244,8 @@ def special_tokens(llm: LlamaCpp, prompt: Prompt) -> list[int]:
 
     native = llm._native
     structure = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
-    tokens = [token for batch in llm._layout(prompt).batches() for token in batch]
+    layout = llm.layout(prompt)
+    tokens = [token for batch in (*layout.head(), *layout.tail()) for token in batch]
     return [t for t in tokens if llama_cpp.llama_vocab_get_attr(native._vocabulary, t) & structure]
 
 

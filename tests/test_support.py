@@ -199,3 +199,10 @@ def test_what_only_looks_turned_or_replaced_is_no_flaw(claim: str, quote: str) -
 )
 def test_what_is_turned_or_replaced_is_a_flaw(claim: str, quote: str) -> None:
     assert flaws(Pair(claim, (quote,)))
+
+
+def test_both_is_two_and_us_is_us() -> None:
+    quote = "A settlement based on equality between both parties was struck by eight U.S. presidents."
+    for claim in ("It was a settlement of the two parties.", "Eight US presidents struck it."):
+        assert flaws(Pair(claim, (quote,))) == ()
+    assert flaws(Pair("It was a settlement of the three parties.", (quote,))) == ("three",)
