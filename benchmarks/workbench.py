@@ -19,6 +19,7 @@ from benchmarks.naive import Naive
 from benchmarks.systems import Citewire, Remembering, llm_of
 from index import Index, models
 from index.errors import LayoutError
+from rag.answerability import ADAPTERS
 from rag.engine import Engine
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Workbench:
         self.embedder = embedder
         self._corpora = corpora
         # Once: what runs is the code as it was when it was loaded, whatever is edited meanwhile.
-        self._code = meaning([*(path for path in _RAG.iterdir() if path.is_file()), *_FOUND_BY])
+        taught = [*ADAPTERS.iterdir()]
+        self._code = meaning([*(path for path in _RAG.iterdir() if path.is_file()), *taught, *_FOUND_BY])
         self._naive_code = meaning([Path(naive.__file__), *_READ_BY, *_FOUND_BY])
         self._draft_code = meaning([*(_RAG / name for name in ("prompt.py", "prompt.md")), *_READ_ALONE, *_FOUND_BY])
         self._journals: dict[str, Journal] = {}
