@@ -197,7 +197,7 @@ class Engine:
         is searched.
         `progress` is called with "queue", how many questions come first, 0, while others are answered; with "read",
         tokens read, tokens in all, while the prompt is read; and with "write", tokens written, the most there can be,
-        while words are written that nobody sees, in quote mode.
+        while words are written that nobody sees: in quote mode, and when the draft is not given and written again.
         Operators in the question (index/filters.py) say which articles to search; the model is asked without them.
         Raises InputError for an empty or overlong question and for operators that are wrong, ModelError for a model
         that cannot be used.

@@ -214,17 +214,17 @@ class Chat:
             "settings": preferences.settings(remembered, engine.settings),
             "only": only or None,
         }
-        pieces, first = 0, 0.0
+        pieces, first, last = 0, 0.0, 0.0
         for batch in follow(lambda hear: engine.stream(exchange.question, progress=hear, **options)):
             written = sum(isinstance(event, Token) for event in batch)
-            first = first or (time.perf_counter() if written else 0.0)
-            pieces += written
+            if written:
+                last = time.perf_counter()
+                first, pieces = first or last, pieces + written
             for event in batch:
                 self._take(exchange, event)
             if exchange.answer is not None:
-                elapsed = time.perf_counter() - first
-                if pieces > 8 and elapsed > 0.2:
-                    self.backend.words_per_s[exchange.answer.model] = (pieces - 1) / elapsed
+                if pieces > 8 and last - first > 0.2:
+                    self.backend.words_per_s[exchange.answer.model] = (pieces - 1) / (last - first)
                 yield {self.current: exchange.shown(busy=True), self.panel: session.panel()}
                 return
             changed = self._busy(exchange)
@@ -241,9 +241,8 @@ class Chat:
             exchange.searched, exchange.sources = event.query, event.sources
             exchange.reply = render.waiting("Reading the passages…")
         elif isinstance(event, Step):
-            exchange.reply = (
-                render.step(event.stage, event.done, event.total) if not exchange.written else exchange.reply
-            )
+            if not exchange.written or event.stage == "write":  # what was written is not given, the model writes again
+                exchange.reply = render.step(event.stage, event.done, event.total)
         else:
             exchange.finish(event)
 
