@@ -1,9 +1,9 @@
 """Answerability: what speaks for a draft → whether to give it as an answer. Pure; knows no model.
 
 A passage can speak of the very thing that is asked and not say it: most questions that must be refused are of this
-kind, and words and vectors hardly tell them. The model can, to a degree, when it is asked again, with nothing but the
-cited passages before it: can the question be answered, and is its own draft correct? With how far the quotes carry the
-draft, a logistic regression makes a probability of the two; `python -m benchmarks answerability` fits and measures it,
+kind, and words and vectors hardly tell them. The model can when it is asked again, with nothing but the cited passages
+before it: can the question be answered, and is its own draft correct? An adapter makes it a better judge of both. A
+logistic regression makes a probability of the two; `python -m benchmarks answerability` fits and measures it,
 docs/experiments.md tells what was tried beside them.
 """
 
