@@ -49,7 +49,7 @@ def test_it_judges_and_does_not_write(tmp_path: Path) -> None:
     taught = LlamaCpp.load(path, sha256="1.5", shelf=shelf, adapter=answerability.adapter(DEFAULT))
     assert ask(taught, ASKED) == text
     said, not_said = judge(taught, SAID), judge(taught, NOT_SAID)
-    assert said > 0 > not_said
+    assert said > not_said + 3
     assert abs(said - odds) > 0.1
     assert ask(taught, ASKED) == text  # whatever was judged before
     assert judge(taught, SAID) == pytest.approx(said, abs=0.02)
