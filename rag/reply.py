@@ -45,7 +45,10 @@ class Reply:
         said, reason = self._considered(request, passages)
         if reason is not None and reason is not Reason.CANCELLED and self.llm.adapts:
             again, still = self._considered(request, passages, adapted=True)
-            said, reason = (said, reason) if still is not None and still is not Reason.CANCELLED else (again, still)
+            if self._is_cancelled:  # nobody saw this one, and nobody judged it
+                reason = Reason.CANCELLED
+            elif still is None:
+                said, reason = again, None
         if reason is not None:
             return work.refusal(reason)
         checked = claims.in_quotes(said) if self.mode == "quote" else said

@@ -313,6 +313,23 @@ def test_a_model_with_an_adapter_writes_again_when_its_draft_is_not_given(
     assert "".join(event.text for event in events if isinstance(event, Token)) == SAID  # nobody sees it write again
 
 
+def test_what_is_written_again_and_stopped_is_not_given(index: Index) -> None:
+    cancel = threading.Event()
+
+    class Stopped(ScriptedLLM):
+        name, adapts = "qwen2.5-coder-1.5b", True
+
+        def stream(self, *arguments, adapted: bool = False, **options):
+            yield from super().stream(*arguments, adapted=adapted, **options)
+            if adapted:
+                cancel.set()
+
+    llm = Stopped(SAID, "The six-party talks broke down in 2009.", odds=[-5.0, -5.0])
+    llm.name = Stopped.name
+    answer = Engine.open(index=index, llm=llm, settings=Settings()).ask(ASKED, cancel=cancel)
+    assert (answer.refused, answer.reason, answer.claims) == (True, Reason.CANCELLED, ())
+
+
 def test_no_second_look_lifts_what_has_a_flaw(index: Index) -> None:
     asked = measured(index, "The six-party talks collapsed in 2012.", odds=[9.0, 9.0], caution=0.0)
     assert asked.ask(ASKED).reason == Reason.UNSUPPORTED
