@@ -432,6 +432,7 @@ def test_stop_ends_a_real_model_at_the_word_it_is_at(
         return tokens[-1]
 
     monkeypatch.setattr(llm._native, "likeliest", slowly)
+    monkeypatch.setattr(Engine, "words_per_s", lambda *_: 10.0)  # which writes as well, while nobody asks
     with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
         index.add([Article("talks", TALKS, "Talks on Korea")])
         engine = Engine.open(index=index, llm=llm)
