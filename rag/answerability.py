@@ -25,10 +25,6 @@ EVERY_WORD = 0.95
 COVERED = 0.7
 """What is then left of the caution. A small model too often doubts what stands before it in so many words."""
 
-TRUSTED = 0.7
-"""Least probability with which a draft is given in the model's words. Of 21 less likely ones to questions held out, 11
-had the expected words, and the quotes they rest on had them in 17; of 64 others, 58 and 57 (docs/experiments.md)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Signals:
@@ -77,11 +73,6 @@ def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
     has every telling word of the question."""
     asked_for = caution * COVERED if (signals.covered or 0.0) >= EVERY_WORD else caution
     return probability(signals, model) < asked_for
-
-
-def is_trusted(signals: Signals, model: str) -> bool:
-    """Whether the model's words are as good as the quotes they rest on."""
-    return probability(signals, model) >= TRUSTED
 
 
 @cache

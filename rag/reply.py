@@ -37,8 +37,7 @@ class Reply:
     channel: Channel[Event]
 
     def answer(self) -> Answer:
-        """What the model says as far as the passages carry it, what these say where it is not sure of its own words, or
-        a refusal."""
+        """What the model says as far as the passages carry it, or a refusal."""
         work = self.work
         passages = [source.hit for source in work.sources]
         turns = evidence.trim_history(work.asked.text, passages, work.history, self.llm, work.settings)
@@ -52,8 +51,7 @@ class Reply:
                 said, reason = again, None
         if reason is not None:
             return work.refusal(reason)
-        trusted = answerability.is_trusted(work.signals, self.llm.name)
-        checked = said if trusted and self.mode == "write" else claims.in_quotes(said)
+        checked = claims.in_quotes(said) if self.mode == "quote" else said
         similarity = self._similarities()
         found = (
             claims.disagreements(work.asked.text, checked, work.sources, similarity=similarity) if similarity else ()

@@ -313,13 +313,6 @@ def test_a_model_with_an_adapter_writes_again_when_its_draft_is_not_given(
     assert "".join(event.text for event in events if isinstance(event, Token)) == SAID  # nobody sees it write again
 
 
-def test_where_the_model_is_not_sure_of_its_words_the_articles_have_theirs(index: Index) -> None:
-    draft = "The six-party talks, it is told, broke down in 2009."
-    sure, unsure = (measured(index, draft, odds=[odds, odds]).ask(ASKED) for odds in (5.0, 0.0))
-    assert sure.text == draft
-    assert unsure.text == unsure.claims[0].citations[0].quote == "The six-party talks broke down in 2009."
-
-
 def test_what_is_written_again_and_stopped_is_not_given(index: Index) -> None:
     cancel = threading.Event()
 
