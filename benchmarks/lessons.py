@@ -1,4 +1,4 @@
-"""Lessons: what an adapter (rag/adapter.py) learns from, as prompts in the tokens of the model it is for.
+"""Lessons: what an adapter (rag/adapters/) learns from, as prompts in the tokens of the model it is for.
 
 They are made of SQuAD 2 dev, of the first half of its titles by order, but for HELD_OUT, to which the signals of
 answerability are fitted; `answers` measures on the second half. Passages are those that Citewire finds and reads. A
