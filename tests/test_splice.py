@@ -177,4 +177,4 @@ def test_yes_and_no_are_told_apart(llm: LlamaCpp) -> None:
         llm.judge(replace(FOX, task=f"Reply with one word only. Reply {word}. {word}!"), cancel=threading.Event())
         for word in ("Yes", "No")
     )
-    assert yes.log_odds > no.log_odds
+    assert yes > no
