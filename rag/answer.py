@@ -125,7 +125,8 @@ class Claim:
     """One sentence of an answer and the quotes it rests on.
 
     `start` and `end` are offsets in `Answer.text`. `support` in [0, 1] says how far the quotes carry the
-    sentence (see rag/support.py); a claim that is not `supported` is shown as such and carries no citation.
+    sentence (see rag/support.py); a claim that is not `supported` is shown as such and carries no citation. One that
+    is `verbatim` gives its quote in the article's own words.
     """
 
     text: str
@@ -134,6 +135,7 @@ class Claim:
     citations: tuple[Citation, ...] = ()
     support: float = 0.0
     supported: bool = False
+    verbatim: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -152,6 +154,7 @@ class Claim:
             "support": round(self.support, 3),
             "supported": self.supported,
             "verdict": str(self.verdict),
+            "verbatim": self.verbatim,
         }
 
 
@@ -210,6 +213,13 @@ class Answer:
         told += [side.citation for disagreement in self.disagreements for side in disagreement.sides]
         distinct = {citation.number: citation for citation in told}
         return tuple(distinct[number] for number in sorted(distinct))
+
+    @property
+    def turn(self) -> Turn:
+        """The exchange as the history of a next question, in the model's own words where there are any: long quotes
+        lead a small model away from what is asked."""
+        own = [claim.text for claim in self.claims if not claim.verbatim]
+        return Turn(self.question, " ".join(own) or self.text)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping with stable keys."""

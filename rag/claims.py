@@ -11,6 +11,7 @@ from rag import cite, disagreement, support
 from rag.answer import Citation, Claim
 from rag.quote import spans_of
 from rag.support import Pair
+from rag.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,7 +55,7 @@ def check(
         quotes = cite.align(text, sources, question=question)
         likely = _support(text, quotes, question)
         citations = tuple(map(numbering.cite, quotes)) if likely >= least else ()
-        checked.append((text, citations, likely))
+        checked.append(_claim(text, citations, likely))
     return in_line(checked)
 
 
@@ -63,7 +64,7 @@ def quoted(draft: str, sources: Sequence[Source]) -> tuple[Claim, ...]:
     numbering = Numbering()
     found = spans_of(draft, [source.hit.text for source in sources])
     quotes = [cite.Quote(sources[number], *_placed(sources[number], start, end)) for number, start, end in found]
-    return in_line([(" ".join(quote.text.split()), (numbering.cite(quote),), 1.0) for quote in quotes])
+    return in_line(_verbatim(numbering.cite(quote)) for quote in quotes)
 
 
 def lifted(said: Sequence[Claim], likely: float) -> tuple[Claim, ...]:
@@ -73,8 +74,17 @@ def lifted(said: Sequence[Claim], likely: float) -> tuple[Claim, ...]:
 
 def in_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
     """The quotes that claims rest on, each as a claim of its own."""
-    quotes = dict.fromkeys(citation for claim in said for citation in claim.citations)
-    return in_line([(" ".join(quote.quote.split()), (quote,), 1.0) for quote in quotes])
+    return in_line(map(_verbatim, _quotes(said)))
+
+
+def with_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Claims, and after them the quotes they rest on, but for those that say nothing more."""
+    known = {word.stem for claim in said for word in words(claim.text)}
+    quotes = [quote for quote in _quotes(said) if not known.issuperset(word.stem for word in words(quote.quote))]
+    whose = "article's" if len({quote.article.id for quote in quotes}) == 1 else "articles'"
+    lead = f"In the {whose} words: "
+    added = [_verbatim(quote, f"{'' if at else lead}“{{}}”") for at, quote in enumerate(quotes)]
+    return in_line([*said, *added])
 
 
 def disagreements(
@@ -95,19 +105,34 @@ def disagreements(
     return tuple(found.values())
 
 
-def said(found: Sequence[Disagreement]) -> Iterator[tuple[str, tuple[Citation, ...], float]]:
+def told(found: Sequence[Disagreement]) -> Iterator[Claim]:
     """Disagreements as sentences of the answer."""
     for one in found:
-        yield disagreement.sentence(one), tuple(side.citation for side in one.sides), 1.0
+        yield _claim(disagreement.sentence(one), tuple(side.citation for side in one.sides), 1.0)
 
 
-def in_line(told: Iterable[tuple[str, tuple[Citation, ...], float]], *, start: int = 0) -> tuple[Claim, ...]:
-    """Texts, with what they rest on and how far it carries them, as the claims of one text joined by spaces."""
+def in_line(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Claims, wherever they stood, as those of one text joined by spaces."""
     placed: list[Claim] = []
-    for text, citations, likely in told:
-        placed.append(Claim(text, start, start + len(text), citations, likely, bool(citations)))
-        start += len(text) + 1
+    start = 0
+    for claim in claims:
+        placed.append(replace(claim, start=start, end=start + len(claim.text)))
+        start += len(claim.text) + 1
     return tuple(placed)
+
+
+def _claim(text: str, citations: tuple[Citation, ...], likely: float) -> Claim:
+    return Claim(text, 0, len(text), citations, likely, bool(citations))
+
+
+def _verbatim(quote: Citation, form: str = "{}") -> Claim:
+    text = form.format(" ".join(quote.quote.split()))
+    return Claim(text, 0, len(text), (quote,), 1.0, supported=True, verbatim=True)
+
+
+def _quotes(said: Iterable[Claim]) -> list[Citation]:
+    """What claims rest on, each quote once."""
+    return list(dict.fromkeys(citation for claim in said for citation in claim.citations))
 
 
 def _support(text: str, quotes: Sequence[Quote], question: str) -> float:

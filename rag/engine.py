@@ -242,14 +242,14 @@ class Engine:
                     part.reason = part.reason if mine else Reason.CANCELLED
                 answers: list[Answer] = []
                 for part in parts:
-                    before = tuple(Turn(answer.question, answer.text) for answer in answers)
+                    before = tuple(answer.turn for answer in answers)
                     part.history = (*work.history, *before)
                     answers.append(self._told(part, channel))
         else:
             answers = [self._refusal(part, part.reason) for part in parts if part.reason is not None]
         answer = joined(work.question, answers)
         if answer.text.strip():
-            self._talks.append((*work.history, Turn(without_operators(work.question), answer.text)))
+            self._talks.append((*work.history, replace(answer.turn, question=without_operators(work.question))))
         channel.put(answer)
 
     def _parts(self, work: Work) -> Iterator[Work]:

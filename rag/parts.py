@@ -31,12 +31,11 @@ def joined(question: str, answers: Sequence[Answer]) -> Answer:
     if not given:
         return circumstances
     numbering = Numbering()
-    told = [
-        (claim.text, tuple(map(numbering.again, claim.citations)), claim.support)
+    found = in_line(
+        replace(claim, citations=tuple(map(numbering.again, claim.citations)))
         for answer in given
         for claim in answer.claims
-    ]
-    found = in_line(told)
+    )
     return replace(
         circumstances,
         text=" ".join(claim.text for claim in found),

@@ -51,12 +51,16 @@ class Reply:
                 said, reason = again, None
         if reason is not None:
             return work.refusal(reason)
-        checked = claims.in_quotes(said) if self.mode == "quote" else said
+        checked = said
+        if self.mode == "quote":
+            checked = claims.in_quotes(said)
+        elif answerability.probability(work.signals, self.llm.name) < answerability.TRUSTED:
+            checked = claims.with_quotes(said)
         similarity = self._similarities()
         found = (
             claims.disagreements(work.asked.text, checked, work.sources, similarity=similarity) if similarity else ()
         )
-        checked += claims.in_line(claims.said(found), start=checked[-1].end + 1)
+        checked = claims.in_line([*checked, *claims.told(found)])
         return Answer(
             text=" ".join(claim.text for claim in checked),
             claims=checked,
@@ -73,7 +77,7 @@ class Reply:
         work = self.work
         said = self._said(request, adapted=adapted)
         work.clock.mark("verify")
-        if not any(claim.supported for claim in said):
+        if not _is_cited(said):
             reason = Reason.UNSUPPORTED if said else Reason.NOT_ANSWERED
             return said, Reason.CANCELLED if self._is_cancelled else reason
         is_plausible = all(claim.support < support.SUPPORTED for claim in said)
@@ -100,18 +104,21 @@ class Reply:
         """What the model says, sentence by sentence cited and numbered; () when it says nothing. Nobody sees it write
         when it is `adapted`, for this is the second time.
 
-        In quote mode its own words only point at the quotes, and nobody sees them. Where they point at none, it chooses
-        sentences of the passages. If nothing is supported and a second look will decide, what is plausible is cited.
+        If nothing is supported and a second look will decide, what is plausible is cited. Where its words rest on
+        nothing at all, the model chooses sentences of the passages instead: in quote mode, in which its own words only
+        point at the quotes and nobody sees them, and the second time.
         """
         quotes = self.mode == "quote"
         draft = self._draft(request, shown=not quotes and not adapted, adapted=adapted)
-        said = claims.check(self.work.asked.text, claims.written(draft), self._still_indexed())
-        if quotes and said and not any(claim.supported for claim in said) and not (adapted or self._is_cancelled):
+        sources = self._still_indexed()
+        sentences = claims.written(draft)
+        said = claims.check(self.work.asked.text, sentences, sources)
+        if self._looks_twice and not _is_cited(said):
+            said = claims.check(self.work.asked.text, sentences, sources, least=support.PLAUSIBLE)
+        if said and not _is_cited(said) and (quotes or adapted) and not self._is_cancelled:
             quoting = Quoting([source.hit.text for source in self.work.sources], self.llm.vocabulary)
-            said = claims.quoted(self._draft(request, constraint=quoting), self._still_indexed())
-        elif self._looks_twice and said and not any(claim.supported for claim in said):
-            texts = [claim.text for claim in said]
-            said = claims.check(self.work.asked.text, texts, self._still_indexed(), least=support.PLAUSIBLE)
+            chosen = self._draft(request, constraint=quoting, shown=not adapted, adapted=adapted)
+            said = claims.quoted(chosen, self._still_indexed())
         return said
 
     def _draft(
@@ -179,6 +186,10 @@ class Reply:
             except InputError:
                 continue
         return tuple(kept)
+
+
+def _is_cited(said: Iterable[Claim]) -> bool:
+    return any(claim.supported for claim in said)
 
 
 def cited(passages: Sequence[Hit], citations: Iterable[Citation]) -> list[Hit]:

@@ -279,6 +279,35 @@ def test_the_second_look_sees_the_draft_and_the_cited_passages_only(index: Index
         assert look.instructions == drafting.instructions
 
 
+@pytest.mark.parametrize(("odds", "surely"), [(6.0, True), (0.5, False)])
+def test_words_of_the_model_that_are_hardly_trusted_stand_beside_the_article_s(
+    index: Index, odds: float, surely: bool
+) -> None:
+    answer = measured(index, SAID, odds=[odds, odds]).ask("Who really wants the six-party talks to go on?")
+    own, *quotes = answer.claims
+    assert (own.text, own.verbatim) == (SAID, False)
+    told = "In the article's words: “The six-party talks broke down in 2009.”"  # the other quote says no more than SAID
+    assert [quote.text for quote in quotes] == ([] if surely else [told])
+    for quote in quotes:
+        assert set(quote.citations) < set(own.citations)
+        assert (quote.verbatim, quote.support, quote.verdict) == (True, 1.0, "supported")
+        assert answer.text[quote.start : quote.end] == quote.text
+    assert [citation.number for citation in answer.citations] == [1, 2]
+    assert answer.turn == Turn(answer.question, SAID)  # a long quote would lead the next answer astray
+
+
+def test_a_quote_that_says_no_more_is_not_repeated(index: Index) -> None:
+    copied = "The six-party talks broke down in 2009."
+    answer = measured(index, copied, odds=[0.5, 0.5]).ask("When did the six-party talks really break down?")
+    assert answer.text == copied == answer.citations[0].quote
+
+
+def test_a_refusal_is_a_turn_as_it_is_told(index: Index) -> None:
+    answer = measured(index, SAID, odds=[-5.0, -5.0]).ask(ASKED)
+    assert answer.refused
+    assert answer.turn == Turn(ASKED, answer.text)
+
+
 COLLAPSED = "The talks collapsed."
 """In other words than the article's, and with nothing that is false."""
 
@@ -292,7 +321,7 @@ def test_what_is_only_plausible_by_its_words_is_for_the_second_look_to_decide(
     if refused:
         assert answer.reason == Reason.UNSUPPORTED
     else:
-        (claim,) = answer.claims
+        claim = answer.claims[0]
         assert claim.support > 0.5 > answer.signals["support"]
         assert claim.citations[0].quote == "The six-party talks broke down in 2009."
 
@@ -311,6 +340,24 @@ def test_a_model_with_an_adapter_writes_again_when_its_draft_is_not_given(
     assert (None if answer.refused else answer.text) == said
     assert scripted(asked).adapted == ([False] if said == SAID else [False, True])
     assert "".join(event.text for event in events if isinstance(event, Token)) == SAID  # nobody sees it write again
+
+
+@pytest.mark.parametrize(("odds", "refused"), [(5.0, False), (-5.0, True)])
+def test_a_model_whose_words_rest_on_nothing_twice_chooses_sentences_of_the_passages(
+    index: Index, odds: float, refused: bool
+) -> None:
+    chosen = "The six-party talks broke down in 2009."
+    asked = measured(index, "Bananas are yellow.", "Lemons, too.", chosen, odds=[odds, odds])
+    scripted(asked).adapts = True
+    *events, answer = asked.stream("When did the six-party talks really break down?")
+    assert isinstance(answer, Answer)
+    assert [type(one) for one in scripted(asked).constraints] == [type(None), type(None), Quoting]
+    assert scripted(asked).adapted == [False, True, True]
+    assert "".join(event.text for event in events if isinstance(event, Token)) == "Bananas are yellow."
+    assert answer.refused is refused
+    if not refused:
+        (claim,) = answer.claims
+        assert (claim.text, claim.verbatim, claim.citations[0].quote) == (chosen, True, chosen)
 
 
 def test_what_is_written_again_and_stopped_is_not_given(index: Index) -> None:

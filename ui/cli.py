@@ -200,7 +200,7 @@ def run_ask(options: argparse.Namespace) -> int:
             return _converse(engine, as_json=options.json)
         history: list[Turn] = []
         for earlier in options.after:
-            history.append(_turn(_ask(engine, _words(earlier), history)))
+            history.append(_ask(engine, _words(earlier), history).turn)
         question = sys.stdin.read() if options.question is None else options.question
         return _print_answer(_ask(engine, _words(question), history), as_json=options.json)
 
@@ -485,12 +485,8 @@ def _converse(engine: Engine, *, as_json: bool) -> int:
             return OK
         if question:
             answer = _ask(engine, question, history)
-            history.append(_turn(answer))
+            history.append(answer.turn)
             _print_answer(answer, as_json=as_json)
-
-
-def _turn(answer: Answer) -> Turn:
-    return rag.Turn(answer.question, answer.text)
 
 
 def _print_answer(answer: Answer, *, as_json: bool) -> int:

@@ -438,7 +438,8 @@ def _at_their_offsets(pieces: Iterable[tuple[int, str]]) -> str:
 
 def _claim(claim: Mapping[str, Any], articles: Mapping[str, Article]) -> Claim:
     citations = tuple(_citation(citation, articles) for citation in claim["citations"])
-    return Claim(claim["text"], claim["start"], claim["end"], citations, claim["support"], claim["supported"])
+    verbatim = claim.get("verbatim", False)  # what was kept before 1.0 does not say
+    return Claim(claim["text"], claim["start"], claim["end"], citations, claim["support"], claim["supported"], verbatim)
 
 
 def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> Citation:

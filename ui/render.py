@@ -249,7 +249,8 @@ def _claim(claim: Claim, exchange_number: int, claim_number: int) -> str:
     if claim.verdict == Verdict.PARTLY:
         flag = f'<em class="flag partly">[{Verdict.PARTLY}]</em>'
         return f'<span class="claim partly">{escape(claim.text)}</span>{chips} {flag}'
-    return f'<span class="claim">{escape(claim.text)}</span>{chips}'
+    told = f'<span class="claim">{escape(claim.text)}</span>{chips}'
+    return f'<span class="verbatim">{told}</span>' if claim.verbatim else told
 
 
 def _chip(quote: Citation, place: str, exchange_number: int) -> str:

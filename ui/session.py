@@ -6,13 +6,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rag.answer import Answer, Source, Turn
 from ui import markdown, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from index.article import Article
+    from rag.answer import Answer, Source, Turn
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Session:
     def history(self) -> list[Turn]:
         """The exchanges that were answered, oldest first."""
         return [
-            Turn(exchange.question, exchange.answer.text)
+            exchange.answer.turn
             for exchange in self.exchanges
             if exchange.answer is not None and exchange.answer.text.strip()
         ]
