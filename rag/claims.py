@@ -14,7 +14,7 @@ from rag.support import Pair
 from rag.words import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
     from rag.answer import Disagreement, Source
     from rag.cite import Quote
@@ -80,7 +80,7 @@ def in_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
 def with_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
     """Claims, and after them the quotes they rest on, but for those that say nothing more."""
     known = {word.stem for claim in said for word in words(claim.text)}
-    quotes = [quote for quote in _quotes(said) if not known.issuperset(word.stem for word in words(quote.quote))]
+    quotes = [quote for quote in _quotes(said) if _adds(quote.quote, known)]
     whose = "article's" if len({quote.article.id for quote in quotes}) == 1 else "articles'"
     lead = f"In the {whose} words: "
     added = [_verbatim(quote, f"{'' if at else lead}“{{}}”") for at, quote in enumerate(quotes)]
@@ -128,6 +128,12 @@ def _claim(text: str, citations: tuple[Citation, ...], likely: float) -> Claim:
 def _verbatim(quote: Citation, form: str = "{}") -> Claim:
     text = form.format(" ".join(quote.quote.split()))
     return Claim(text, 0, len(text), (quote,), 1.0, supported=True, verbatim=True)
+
+
+def _adds(quote: str, known: Set[str]) -> bool:
+    """Whether a quote has a number, a name or two words that are not `known`; one is mostly a "however"."""
+    added = {word.stem: word for word in words(quote) if word.stem not in known}
+    return len(added) > 1 or any(word.kind != "word" for word in added.values())
 
 
 def _quotes(said: Iterable[Claim]) -> list[Citation]:

@@ -72,7 +72,7 @@ def test_a_question_they_do_not_answer(engine: Engine, question: str) -> None:
 
 def test_a_follow_up(engine: Engine) -> None:
     first = engine.ask(BROWN)
-    answer = engine.ask("And what did he say about Japan's alliance?", history=[Turn(BROWN, first.text)])
+    answer = engine.ask("And what did he say about Japan's alliance?", history=[first.turn])
     assert not answer.refused
     assert any(words in answer.text for words in ("Washington", "United States", "US"))
     assert {citation.source for citation in answer.citations} == {"Sputnik"}
