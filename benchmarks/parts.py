@@ -329,6 +329,9 @@ def quality(heard: Heard) -> dict[str, Value]:
     near = [gold.f1(said.text, question.answers) for question, said in answerable]
     return {
         "gold in answer": mean(held),
+        "… without the quotes added": mean(
+            [gold.holds(said.own or said.text, question.answers) for question, said in answerable]
+        ),
         "token F1": mean([0.0 if no else one for one, no in zip(near, refused, strict=True)]),
         "false refusals": mean(refused),
         "false answers": mean([not said.refused for said in impossible]),

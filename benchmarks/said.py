@@ -28,14 +28,16 @@ _MARKER = re.compile(r"\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was said. `cited` has a place for each citation, `quotes` its words, `passages` a place for each passage the
-    model read. `signals` and `model` are those of the answer.
+    """What was said; `own` is without the quotes that were added to the model's words. `cited` has a place for each
+    citation, `quotes` its words, `passages` a place for each passage the model read. `signals` and `model` are those of
+    the answer.
 
     `inexact` counts the quotes that are not the words of the indexed article, `dangling` the citations of articles or
     sentences that are not there. `first_s` is when the first piece of the answer, or the refusal, could be read.
     """
 
     text: str
+    own: str = ""
     refused: bool = False
     reason: str = ""
     cited: tuple[Place, ...] = ()
@@ -85,6 +87,7 @@ def listen(events: Iterable[Event], index: Index, start: float) -> Said:
             answer = event
     return Said(
         answer.text,
+        own=answer.turn.answer,
         refused=answer.refused,
         reason=str(answer.reason or ""),
         cited=tuple((one.article_id, one.start, one.end) for one in answer.citations),

@@ -348,7 +348,7 @@ def test_the_quality_of_answers() -> None:
     answerable = Question("When?", frozenset("p"), "Wheat", answers=("August",))
     impossible = Question("Who?", frozenset(), "Wheat")
     heard = [
-        (answerable, Said("In August.", cited=(("p", 0, 9), ("q", 0, 9)))),
+        (answerable, Said("In August.", own="In summer.", cited=(("p", 0, 9), ("q", 0, 9)))),
         (answerable, Said("The articles do not say.", refused=True)),
         (impossible, Said("Ann.", cited=(("q", 0, 9),))),
         (impossible, Said("The articles do not say.", refused=True)),
@@ -356,6 +356,7 @@ def test_the_quality_of_answers() -> None:
     found = parts.quality(heard)
     means = {name: value.mean for name, value in found.items() if isinstance(value, Mean)}
     assert means["gold in answer"] == means["false refusals"] == means["false answers"] == 0.5
+    assert means["… without the quotes added"] == 0
     assert (means["citation precision"], means["answers that cite"]) == (0.5, 1.0)
 
 
