@@ -1,4 +1,5 @@
-"""Gold: does an answer hold what SQuAD expects? Text is made plain as SQuAD's own evaluation does it."""
+"""Gold: does an answer hold what SQuAD expects? Text is made plain as SQuAD's own evaluation does it, but for
+typographic quotation marks, which are punctuation here as straight ones are there."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_PUNCTUATION = str.maketrans("", "", string.punctuation + "“”‘’")
 
 
 def plain(text: str) -> str:
