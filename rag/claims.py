@@ -77,9 +77,9 @@ def in_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
     return in_line(map(_verbatim, _quotes(said)))
 
 
-def with_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
-    """Claims, and after them the quotes they rest on, but for those that say nothing more."""
-    known = {word.stem for claim in said for word in words(claim.text)}
+def with_quotes(question: str, said: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Claims, and after them the quotes they rest on, but for those that say nothing more than these and `question`."""
+    known = {word.stem for text in (question, *(claim.text for claim in said)) for word in words(text)}
     quotes = [quote for quote in _quotes(said) if _adds(quote.quote, known)]
     whose = "article's" if len({quote.article.id for quote in quotes}) == 1 else "articles'"
     lead = f"In the {whose} words: "

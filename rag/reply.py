@@ -55,7 +55,7 @@ class Reply:
         if self.mode == "quote":
             checked = claims.in_quotes(said)
         elif answerability.probability(work.signals, self.llm.name) < answerability.TRUSTED:
-            checked = claims.with_quotes(said)
+            checked = claims.with_quotes(work.asked.text, said)
         similarity = self._similarities()
         found = (
             claims.disagreements(work.asked.text, checked, work.sources, similarity=similarity) if similarity else ()

@@ -296,10 +296,17 @@ def test_words_of_the_model_that_are_hardly_trusted_stand_beside_the_article_s(
     assert answer.turn == Turn(answer.question, SAID)  # a long quote would lead the next answer astray
 
 
-def test_a_quote_that_says_no_more_is_not_repeated(index: Index) -> None:
-    copied = "The six-party talks broke down in 2009."
-    answer = measured(index, copied, odds=[0.5, 0.5]).ask("When did the six-party talks really break down?")
-    assert answer.text == copied == answer.citations[0].quote
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("When did the six-party talks really break down?", "The six-party talks broke down in 2009."),
+        ("What really happened to the six-party talks in 2009?", "The six-party talks broke down."),
+    ],
+)
+def test_a_quote_that_says_no_more_is_not_repeated(index: Index, question: str, said: str) -> None:
+    answer = measured(index, said, odds=[0.5, 0.5]).ask(question)
+    assert answer.text == said
+    assert answer.citations[0].quote == "The six-party talks broke down in 2009."
 
 
 def test_a_refusal_is_a_turn_as_it_is_told(index: Index) -> None:
