@@ -22,12 +22,11 @@ ADAPTERS = Path(__file__).with_name("adapters")
 
 EVERY_WORD = 0.95
 """Least share of a question's weighted words that is as good as all."""
+COVERED = 0.7
+"""What is then left of the caution. A small model too often doubts what stands before it in so many words."""
 TRUSTED = 0.8
 """Least probability with which the words of a draft are left to stand alone: from here on more than nine of ten hold
 what SQuAD expects, below two of three, and the quotes they rest on four of five (docs/experiments.md)."""
-
-COVERED = 0.7
-"""What is then left of the caution. A small model too often doubts what stands before it in so many words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,15 +51,14 @@ class Reply:
                 said, reason = again, None
         if reason is not None:
             return work.refusal(reason)
-        checked = said
-        if self.mode == "quote":
-            checked = claims.in_quotes(said)
-        elif answerability.probability(work.signals, self.llm.name) < answerability.TRUSTED:
-            checked = claims.with_quotes(work.asked.text, said)
+        quotes = self.mode == "quote"
+        checked = claims.in_quotes(said) if quotes else said
         similarity = self._similarities()
         found = (
             claims.disagreements(work.asked.text, checked, work.sources, similarity=similarity) if similarity else ()
         )
+        if not quotes and answerability.probability(work.signals, self.llm.name) < answerability.TRUSTED:
+            checked = claims.with_quotes(work.asked.text, said)
         checked = claims.in_line([*checked, *claims.told(found)])
         return Answer(
             text=" ".join(claim.text for claim in checked),
