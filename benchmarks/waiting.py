@@ -129,7 +129,7 @@ class Waiting:
             heard = {"first time": hear(engine, question), "naive": plain.ask(question)}
             engine.load()  # the plain prompt took the instructions, too
             heard["passages read before"] = hear(engine, question)
-            follow_up = replace(talk.follow_up, history=(Turn(question.text, heard["first time"].text),))
+            follow_up = replace(talk.follow_up, history=(Turn(question.text, heard["first time"].own),))
             heard["follow-up"] = hear(engine, follow_up)
             heard["naive follow-up"] = plain.ask(follow_up)
         with self._engine(talk.corpus) as engine:
