@@ -1,5 +1,4 @@
-"""Gold: does an answer hold what SQuAD expects? Text is made plain as SQuAD's own evaluation does it, but for
-typographic quotation marks, which are punctuation here as straight ones are there."""
+"""Gold: does an answer hold what SQuAD expects? Text is made plain as SQuAD's own evaluation does it."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation + "“”‘’")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def plain(text: str) -> str:

@@ -230,13 +230,7 @@ def test_fewer_questions_are_the_first_of_more_and_the_kinds_take_turns() -> Non
 
 @pytest.mark.parametrize(
     ("text", "held"),
-    [
-        ("It was in (the) August, 1999.", True),
-        ("August 1999", True),
-        ("So it says: “August 1999”.", True),
-        ("It was in August 19991.", False),
-        ("", False),
-    ],
+    [("It was in (the) August, 1999.", True), ("August 1999", True), ("It was in August 19991.", False), ("", False)],
 )
 def test_gold_is_found_by_whole_words(text: str, held: bool) -> None:
     assert gold.holds(text, ["the August 1999", "May"]) is held

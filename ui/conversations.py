@@ -438,7 +438,7 @@ def _at_their_offsets(pieces: Iterable[tuple[int, str]]) -> str:
 
 def _claim(claim: Mapping[str, Any], articles: Mapping[str, Article]) -> Claim:
     citations = tuple(_citation(citation, articles) for citation in claim["citations"])
-    verbatim = claim.get("verbatim", False)  # what was kept before 1.0 does not say
+    verbatim = claim.get("verbatim", False)  # older conversations do not say
     return Claim(claim["text"], claim["start"], claim["end"], citations, claim["support"], claim["supported"], verbatim)
 
 
