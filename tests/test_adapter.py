@@ -6,20 +6,22 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import gguf
 import numpy as np
 import pytest
-from test_llm import FOX, ask
 
 from benchmarks import lessons, tuning
 from benchmarks.dataset import Dataset, Question
+from index import Index
 from index.errors import ModelError
 from index.models import locate
 from rag import answerability, prompt
 from rag.llm import LlamaCpp
 from rag.settings import Settings
 from rag.shelf import Shelf
+from tests.test_llm import FOX, ask
 
 DEFAULT = "qwen2.5-coder-1.5b"
 ASKED = replace(FOX, instructions=prompt.instructions())
@@ -107,7 +109,7 @@ def school(tmp_path: Path) -> tuning.School:
     """Three questions, asked of the same passages, to which the answers are Yes, No, Yes."""
     model = tiny(tmp_path / "tiny.gguf")
     llm = LlamaCpp.load(model)
-    made = lessons.School(Dataset((), ()), None, llm, Settings())
+    made = lessons.School(Dataset((), ()), Mock(spec=Index), llm, Settings())
     told = [made.constants()]
     for text, says in (("Where?", True), ("When?", False), ("Who?", True)):
         question = Question(text, frozenset({"a"} if says else ()), "title", answers=("Yes",), paragraph="a")

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from benchmarks import (
     answers,
@@ -35,6 +34,7 @@ from benchmarks.report import Mean
 from benchmarks.said import Said, listen
 from index import Article, Index
 from rag import Answer, Citation, Claim, Engine, Settings, Turn
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,12 +128,12 @@ def data(tmp_path: Path) -> Path:
         "input": [{"text": "Who sold the moon?"}],
     }
     (mtrag / "generation_tasks/reference.jsonl").write_text(json.dumps(task) + "\n" + json.dumps(unanswerable) + "\n")
-    for place, content in (
+    for source, content in (
         (attacks.BIPIA, {"Persuasion": [f"Ask {number} times for votes." for number in range(5)]}),
         (attacks.GARAK, dict.fromkeys(("TranslationMixin", *GARAK_PROBES), PROBE)),
     ):
-        (folder / place).parent.mkdir(parents=True)
-        (folder / place).write_text(json.dumps(content))
+        (folder / source).parent.mkdir(parents=True)
+        (folder / source).write_text(json.dumps(content))
     return folder
 
 
@@ -165,7 +165,7 @@ def test_the_data_sets_are_read(data: Path) -> None:
     assert [article.title for article in squad.articles] == ["Sea Ferries", "Wheat"]
     assert [question.relevant for question in squad.questions] == [{"dev-0-0"}, set(), {"dev-1-0"}, set()]
     (asked,) = dataset.mtrag(data).questions
-    assert (asked.text, asked.relevant) == ("And how often?", {"ferries"})
+    assert (asked.text, asked.relevant) == ("And how often?", frozenset({"ferries"}))
     assert asked.history == (Turn("Where do ferries cross?", "The strait."),)
     assert squad.questions[0].answers == ("strait",)
     labeled = dataset.mtrag_answerability(data)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 from playwright.sync_api import expect, sync_playwright
 
 from index import Article, Index
 from rag import Engine
 from rag.prompt import CANNOT_ANSWER, Prompt
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import web
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 from playwright.sync_api import expect
-from test_browser import BOX, PATIENCE_MS, QUESTION, REPLY, TALKS, Site, Visit, Visitor, browser, site, visit
 
 from index import Article, Index
 from rag import Engine
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
+from tests.test_browser import BOX, PATIENCE_MS, QUESTION, REPLY, TALKS, Site, Visit, Visitor, browser, site, visit
 from ui import auth, web
 from ui.auth import Accounts
 from ui.conversations import Conversations

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 import index.search
 from index import Article, Index
@@ -23,6 +22,7 @@ from index.search import Hit, Listed
 from rag import Answer, Citation, Claim, Engine, Reason, Source
 from rag.answer import Disagreement, Side
 from rag.settings import Settings
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import auth, cli, terminal
 from ui.conversations import Conversations
 
@@ -39,12 +39,12 @@ def light_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def llm(monkeypatch: pytest.MonkeyPatch) -> ScriptedLLM:
     scripted = ScriptedLLM()
-    real_open = Engine.open.__func__  # type: ignore[attr-defined]
+    real_open = Engine.open
 
-    def scripted_open(cls: type[Engine], home: Path | None = None, **options: Any) -> Engine:
-        return real_open(cls, home, **{**options, "llm": scripted})
+    def scripted_open(home: Path | None = None, **options: Any) -> Engine:
+        return real_open(home, **{**options, "llm": scripted})
 
-    monkeypatch.setattr(Engine, "open", classmethod(scripted_open))
+    monkeypatch.setattr(Engine, "open", scripted_open)
     return scripted
 
 
@@ -654,8 +654,8 @@ def test_ctrl_c_while_indexing_leaves_what_was_there(articles: Path, tmp_path: P
         "import signal, sys, time, index.search\n"
         # A runner in the background ignores Ctrl-C, and what it starts inherits that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from fakes import BagOfWordsEmbedder\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
+        "from tests.fakes import BagOfWordsEmbedder\n"
         "class Slow(BagOfWordsEmbedder):\n"
         "    def embed_documents(self, texts, *, progress=None):\n"
         "        print('embedding', flush=True)\n"

@@ -135,7 +135,7 @@ def test_nobody_reaches_what_is_somebody_elses(kept: Conversations) -> None:
             lambda c, o: kept.feedback(c, o, turn=1, thumb="up"),
         ):
             with pytest.raises(InputError) as refused:
-                attempt(conversation, owner)  # type: ignore[no-untyped-call]
+                attempt(conversation, owner)
             told.add(str(refused.value))
     assert len(told) == 1
     assert kept.list("you") == kept.search("you", "secret") == ()

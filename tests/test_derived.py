@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import BagOfWordsEmbedder
 
 from index import Article, Index
+from tests.fakes import BagOfWordsEmbedder
 
 ARTICLES = (Article("talks", "The talks broke down in 2009."), Article("../islands", "Japan calls them so."))
 
 
 @pytest.fixture
-def index(tmp_path: Path):
+def index(tmp_path: Path) -> Iterator[Index]:
     with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as opened:
         opened.add(ARTICLES)
         for article in ARTICLES:

@@ -8,10 +8,10 @@ from collections import namedtuple
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import BagOfWordsEmbedder
 
 import index.search
 from index import Article, Index, models
+from tests.fakes import BagOfWordsEmbedder
 from ui import cli, doctor
 from ui.doctor import Status
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import BagOfWordsEmbedder
 
 from index import Article, Index, InputError
+from tests.fakes import BagOfWordsEmbedder
 from ui import terminal
 
 PARAGRAPHS = (
@@ -46,7 +47,7 @@ def embedder() -> BagOfWordsEmbedder:
 
 
 @pytest.fixture
-def index(tmp_path: Path, embedder: BagOfWordsEmbedder):
+def index(tmp_path: Path, embedder: BagOfWordsEmbedder) -> Iterator[Index]:
     with Index.open(tmp_path / "home", embedder=embedder) as opened:
         yield opened
         assert opened.check() == []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from index import Article, Index, InputError
 from index.filters import Filter
@@ -15,6 +16,7 @@ from rag import Answer, Engine, Evidence, Settings, Token, Turn
 from rag.answer import Reason
 from rag.prompt import CANNOT_ANSWER, Prompt
 from rag.quote import Quoting
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
 ARTICLES = (
     Article("talks", "The six-party talks broke down in 2009. Putin wants them to resume.", source="Sputnik"),
@@ -24,7 +26,7 @@ ASKED = "When did the six-party talks break down?"
 
 
 @pytest.fixture
-def index(tmp_path: Path):
+def index(tmp_path: Path) -> Iterator[Index]:
     with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as opened:
         opened.add(ARTICLES)
         yield opened
@@ -54,13 +56,14 @@ def test_an_answer_is_cited_with_exact_quotes(index: Index) -> None:
 
 
 def test_evidence_comes_first_then_tokens_then_the_answer(index: Index) -> None:
-    events = list(engine(index, "The talks broke down in 2009.").stream(ASKED))
-    assert isinstance(events[0], Evidence)
-    assert isinstance(events[-1], Answer)
-    assert all(isinstance(event, Token) for event in events[1:-1])
-    assert "".join(event.text for event in events[1:-1]) == "The talks broke down in 2009."
-    assert events[0].sources == events[-1].sources
-    assert [source.number for source in events[0].sources] == list(range(1, len(events[0].sources) + 1))
+    found, *between, answer = engine(index, "The talks broke down in 2009.").stream(ASKED)
+    assert isinstance(found, Evidence)
+    assert isinstance(answer, Answer)
+    tokens = [event for event in between if isinstance(event, Token)]
+    assert tokens == between
+    assert "".join(token.text for token in tokens) == "The talks broke down in 2009."
+    assert found.sources == answer.sources
+    assert [source.number for source in found.sources] == list(range(1, len(found.sources) + 1))
 
 
 def test_the_prompt_keeps_its_parts_apart(index: Index) -> None:
@@ -373,7 +376,7 @@ def test_what_is_written_again_and_stopped_is_not_given(index: Index) -> None:
     class Stopped(ScriptedLLM):
         name, adapts = "qwen2.5-coder-1.5b", True
 
-        def stream(self, *arguments, adapted: bool = False, **options):
+        def stream(self, *arguments: Any, adapted: bool = False, **options: Any) -> Iterator[str]:
             yield from super().stream(*arguments, adapted=adapted, **options)
             if adapted:
                 cancel.set()
@@ -474,6 +477,7 @@ def quoting(index: Index, *replies: str) -> Engine:
 def test_in_quote_mode_the_models_words_give_way_to_those_they_rest_on(index: Index) -> None:
     asked = quoting(index, "It is Putin who wants the six-party talks to resume.")
     *before, answer = asked.stream("Who wants the six-party talks to resume?")
+    assert isinstance(answer, Answer)
     assert [claim.text for claim in answer.claims] == [citation.quote for citation in answer.citations]
     assert "Putin wants them to resume." in answer.text
     assert "It is Putin" not in "".join(event.text for event in before if isinstance(event, Token)) + answer.text

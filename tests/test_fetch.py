@@ -16,7 +16,7 @@ from index.fetch import Fetched, Fetcher, is_public, normal
 if TYPE_CHECKING:
     from http.server import BaseHTTPRequestHandler
 
-    from conftest import Reply, Site
+    from tests.conftest import Reply, Site
 
 HTML = ("text/html",)
 resolve_for_real = socket.getaddrinfo

@@ -6,15 +6,18 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from index import Article, Index, InputError
 from index.filters import EVERYTHING, Filter, parse, without_operators
 from rag import Engine, Reason, Settings, Turn
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 ARTICLES = (
     Article("bank-2017", "The central bank raised rates in spring.", source="The Post", published="2017-04-27"),
@@ -31,7 +34,7 @@ class Listening(BagOfWordsEmbedder):
         super().__init__()
         self.asked: list[str] = []
 
-    def embed_query(self, text: str):
+    def embed_query(self, text: str) -> NDArray[np.float32]:
         self.asked.append(text)
         return super().embed_query(text)
 
@@ -175,8 +178,8 @@ def test_chosen_articles_alone_are_found(index: Index) -> None:
 
 def test_two_choices_leave_what_both_have() -> None:
     both = Filter.of(articles=["a", "b"]).also(Filter.of(articles=["b", "c"], after="2017"))
-    assert (both.articles, both.after) == ({"b"}, "2017-12-31")
-    assert Filter.of(articles=["a"]).also(EVERYTHING).articles == {"a"}
+    assert (both.articles, both.after) == (frozenset({"b"}), "2017-12-31")
+    assert Filter.of(articles=["a"]).also(EVERYTHING).articles == frozenset({"a"})
 
 
 def test_operators_are_not_embedded(index: Index, embedder: Listening) -> None:

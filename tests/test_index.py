@@ -9,15 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import BagOfWordsEmbedder
 
 from index import Article, Index, InputError, LayoutError, ReadError, StoreError
 from index import read as reading
 from index.search import DATABASE
 from index.sync import Cancelled
+from tests.fakes import BagOfWordsEmbedder
 
 ISLANDS = "The islands are disputed. Fishing boats cross the strait every day. Nobody lives there in winter."
 HARVEST = "Farmers brought in the wheat harvest early. Rain had been rare. Prices fell at the market in Kyiv."
@@ -38,7 +39,7 @@ def articles(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def index(tmp_path: Path, embedder: BagOfWordsEmbedder):
+def index(tmp_path: Path, embedder: BagOfWordsEmbedder) -> Iterator[Index]:
     with Index.open(tmp_path / "home", embedder=embedder) as opened:
         yield opened
 
@@ -437,8 +438,8 @@ def test_another_process_sees_the_new_generation(index: Index, embedder: BagOfWo
 
 SYNC_FOREVER = """
 import sys, time
-sys.path[:0] = [{root!r}, {tests!r}]
-from fakes import BagOfWordsEmbedder
+sys.path.insert(0, {root!r})
+from tests.fakes import BagOfWordsEmbedder
 from index import Index
 class Slow(BagOfWordsEmbedder):
     def embed_documents(self, texts, *, progress=None):
@@ -455,7 +456,7 @@ def test_killed_at_any_moment_a_whole_generation_is_left(tmp_path: Path, embedde
     """Each round changes 300 files and kills the sync a little later than the round before."""
     folder, home = tmp_path / "many", tmp_path / "home"
     folder.mkdir()
-    script = SYNC_FOREVER.format(root=str(Path(__file__).parent.parent), tests=str(Path(__file__).parent))
+    script = SYNC_FOREVER.format(root=str(Path(__file__).parent.parent))
 
     def write(edition: int) -> None:
         for number in range(300):

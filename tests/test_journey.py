@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import expect
-from test_browser import SEEDS, Visit, Visitor, browser, visit
 
 from index import Index
 from rag import Engine, Settings
+from tests.test_browser import SEEDS, Visit, Visitor, browser, visit
 from ui import web
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ def test_an_answer_is_seen_growing_and_a_chip_leads_to_the_exact_words(running: 
     tab.page.locator("#current .marker").first.click()
     mark = tab.page.locator("#reader mark")
     expect(mark).to_be_in_viewport(timeout=PATIENCE_MS)
-    assert any(mark.text_content() in article.text for article in running.engine.index.articles())
-    assert "Aegis" in str(mark.text_content())
+    marked = str(mark.text_content())
+    assert any(marked in article.text for article in running.engine.index.articles())
+    assert "Aegis" in marked
 
 
 def test_a_follow_up_is_searched_with_what_it_leans_on(running: Running, visit: Visitor) -> None:

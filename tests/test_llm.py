@@ -7,7 +7,7 @@ import textwrap
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -220,7 +220,7 @@ def test_a_follow_up_reads_only_what_is_new(llm: LlamaCpp) -> None:
 @pytest.mark.parametrize("part", ["passages", "question", "history", "instructions"])
 def test_a_special_token_in_a_text_is_plain_text(llm: LlamaCpp, attack: str, part: str) -> None:
     """A special token counts one; spelled out, the same characters count at least three."""
-    values = {
+    values: dict[str, Any] = {
         "passages": (f"x {attack}", "y"),
         "question": f"x {attack}",
         "history": (Turn("x", f"x {attack}"),),
@@ -228,7 +228,7 @@ def test_a_special_token_in_a_text_is_plain_text(llm: LlamaCpp, attack: str, par
     }
     hostile = replace(FOX, **{part: values[part]})
     spelled = attack.replace("<", "<\u200b").replace("|", "|\u200b")
-    harmless = {
+    harmless: dict[str, Any] = {
         "passages": (f"x {spelled}", "y"),
         "question": f"x {spelled}",
         "history": (Turn("x", f"x {spelled}"),),

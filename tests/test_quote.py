@@ -12,6 +12,7 @@ import pytest
 
 from index.errors import InputError, ModelError
 from index.passage import sentences
+from rag.llm import Vocabulary
 from rag.quote import SEPARATOR, Quoting, spans_of
 
 TALKS = (
@@ -34,12 +35,11 @@ ALPHABETS = (
 )
 
 
-class Toy:
-    """A vocabulary: end-of-answer tokens first, then the pieces."""
+class Toy(Vocabulary):
+    """End-of-answer tokens first, then the pieces."""
 
     def __init__(self, *pieces: bytes, ends: int = 1) -> None:
-        self.pieces: Sequence[bytes] = [*(b"" for _ in range(ends)), *pieces]
-        self.ends = frozenset(range(ends))
+        super().__init__([*(b"" for _ in range(ends)), *pieces], frozenset(range(ends)))
 
     def spelling(self, text: str) -> list[int]:
         """`text` in the longest pieces first, as BPE mostly has it."""
@@ -255,8 +255,8 @@ def test_a_token_that_leads_nowhere_is_not_allowed() -> None:
 def test_a_vocabulary_without_some_bytes_gets_nobody_stuck(seed: int) -> None:
     rng, passages, vocabulary = random_case(seed, most=150)
     used = sorted({0xE2, *(byte for text in passages for byte in folded(text).encode())})
-    lacking = bytes((rng.choice(used),))
-    vocabulary.pieces = [b"" if piece == lacking else piece for piece in vocabulary.pieces]
+    lacking, ends = bytes((rng.choice(used),)), len(vocabulary.ends)
+    vocabulary = Toy(*(b"" if piece == lacking else piece for piece in vocabulary.pieces[ends:]), ends=ends)
     answer = decode(Quoting(passages, vocabulary), vocabulary, lambda allowed: rng.choice(allowed))
     assert covered(answer, passages) == answer
 
@@ -285,8 +285,8 @@ def test_a_vocabulary_is_indexed_once_and_let_go() -> None:
             self.read += 1
             return super().__iter__()
 
-    vocabulary = Toy(*BYTES)
-    vocabulary.pieces = pieces = Counted(vocabulary.pieces)
+    pieces = Counted(Toy(*BYTES).pieces)
+    vocabulary = Vocabulary(pieces, frozenset({END}))
     for _ in range(3):
         Quoting([TALKS], vocabulary).allowed()
     assert pieces.read == 1

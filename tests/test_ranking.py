@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import BagOfWordsEmbedder
 
 from index import Article, Index, store
+from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

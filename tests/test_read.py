@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import one, put
 
 from index import read as reading
 from index.errors import ReadError
 from index.read import article_id, fingerprint, is_sidecar, read, readable
+from tests.conftest import one, put
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 CGTN = SEEDS / "000_20ab625326f02e24.txt"

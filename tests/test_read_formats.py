@@ -10,20 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import one, put
 
 from index.errors import ReadError
 from index.read import read
 from index.read.worker import Worker, Workers
+from tests.conftest import one, put
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 TALKS = "The talks broke down in 2009, and both sides left the city."
 
 
-def pdf(pages: list[list[tuple[float, float, str]]], title: str = "") -> bytes:
+def pdf(pages: Sequence[Sequence[tuple[float, float, str]]], title: str = "") -> bytes:
     """A PDF of lines of 12-point Helvetica, each at (x, y)."""
     objects = ["<</Type/Catalog/Pages 2 0 R>>", ""]
     kids = []
@@ -339,7 +340,7 @@ def test_a_file_that_is_stopped_fails_and_the_next_is_read() -> None:
 
 
 def test_a_parser_that_eats_memory_is_stopped_and_the_next_file_is_read() -> None:
-    worker = Worker(memory_bytes=700 << 20)
+    worker = Worker(memory_bytes=700 << 20, timeout_s=600.0)
     with pytest.raises(ReadError, match="memory"):
         worker.parse(".html", b"<div>a</div>" * (1 << 20))
     (draft,) = worker.parse(".html", f"<p>{TALKS}</p>".encode())

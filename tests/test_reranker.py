@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from index import Article, Index, ModelError
 from index.reranker import CANDIDATES, VARIABLE, CrossEncoderReranker, chosen
 from rag import Engine, Settings
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

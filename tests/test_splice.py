@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from test_llm import FOX, ask, load
 
 from rag.answer import Turn
 from rag.llm import LlamaCpp
 from rag.prompt import Prompt
 from rag.shelf import Shelf
+from tests.test_llm import FOX, ask, load
 
 pytestmark = pytest.mark.model
 
@@ -32,7 +33,7 @@ def shelf(top: Path, limit_bytes: int = 500 * MB) -> Shelf:
 
 
 @pytest.fixture
-def llm(top: Path):
+def llm(top: Path) -> Iterator[LlamaCpp]:
     from index.models import locate
 
     opened = LlamaCpp.load(locate("smollm2-135m", "llm"), name="smollm2-135m", sha256="135", shelf=shelf(top))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
+from typing import cast
 
 import pytest
 
@@ -48,7 +50,7 @@ def test_the_work_is_told_when_its_reader_has_gone(how: str) -> None:
     events = stream(work, cancel)
     next(events)
     if how == "closed":
-        events.close()
+        cast(Generator[str], events).close()
     elif how == "dropped":
         del events
     else:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import BagOfWordsEmbedder
 
 from benchmarks import support as benchmark
 from index.article import Article
 from rag import support
 from rag.support import FAILED, SUPPORTED, Pair, flaws, probability
+from tests.fakes import BagOfWordsEmbedder
 
 QUOTE = "In 1884 Nikola Tesla emigrated to the United States, where he worked for Thomas Edison in New York."
 NEARBY = f"Nikola Tesla\nTesla was born in Smiljan. {QUOTE} He was not paid the bonus that Westinghouse promised him."

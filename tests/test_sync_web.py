@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes import BagOfWordsEmbedder
 
 from index import Article, Index, InputError
 from index.search import DATABASE
+from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Site
-
     from index.fetch import Fetcher
+    from tests.conftest import Site
 
 TALKS = "The talks broke down in 2009, and both sides left the city without a word to the press. "
 SNOW = "Snow fell in Oslo on Sunday night, and the trams stood still until the morning came. "

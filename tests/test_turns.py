@@ -14,7 +14,8 @@ def wait_for(turns: Turns, number: int) -> None:
 
 
 def test_turns_come_in_order_and_places_move_up() -> None:
-    turns, order, places = Turns(), [], {1: [], 2: [], 3: []}
+    turns, order = Turns(), list[int]()
+    places: dict[int, list[int]] = {1: [], 2: [], 3: []}
 
     def take(name: int) -> None:
         with turns.turn(threading.Event(), places[name].append) as mine:

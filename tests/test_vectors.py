@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -22,7 +24,8 @@ class Table:
 
     def __call__(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         self.fetched |= set(ids.tolist())
-        return self.matrix[ids]
+        found: NDArray[np.float32] = self.matrix[ids]
+        return found
 
 
 @pytest.fixture(params=["exact", "partition"])
@@ -96,7 +99,7 @@ def test_a_partition_is_trained_anew_when_outgrown(monkeypatch: pytest.MonkeyPat
     assert not shrunk._is_partition
 
 
-def test_a_snapshot_comes_back_as_it_was(kind: str, tmp_path) -> None:
+def test_a_snapshot_comes_back_as_it_was(kind: str, tmp_path: Path) -> None:
     table = Table(2000)
     built = Vectors.build(5, arange(2000), table)
     path = tmp_path / "snapshot"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from fakes import BagOfWordsEmbedder
-
 from index import Index
 from index.watch import watch
+from tests.fakes import BagOfWordsEmbedder
 
 
 def test_a_change_in_a_folder_is_indexed_by_itself(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ import urllib.error
 import urllib.request
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import pytest
-from fakes import BagOfWordsEmbedder, ScriptedLLM
 
 from index import Article, Index, InputError, ModelError
 from index.models import Model, ModelFile
 from rag import Engine
 from rag.settings import Settings
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import backend, lists, preferences, uploads, web
 from ui.follow import Step, follow
 from ui.library import Library, Query
@@ -215,13 +215,13 @@ class Faulty:
 
 def test_a_failed_load_is_told_escaped_and_tried_again_when_needed(engine: Engine) -> None:
     faulty = Faulty(engine)
-    loading = backend.Backend(lambda: faulty)  # type: ignore[arg-type,return-value]
+    loading = backend.Backend(lambda: cast(Engine, faulty))
     assert "Loading" in loading.status()
     with pytest.raises(ModelError):
         loading.loaded(threading.Event())
     assert "&lt;b&gt;model&lt;/b&gt; is missing; run: citewire models pull" in loading.status()
     faulty.pulled = True
-    assert loading.loaded(threading.Event()) is faulty
+    assert loading.loaded(threading.Event()) is cast(Engine, faulty)
     assert "Ready: scripted, 1 article" in loading.status()
 
 
