@@ -1,28 +1,30 @@
 """Splicing: passages read apart and put together, against the same prompt read as one text.
 
 What is compared are drafts, as the model writes them, of the same passages in the same order: the checks after them
-would hide a difference. A question is asked with its 2, 4 and 6 best passages, in this order, so that what was read of
-fewer serves the next. Questions that need two passages are pairs of questions about different articles, asked at once
-with the two best passages of each.
+would hide a difference. A question is asked with the passages that an answer would be drafted from, and with its 2, 4
+and 6 best, in this order, so that what was read of fewer serves the next. Questions that need two passages are pairs of
+questions about different articles, asked at once with the two best passages of each.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import gold
 from benchmarks.journal import Step, digest
 from benchmarks.systems import llm_of
 from benchmarks.table import Rows, Value, mean
-from rag import prompt
+from rag import evidence, prompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.dataset import Question
     from benchmarks.workbench import Workbench
+    from index.search import Hit
     from rag.llm import LLM
 
 PASSAGES = (2, 4, 6)
@@ -51,6 +53,7 @@ class Splice:
         """All drafts of a question, then, now and then, all of a pair."""
         steps = []
         for number, question in enumerate(self._questions):
+            steps.append(Step(self._journal, _chosen_key(question), partial(self._as_chosen, question)))
             steps.append(self._step([question], PASSAGES))
             if number % PAIRS == PAIRS - 1 and number // PAIRS < len(self._pairs):
                 steps.append(self._step(self._pairs[number // PAIRS], (2 * EACH,)))
@@ -58,31 +61,39 @@ class Splice:
 
     def tables(self) -> dict[str, Rows]:
         """Both ways side by side, and their difference question by question."""
-        rows: Rows = {}
-        every: list[tuple[bool, bool, bool]] = []
+        chosen = [(_chosen_key(question), [question]) for question in self._questions]
+        rows: Rows = {
+            "as many as are chosen": _measures(self._judged(chosen, 0)),
+            "… of those more than one": _measures(self._judged(chosen, 0, least=2)),
+        }
+        singles = [(_key([question]), [question]) for question in self._questions]
         for place, most in enumerate(PASSAGES):
-            found = [self._judged([question], place) for question in self._questions]
-            every += (known := [one for one in found if one is not None])
-            rows[f"{most} passages"] = _measures(known)
-        rows["all of these"] = _measures(every)
-        pairs = [one for pair in self._pairs if (one := self._judged(pair, 0)) is not None]
-        rows["two questions, two articles"] = _measures(pairs)
+            rows[f"{most} passages"] = _measures(self._judged(singles, place))
+        pairs = [(_key(pair), pair) for pair in self._pairs]
+        rows["two questions, two articles"] = _measures(self._judged(pairs, 0))
         return {"passages spliced, or the prompt read whole": {name: row for name, row in rows.items() if row}}
 
     def _step(self, asked: Sequence[Question], counts: Sequence[int]) -> Step:
-        return Step(self._journal, _key(asked), lambda: self._drafts(asked, counts))
+        return Step(self._journal, _key(asked), lambda: self._with_the_best(asked, counts))
 
-    def _drafts(self, asked: Sequence[Question], counts: Sequence[int]) -> dict[str, Any]:
+    def _as_chosen(self, question: Question) -> dict[str, Any]:
         settings = self._bench.settings
+        hits = self._bench.index("squad").search(question.text, 2 * settings.passages)
+        sources = evidence.select(question.text, hits, self._llms()["whole"], settings)
+        return self._drafts(question.text, [source.hit for source in sources], (len(sources),))
+
+    def _with_the_best(self, asked: Sequence[Question], counts: Sequence[int]) -> dict[str, Any]:
         search = self._bench.index("squad").search
         found = [search(one.text, max(counts) // len(asked)) for one in asked]
         in_turn = (hit for hits in zip(*found, strict=False) for hit in hits)
         hits = list({(hit.article.id, hit.start): hit for hit in in_turn}.values())
-        text = " ".join(one.text.strip() for one in asked)
+        return self._drafts(" ".join(one.text.strip() for one in asked), hits, counts)
+
+    def _drafts(self, text: str, hits: Sequence[Hit], counts: Sequence[int]) -> dict[str, Any]:
         requests = [prompt.build(text, hits[:count]) for count in counts]
         drafts = {
             way: [
-                "".join(llm.stream(request, max_tokens=settings.answer_tokens, cancel=threading.Event()))
+                "".join(llm.stream(request, max_tokens=self._bench.settings.answer_tokens, cancel=threading.Event()))
                 for request in requests
             ]
             for way, llm in self._llms().items()
@@ -93,14 +104,20 @@ class Splice:
         settings = self._bench.settings
         return {way: llm_of(self._bench.engine("squad", replace(settings, splice=way == "spliced"))) for way in WAYS}
 
-    def _judged(self, asked: Sequence[Question], place: int) -> tuple[bool, bool, bool] | None:
-        """Whether the whole and the spliced draft have the gold words, of a pair both, and are the same words."""
-        drafts = self._journal.get(_key(asked))
-        if drafts is None:
-            return None
-        whole, spliced = (drafts[way][place] for way in WAYS)
-        held = [all(gold.holds(draft, one.answers) for one in asked) for draft in (whole, spliced)]
-        return held[0], held[1], whole.split() == spliced.split()
+    def _judged(
+        self, asked: Sequence[tuple[str, Sequence[Question]]], place: int, *, least: int = 1
+    ) -> list[tuple[bool, bool, bool]]:
+        """Of what is noted with `least` passages or more: whether the whole and the spliced draft at `place` have the
+        gold words, of a pair both, and whether they are the same words."""
+        judged = []
+        for key, questions in asked:
+            noted = self._journal.get(key)
+            if noted is None or len(noted["passages"]) < least:
+                continue
+            whole, spliced = (noted[way][place] for way in WAYS)
+            held = [all(gold.holds(draft, one.answers) for one in questions) for draft in (whole, spliced)]
+            judged.append((held[0], held[1], whole.split() == spliced.split()))
+        return judged
 
 
 def _measures(judged: Sequence[tuple[bool, bool, bool]]) -> dict[str, Value]:
@@ -116,3 +133,7 @@ def _measures(judged: Sequence[tuple[bool, bool, bool]]) -> dict[str, Value]:
 
 def _key(asked: Sequence[Question]) -> str:
     return f"splice-{digest(*((question.text, question.subject) for question in asked))}"
+
+
+def _chosen_key(question: Question) -> str:
+    return f"chosen-{digest(question.text, question.subject)}"

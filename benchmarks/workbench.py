@@ -56,7 +56,8 @@ class Workbench:
         taught = [*ADAPTERS.iterdir()]
         self._code = meaning([*(path for path in _RAG.iterdir() if path.is_file()), *taught, *_FOUND_BY])
         self._naive_code = meaning([Path(naive.__file__), *_READ_BY, *_FOUND_BY])
-        self._draft_code = meaning([*(_RAG / name for name in ("prompt.py", "prompt.md")), *_READ_ALONE, *_FOUND_BY])
+        drafted_by = [_RAG / name for name in ("prompt.py", "prompt.md", "evidence.py")]
+        self._draft_code = meaning([*drafted_by, *_READ_ALONE, *_FOUND_BY])
         self._journals: dict[str, Journal] = {}
         self._homes: dict[str, str] = {}
         self._indexes: dict[str, Index] = {}

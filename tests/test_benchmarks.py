@@ -420,6 +420,8 @@ def test_answers_are_measured_once_and_every_part_has_its_result(
     assert squad["citewire"]["citation precision"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "n": 1}
     assert written["mtrag"]["MTRAG-UN"]["citewire"]["refusal recall"]["mean"] == 1.0
     assert "citation precision" in printed
+    (splicing,) = [table for table in written["splice"].values() if isinstance(table, dict)]
+    assert splicing["as many as are chosen"]["gold in draft, spliced"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "n": 1}
     integrity = written["integrity"]["integrity"]["citewire"]
     assert integrity["asked after deleting what was cited"] == 1
     assert {integrity[measure] for measure in parts.NEVER} == {0}
