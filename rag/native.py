@@ -57,7 +57,9 @@ class Native:
             raise ModelError(f"{path}: {error.strerror}; {mend}") from error
         api = _quiet_api()
         _complaints.clear()
-        model = api.llama_model_load_from_file(os.fsencode(path), api.llama_model_default_params())
+        wanted = api.llama_model_default_params()
+        wanted.use_extra_bufts = not _has_amx(api)
+        model = api.llama_model_load_from_file(os.fsencode(path), wanted)
         if not model:
             raise ModelError(f"{path} cannot be loaded{_complaint()}; {mend}")
         if api.llama_model_has_encoder(model) or not api.llama_model_has_decoder(model):
@@ -262,6 +264,13 @@ _complaints: deque[str] = deque(maxlen=4)
 def _complaint() -> str:
     text = " ".join("".join(_complaints).split())
     return f" ({text})" if text else ""
+
+
+def _has_amx(api: Any) -> bool:
+    """Whether llama.cpp was built to use a processor's AMX. Built by GCC 12 that crashes at the first prompt, for the
+    compiler drops most of what configures the tiles (ggml-org/llama.cpp#20824); it multiplies otherwise when it may not
+    lay out the weights anew (use_extra_bufts), somewhat slower."""
+    return b"AMX_INT8 = 1" in api.llama_print_system_info()
 
 
 def _quiet_api() -> Any:

@@ -129,6 +129,19 @@ def test_a_cut_off_download_is_a_model_error_and_llama_cpp_stays_quiet(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("processor", "laid_out_anew"), [("AVX2 = 1 | AMX_INT8 = 1 | ", False), ("AVX2 = 1 | ", True)])
+def test_amx_is_not_used(processor: str, laid_out_anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import llama_cpp
+
+    wanted = []
+    monkeypatch.setattr(llama_cpp, "llama_print_system_info", processor.encode)
+    monkeypatch.setattr(llama_cpp, "llama_model_load_from_file", lambda _, params: wanted.append(params))
+    (tmp_path / "some.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        LlamaCpp.load(tmp_path / "some.gguf")
+    assert [params.use_extra_bufts for params in wanted] == [laid_out_anew]
+
+
 @model
 def test_the_same_prompt_gives_the_same_answer_whatever_was_read_before(llm: LlamaCpp, answers: dict[str, str]) -> None:
     expected = answers[FOX.question]
