@@ -1,5 +1,5 @@
 # Every target sets up what it needs, once; `make help` lists them.
-#   PYTHON=python3.12   another interpreter     CMAKE_ARGS=…   more options for llama.cpp, none of them tried
+#   PYTHON=python3.12   another interpreter     CMAKE_ARGS=…   more options for llama.cpp (untested)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory

@@ -268,8 +268,8 @@ def _complaint() -> str:
 
 def _has_amx(api: Any) -> bool:
     """Whether llama.cpp was built to use a processor's AMX. Built by GCC 12 that crashes at the first prompt, for the
-    compiler drops most of what configures the tiles (ggml-org/llama.cpp#20824); it multiplies otherwise when it may not
-    lay out the weights anew (use_extra_bufts), somewhat slower."""
+    compiler drops most of what configures the tiles (ggml-org/llama.cpp#20824). It is not used where llama.cpp may not
+    lay out the weights anew (use_extra_bufts)."""
     return b"AMX_INT8 = 1" in api.llama_print_system_info()
 
 
