@@ -280,3 +280,74 @@ def test_a_name_that_cannot_stand_in_a_line_is_refused(file: Path, name: str) ->
 def test_a_password_must_have_a_fit_length(file: Path, password: str) -> None:
     with pytest.raises(InputError, match="password has"):
         auth.add(file, name="eve", password=password)
+
+
+# Roles
+
+
+def without_roles(file: Path) -> None:
+    """Make it a file of a time when there were no roles."""
+    lines = [line.rsplit(":", 1)[0] for line in file.read_text(encoding="utf-8").splitlines()]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_role_stands_in_the_line_and_a_new_name_is_a_reader(file: Path) -> None:
+    auth.add(file, name="eve", password=RIGHT, role="editor")
+    accounts = Accounts.load(file)
+    assert [accounts.role(name) for name in ("ada", "eve", "nobody", "", "eve ")] == [
+        "reader", "editor", "reader", "reader", "reader",
+    ]  # fmt: skip
+    assert accounts.check("eve", RIGHT)
+    assert accounts.without_role == ()
+    assert [line.rsplit(":", 1)[1] for line in file.read_text(encoding="utf-8").splitlines()] == [
+        "reader", "reader", "editor",
+    ]  # fmt: skip
+
+
+def test_a_line_without_a_role_is_a_readers(file: Path) -> None:
+    without_roles(file)
+    accounts = Accounts.load(file)
+    assert accounts.check("ada", RIGHT)
+    assert accounts.role("ada") == "reader"
+    assert accounts.without_role == ("ada", "bob")
+    assert auth.listed(file) == {"ada": "reader", "bob": "reader"}
+
+
+def test_another_role_keeps_the_password_and_another_password_the_role(file: Path) -> None:
+    auth.set_role(file, name="ada", role="editor")
+    assert Accounts.load(file).check("ada", RIGHT)
+    auth.add(file, name="ada", password=WRONG)
+    accounts = Accounts.load(file)
+    assert accounts.check("ada", WRONG)
+    assert (accounts.role("ada"), accounts.role("bob")) == ("editor", "reader")
+    auth.set_role(file, name="ada", role="reader")
+    assert Accounts.load(file).role("ada") == "reader"
+
+
+def test_a_name_that_is_removed_does_not_come_in(file: Path) -> None:
+    file.write_text("# ada: the first one\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    auth.remove(file, name="ada")
+    assert not Accounts.load(file).check("ada", RIGHT)
+    assert file.read_text(encoding="utf-8").startswith("# ada: the first one\nbob:")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    for name in ("ada", "", "# ada", "bob:reader"):
+        with pytest.raises(InputError, match="citewire auth list"):
+            auth.remove(file, name=name)
+        with pytest.raises(InputError, match="citewire auth list"):
+            auth.set_role(file, name=name, role="editor")
+    auth.remove(file, name="bob")
+    with pytest.raises(InputError, match="no account"):
+        Accounts.load(file)
+
+
+@pytest.mark.parametrize("role", ["", "admin", "Editor", "editor:editor", "editor,reader", "\u200beditor"])
+def test_a_role_that_is_none_is_told_and_not_taken_for_another(file: Path, role: str) -> None:
+    without_roles(file)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    file.write_text(f"{lines[0]}\n{lines[1]}:{role}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 2: the role must be reader or editor; run: citewire auth add"):
+        Accounts.load(file)
+    with pytest.raises(InputError, match="the role must be"):
+        auth.add(file, name="ada", password=RIGHT)
+    auth.add(file, name="bob", password=RIGHT)
+    assert Accounts.load(file).role("bob") == "reader"

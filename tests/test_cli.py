@@ -406,6 +406,37 @@ def test_the_page_gets_the_passwords_and_the_settings(accounts: Path, monkeypatc
     assert served[1]["auth"] is None
 
 
+def test_roles_are_given_listed_and_taken(
+    accounts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, more in (("ada", ["--role", "editor"]), ("bob", [])):
+        monkeypatch.setattr("sys.stdin", io.StringIO("correct horse\n"))
+        assert cli.main(["auth", "add", str(accounts), name, *more]) == 0
+    assert "ada was added as an editor" in capsys.readouterr().out
+    assert cli.main(["auth", "list", str(accounts)]) == 0
+    assert capsys.readouterr().out == "editor  ada\nreader  bob\n"
+    assert cli.main(["auth", "role", str(accounts), "bob", "editor"]) == 0
+    assert "bob is an editor" in capsys.readouterr().out
+    assert cli.main(["auth", "list", str(accounts), "--json"]) == 0
+    assert as_json(capsys) == [{"name": "ada", "role": "editor"}, {"name": "bob", "role": "editor"}]
+    assert cli.main(["auth", "remove", str(accounts), "ada"]) == 0
+    assert cli.main(["auth", "role", str(accounts), "ada", "reader"]) == 1
+    assert "citewire auth list" in capsys.readouterr().err
+    assert auth.Accounts.load(accounts).names == ("bob",)
+
+
+def test_accounts_without_a_role_are_told_when_the_page_starts(
+    accounts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ui.web", types.SimpleNamespace(serve=lambda home, **options: None))
+    auth.add(accounts, name="ada", password="correct horse")  # noqa: S106
+    assert cli.main(["chat", "--auth", str(accounts)]) == 0
+    assert capsys.readouterr().err == ""
+    accounts.write_text(accounts.read_text().replace(":reader", ""))
+    assert cli.main(["chat", "--auth", str(accounts)]) == 0
+    assert f"ada: no role in {accounts}" in capsys.readouterr().err
+
+
 # Models
 
 

@@ -1,10 +1,12 @@
-"""Accounts: who may open the page, from a file of hashed passwords. Knows no page and no Gradio.
+"""Accounts: who may open the page, and as what, from a file of hashed passwords. Knows no page and no Gradio.
 
-    # one line for each; `citewire auth add FILE NAME` writes them
-    ada:scrypt$32768$8$3$<salt>$<hash>
+    # one line for each; `citewire auth add FILE NAME --role editor` writes them
+    ada:scrypt$32768$8$3$<salt>$<hash>:editor
+    bob:scrypt$32768$8$3$<salt>$<hash>:reader
 
-Passwords are hashed with scrypt (RFC 7914), each with a salt of its own; the cost stands in the line, so that it can
-rise later. Failures slow down whoever makes them, not the account: see `Accounts.check`.
+A reader asks; an editor also adds and removes articles. A line without a role is a reader's. Passwords are hashed with
+scrypt (RFC 7914), each with a salt of its own; the cost stands in the line, so that it can rise later. Failures slow
+down whoever makes them, not the account: see `Accounts.check`.
 """
 
 from __future__ import annotations
@@ -24,12 +26,16 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from index.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+Role = Literal["reader", "editor"]
+"""What a login may do: a reader asks, an editor also adds and removes articles."""
+ROLES: tuple[Role, ...] = get_args(Role)
 
 COST = (2**15, 8, 3)
 """n, r and p of scrypt for new lines: 32 MB and a quarter of a second. One of the settings that the OWASP Password
@@ -96,12 +102,20 @@ class Password:
         return hmac.compare_digest(_scrypt(password, self.salt, self.n, self.r, self.p), self.hash)
 
 
-class Accounts:
-    """Names and passwords, and how often each was tried in vain. Safe to use from several threads."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One line of the file; `role` is None where the line has none, which makes a reader."""
 
-    def __init__(self, passwords: Mapping[str, Password], *, clock: Callable[[], float] = time.monotonic) -> None:
+    password: Password
+    role: Role | None = None
+
+
+class Accounts:
+    """Names with their passwords and roles, and how often each was tried in vain. Safe to use from several threads."""
+
+    def __init__(self, known: Mapping[str, Account], *, clock: Callable[[], float] = time.monotonic) -> None:
         """`Accounts.load` reads a file; `clock` gives seconds."""
-        self._passwords = dict(passwords)
+        self._known = dict(known)
         self._nobody = Password.of(secrets.token_hex())
         self._tallies: dict[tuple[str, ...], _Tally] = {}
         self._clock = clock
@@ -111,15 +125,25 @@ class Accounts:
     @classmethod
     def load(cls, path: Path, *, clock: Callable[[], float] = time.monotonic) -> Self:
         """The accounts in `path`. Raises InputError, with the line, for a file that is not as it should be."""
-        passwords = {name: Password.parse(kept) for name, kept in _read(path).items()}
-        if not passwords:
+        known = _read(path)
+        if not known:
             raise InputError(f"{path} has no account; run: citewire auth add {path} NAME")
-        return cls(passwords, clock=clock)
+        return cls(known, clock=clock)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Who may come in."""
-        return tuple(self._passwords)
+        return tuple(self._known)
+
+    @property
+    def without_role(self) -> tuple[str, ...]:
+        """The names whose lines have no role; they are readers."""
+        return tuple(name for name, account in self._known.items() if account.role is None)
+
+    def role(self, name: str) -> Role:
+        """What `name` may do. A name that is not in the file is a reader."""
+        account = self._known.get(name)
+        return (account.role if account is not None else None) or "reader"
 
     def check(self, name: str, password: str, *, address: str | None = None) -> bool:
         """Whether this is the password of `name`; False without a look while there is a wait.
@@ -133,8 +157,8 @@ class Accounts:
         if not self._take_turn(tallies):
             return False
         with self._one_at_a_time:
-            kept = self._passwords.get(name)
-            fits = (kept or self._nobody).fits(password[: MOST_CHARS + 1])
+            kept = self._known.get(name)
+            fits = (kept.password if kept else self._nobody).fits(password[: MOST_CHARS + 1])
         if kept is None or not fits or len(password) > MOST_CHARS:
             # Not the name: people type passwords into the wrong field.
             _LOG.warning("a login failed, from %s", address or "an unknown address")
@@ -190,11 +214,12 @@ class _Tally:
     blocked_until: float
 
 
-def add(path: Path, *, name: str, password: str) -> bool:
+def add(path: Path, *, name: str, password: str, role: Role | None = None) -> bool:
     """Write the line of `name` into the file, which need not exist; returns whether it replaced one.
 
-    The file is written whole and readable by its owner alone. Raises InputError for a name or password that cannot
-    be used, and for a file that cannot be read as accounts.
+    Without `role`, a name that is there keeps its own, and a new one is a reader. The file is written whole and
+    readable by its owner alone. Raises InputError for a name or password that cannot be used, and for a file that
+    cannot be read as accounts.
     """
     if not name or name != name.strip() or not name.isprintable() or ":" in name or name.startswith("#"):
         raise InputError(f"the name {name!r} cannot be used: no colon, no # in front, no blanks around it")
@@ -202,15 +227,49 @@ def add(path: Path, *, name: str, password: str) -> bool:
         raise InputError(f"the name has {len(name)} characters, at most {NAME_CHARS} are possible")
     if not LEAST_CHARS <= len(password) <= MOST_CHARS:
         raise InputError(f"the password has {len(password)} characters; from {LEAST_CHARS} to {MOST_CHARS} are needed")
-    known = _read(path) if path.exists() else {}
-    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in before if line.partition(":")[0].strip() != name or line.lstrip().startswith("#")]
-    _write(path, [*kept, f"{name}:{Password.of(password)}"])
+    known = _read(path, replaced=name) if path.exists() else {}
+    role = role or (known[name].role if name in known else None) or "reader"
+    _write(path, [*_lines_without(path, name), _line(name, Account(Password.of(password), role))])
     return name in known
 
 
-def _read(path: Path) -> dict[str, str]:
-    """Name → password as it stands in the file."""
+def listed(path: Path) -> dict[str, Role]:
+    """The names in the file with their roles, in its order. Raises InputError as `Accounts.load` does."""
+    return {name: account.role or "reader" for name, account in _read(path).items()}
+
+
+def set_role(path: Path, *, name: str, role: Role) -> None:
+    """Give a name another role; the password stays. Raises InputError for a name that is not in the file."""
+    account = _account(path, name)
+    _write(path, [*_lines_without(path, name), _line(name, Account(account.password, role))])
+
+
+def remove(path: Path, *, name: str) -> None:
+    """Take a name out of the file. Raises InputError for a name that is not there."""
+    _account(path, name)
+    _write(path, _lines_without(path, name))
+
+
+def _account(path: Path, name: str) -> Account:
+    known = _read(path)
+    if name not in known:
+        raise InputError(f"{path} has no account {name!r}; to see which there are: citewire auth list {path}")
+    return known[name]
+
+
+def _line(name: str, account: Account) -> str:
+    return f"{name}:{account.password}" + (f":{account.role}" if account.role else "")
+
+
+def _lines_without(path: Path, name: str) -> list[str]:
+    """The lines of the file, comments included, but that of `name`."""
+    before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [line for line in before if line.partition(":")[0].strip() != name or line.lstrip().startswith("#")]
+
+
+def _read(path: Path, *, replaced: str | None = None) -> dict[str, Account]:
+    """The account of each name in the file. What is wrong with the line of the name that is to be `replaced` is passed
+    over."""
     try:
         text = path.read_text(encoding="utf-8")
         mode = path.stat().st_mode
@@ -220,20 +279,33 @@ def _read(path: Path) -> dict[str, str]:
         raise InputError(f"{path} cannot be read ({error.strerror}); run: citewire auth add {path} NAME") from error
     if os.name == "posix" and mode & 0o022:
         raise InputError(f"{path} can be changed by others than its owner; run: chmod 600 {path}")
-    found: dict[str, str] = {}
+    found: dict[str, Account] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, colon, kept = (part.strip() for part in line.partition(":"))
-        where = f"{path}, line {number}"
+        name, _, kept = (part.strip() for part in line.partition(":"))
         try:
-            Password.parse(kept)
-        except ValueError as error:
-            raise InputError(f"{where}: NAME:scrypt$… is needed; run: citewire auth add {path} NAME") from error
-        if not name or not colon or name in found:
-            raise InputError(f"{where}: {'this name stands there twice' if name in found else 'the name is missing'}")
-        found[name] = kept
+            if name in found:
+                raise InputError("this name stands there twice")
+            found[name] = _parsed(path, name, kept)
+        except InputError as error:
+            if name != replaced:
+                raise InputError(f"{path}, line {number}: {error}") from error
     return found
+
+
+def _parsed(path: Path, name: str, kept: str) -> Account:
+    hashed, has_role, role = (part.strip() for part in kept.partition(":"))
+    try:
+        password = Password.parse(hashed)
+    except ValueError as error:
+        raise InputError(f"NAME:scrypt$…:ROLE is needed; run: citewire auth add {path} NAME") from error
+    if not name:
+        raise InputError("the name is missing")
+    known = next((one for one in ROLES if one == role), None)
+    if has_role and known is None:
+        raise InputError(f"the role must be {' or '.join(ROLES)}; run: citewire auth add {path} NAME")
+    return Account(password, known)
 
 
 def _write(path: Path, lines: list[str]) -> None:
@@ -242,7 +314,9 @@ def _write(path: Path, lines: list[str]) -> None:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mkstemp makes it 0600
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write("\n".join(lines) + "\n")
+                file.write("".join(f"{line}\n" for line in lines))
+                file.flush()
+                os.fsync(file.fileno())
             Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):

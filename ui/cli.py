@@ -100,10 +100,7 @@ def parser() -> argparse.ArgumentParser:
     _question_commands(commands)
     _model_commands(commands)
     _kept_commands(commands)
-    group = _group(commands, "auth", "passwords for the page")
-    command = _command(group, "add", run_auth_add)
-    command.add_argument("file", type=Path, metavar="FILE", help="made when it is not there; for: citewire chat --auth")
-    command.add_argument("name", metavar="NAME")
+    _auth_commands(commands)
     _command(commands, "doctor", run_doctor, "--json", "--llm")
     return top
 
@@ -209,6 +206,8 @@ def run_chat(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
     # Sooner than the page, which takes seconds to import.
     accounts = auth.Accounts.load(options.auth) if options.auth else None
+    if accounts and accounts.without_role:
+        print(_without_role(options.auth, accounts.without_role), file=sys.stderr)
     from ui.web import serve
 
     settings = _settings(options.llm, options.mode, options.caution)
@@ -226,9 +225,31 @@ def run_chat(options: argparse.Namespace) -> int:
 
 def run_auth_add(options: argparse.Namespace) -> int:
     """Give somebody a password for the page, or another one; asked for twice, or read from standard input."""
-    replaced = auth.add(options.file, name=_words(options.name), password=_password())
-    done = "has another password" if replaced else "was added"
-    return _print(terminal.line(f"{options.name} {done} in {options.file}; restart `citewire chat` for it to count"))
+    name = _words(options.name)
+    replaced = auth.add(options.file, name=name, password=_password(), role=options.role)
+    role = auth.listed(options.file)[name]
+    done = f"has another password and is {_a(role)}" if replaced else f"was added as {_a(role)}"
+    return _print_account(options, done)
+
+
+def run_auth_role(options: argparse.Namespace) -> int:
+    """Make somebody a reader, who asks, or an editor, who also adds and removes; the password stays."""
+    auth.set_role(options.file, name=_words(options.name), role=options.role)
+    return _print_account(options, f"is {_a(options.role)}")
+
+
+def run_auth_remove(options: argparse.Namespace) -> int:
+    """Take somebody out of the file; the conversations stay."""
+    auth.remove(options.file, name=_words(options.name))
+    return _print_account(options, "was removed")
+
+
+def run_auth_list(options: argparse.Namespace) -> int:
+    """One line for each account: role and name."""
+    listed = auth.listed(options.file)
+    if options.json:
+        return _print_json([{"name": name, "role": role} for name, role in listed.items()])
+    return _print("\n".join(f"{role}  {terminal.line(name)}" for name, role in listed.items()))
 
 
 def run_feedback(options: argparse.Namespace) -> int:
@@ -354,6 +375,24 @@ def _model_commands(commands: Commands) -> None:
     command.add_argument("names", nargs="*", metavar="NAME", help="default: the two that are needed")
     command = _command(group, "verify", run_models_verify, "--json")
     command.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+
+
+def _auth_commands(commands: Commands) -> None:
+    group = _group(commands, "auth", "passwords and roles for the page")
+    command = _command(group, "add", run_auth_add)
+    command.add_argument("file", type=Path, metavar="FILE", help="made when it is not there; for: citewire chat --auth")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument(
+        "--role", choices=auth.ROLES, help="readers ask, editors also add and remove (default: reader, or as it was)"
+    )
+    command = _command(group, "role", run_auth_role)
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("role", choices=auth.ROLES, help="readers ask, editors also add and remove")
+    _command(group, "list", run_auth_list, "--json").add_argument("file", type=Path, metavar="FILE")
+    command = _command(group, "remove", run_auth_remove)
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("name", metavar="NAME")
 
 
 def _group(commands: Commands, name: str, summary: str) -> Commands:
@@ -494,6 +533,24 @@ def _print_answer(answer: Answer, *, as_json: bool) -> int:
         return _print_json(answer.to_dict())
     _print(terminal.render_answer(answer, columns=_columns()))
     return NOT_ANSWERED if answer.refused else OK
+
+
+def _print_account(options: argparse.Namespace, done: str) -> int:
+    """What was done with an account; a running page keeps the accounts it started with."""
+    return _print(terminal.line(f"{options.name} {done} in {options.file}; restart `citewire chat` for it to count"))
+
+
+def _without_role(path: Path, names: Sequence[str]) -> str:
+    """What is said of accounts whose lines have no role."""
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return terminal.line(
+        f"citewire: {some}: no role in {path}, so they ask and cannot add or remove articles; "
+        f"to change that: citewire auth role {path} NAME editor"
+    )
+
+
+def _a(role: str) -> str:
+    return f"an {role}" if role == "editor" else f"a {role}"
 
 
 def _print_report(report: SyncReport, *, as_json: bool) -> int:
