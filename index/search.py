@@ -258,8 +258,19 @@ class Index:
         Their text is overwritten on disk, and copies of ours in `uploads` are deleted; the user's own files are not
         touched. Raises InputError for a name nothing was indexed under; then nothing is removed.
         """
-        with _write_lock(self.home, Interrupt(None, None)):
-            change = syncing.remove(self._store, self.embedder, _listed(names), Interrupt(None, None))
+        return self._remove(_listed(names), only_ids=False)
+
+    def remove_articles(self, ids: Iterable[str] | str) -> int:
+        """Remove articles by id and by nothing else, for callers that pass on what somebody sent them.
+
+        Otherwise as `remove`. Raises InputError for an unknown id; then nothing is removed.
+        """
+        return self._remove(_listed(ids), only_ids=True)
+
+    def _remove(self, names: Iterable[str | Path], *, only_ids: bool) -> int:
+        interrupt = Interrupt(None, None)
+        with _write_lock(self.home, interrupt):
+            change = syncing.remove(self._store, self.embedder, names, interrupt, only_ids=only_ids)
             self._publish(change)
             for origin in change.forget_origins | change.exclude_origins:
                 if origin.startswith(f"{self.uploads}{os.sep}"):

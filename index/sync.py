@@ -34,6 +34,8 @@ Progress = Callable[[str, int, int], None]
 
 AHEAD = 16
 """Files that are begun before the first of them is taken: enough for every reader while one has a long file."""
+SHOWN_CHARS = 80
+"""How much of an unknown id a message repeats; the ids that Citewire makes have 16 characters."""
 SAVE_EVERY = 256
 """Sentences embedded between two saves: about five seconds of work on two cores, the most a kill can cost."""
 
@@ -183,8 +185,10 @@ def add(
     return _finish(store, embedder, run, interrupt)
 
 
-def remove(store: Store, embedder: Embedder, names: Iterable[str | Path], interrupt: Interrupt) -> Change:
-    """The change that removes articles by id, or everything read from a file or folder.
+def remove(
+    store: Store, embedder: Embedder, names: Iterable[str | Path], interrupt: Interrupt, *, only_ids: bool = False
+) -> Change:
+    """The change that removes articles by id, or, unless `only_ids`, everything read from a file or folder.
 
     A copy of what is removed takes its place, for which some sentences may have to be embedded. A file below a
     folder that stays remembered is noted as removed, so that the next sync does not bring it back; adding that very
@@ -201,6 +205,8 @@ def remove(store: Store, embedder: Embedder, names: Iterable[str | Path], interr
                 if origin is not None and len(generation.articles(origin=origin)) == 1:
                     _leave_out(origin, roots, change, feed=generation.feed_of(origin))
                 continue
+            if only_ids:
+                raise InputError(f"{name[:SHOWN_CHARS]!r}: no article has this id; see: citewire index list")
             uri = _address(name) if is_address(name) else str(Path(name).expanduser().absolute())
             below = [origin for origin in origins if _within(origin, uri)]
             below = list(dict.fromkeys(below + generation.entries(uri)))

@@ -222,6 +222,19 @@ def test_removing_an_unknown_name_removes_nothing(index: Index, articles: Path) 
     assert len(index.articles()) == 2
 
 
+def test_removing_by_id_only_takes_no_path_and_no_address(index: Index, articles: Path) -> None:
+    index.sync([articles])
+    index.add([Article("handed-in", "Snow fell in Oslo.")])
+    known = index.articles()[0].id
+    for name in ("/", str(articles), str(articles / "islands.txt"), ".", "", "no-such-id", "https://example.org/a"):
+        with pytest.raises(InputError, match="no article has this id"):
+            index.remove_articles([known, name])
+    assert len(index.articles()) == 3
+    assert index.remove_articles([known, "handed-in"]) == 2
+    assert index.remove_articles(index.articles()[0].id) == 1
+    assert index.articles() == []
+
+
 def test_removed_text_is_nowhere_in_the_home(index: Index) -> None:
     index.add([Article("keep", "Plain words stay."), Article("gone", "Xylophonist Quetzalcoatl performed.")])
     index.remove(["gone"])
