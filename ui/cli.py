@@ -29,7 +29,7 @@ from index.manifest import MODES
 from index.watch import watch
 from rag.settings import Settings
 from rag.shelf import Shelf
-from ui import auth, doctor, terminal
+from ui import auth, doctor, proxy, terminal
 from ui.conversations import Conversations
 from ui.progress import Bars, Notes
 
@@ -205,6 +205,7 @@ def run_ask(options: argparse.Namespace) -> int:
 def run_chat(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C."""
     # Sooner than the page, which takes seconds to import.
+    proxies = proxy.parse(options.proxy)
     accounts = auth.Accounts.load(options.auth) if options.auth else None
     if accounts and accounts.without_role:
         print(_without_role(options.auth, accounts.without_role), file=sys.stderr)
@@ -219,6 +220,7 @@ def run_chat(options: argparse.Namespace) -> int:
         open_browser=not options.no_browser,
         settings=settings,
         auth=accounts.login if accounts else None,
+        proxies=proxies,
     )
     return OK
 
@@ -356,6 +358,13 @@ def _question_commands(commands: Commands) -> None:
     command.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     command.add_argument(
         "--auth", type=Path, metavar="FILE", help="ask for a name and password: citewire auth add FILE NAME"
+    )
+    command.add_argument(
+        "--proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; repeatable",
     )
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ui import proxy
 from ui.auth import ADDRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Guard:
@@ -31,10 +35,11 @@ class Guard:
         (b"x-content-type-options", b"nosniff"),
     )
 
-    def __init__(self, app: Any, *, hosts: tuple[str, ...] | None) -> None:
-        """`hosts` are the names the server answers to; None is any."""
+    def __init__(self, app: Any, *, hosts: tuple[str, ...] | None, proxies: Sequence[proxy.Network] = ()) -> None:
+        """`hosts` are the names the server answers to; None is any. `proxies` may say for whom they ask."""
         self.app = app
         self.hosts = hosts
+        self.proxies = proxies
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve or refuse one request."""
@@ -43,7 +48,7 @@ class Guard:
             await send({"type": "http.response.body", "body": b"Forbidden"})
             return
 
-        ADDRESS.set((scope.get("client") or ("",))[0])  # for the wait after wrong passwords
+        ADDRESS.set(proxy.client_address(scope, self.proxies))  # for the wait after wrong passwords
 
         async def send_guarded(message: Any) -> None:
             if message["type"] == "http.response.start":

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 # Read by gradio and huggingface_hub when they are imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# Read by uvicorn, which Gradio starts: X-Forwarded-For of any peer is left alone, for ui/proxy.py to judge.
+os.environ["FORWARDED_ALLOW_IPS"] = ""
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -23,10 +25,11 @@ from ui.guard import Guard
 from ui.web.page import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from rag.settings import Settings
+    from ui.proxy import Network
 
     Login = Callable[[str, str], bool | Awaitable[bool]]
     """Whether a name and a password may in."""
@@ -44,17 +47,18 @@ def serve(
     settings: Settings | None = None,
     engine: Engine | None = None,
     auth: Login | None = None,
+    proxies: Sequence[Network] = (),
 ) -> None:
     """Serve the page until interrupted. `port` None takes the first free one from 7860.
 
     The page is up before the models are loaded. An `engine` that is handed in stays open afterwards. `auth` says
-    whether a name and a password may in; without it everyone may.
+    whether a name and a password may in; without it everyone may. `proxies` may say for whom they ask.
     Raises InputError when the port is taken.
     """
     backend = Backend((lambda: Engine.open(home, settings=settings)) if engine is None else engine)
     demo = build(backend, local=host in LOOPBACK)
     try:
-        url = launch(demo, host=host, port=port, auth=auth)
+        url = launch(demo, host=host, port=port, auth=auth, proxies=proxies)
         backend.start()  # not sooner: loading takes the processor that the page needs to come up
         sys.stdout.write(f"Citewire is at {url} (Ctrl+C stops it)\n")
         if host not in LOOPBACK:
@@ -85,12 +89,17 @@ def launch(
     host: str = "127.0.0.1",
     port: int | None = None,
     auth: Login | None = None,
+    proxies: Sequence[Network] = (),
 ) -> str:
     """Start serving in the background and return the address. Raises InputError when the port is taken."""
     family = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]
     theme = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=family, font_mono=["monospace"])
     hosts = (*LOOPBACK, host) if host in LOOPBACK else None
-    app: dict[str, Any] = {"middleware": [Middleware(Guard, hosts=hosts)], "docs_url": None, "redoc_url": None}
+    app: dict[str, Any] = {
+        "middleware": [Middleware(Guard, hosts=hosts, proxies=proxies)],
+        "docs_url": None,
+        "redoc_url": None,
+    }
     try:
         _, url, _ = demo.launch(
             server_name=host,
