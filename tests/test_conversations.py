@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
+import random
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,13 +22,13 @@ import pytest
 from lxml import html
 from markdown_it import MarkdownIt
 
-from index import Article
+from index import Article, database
 from index.article import Span
 from index.errors import InputError, LayoutError, StoreError
 from index.search import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
-from ui import markdown, markup, render
+from ui import conversations, markdown, markup, render
 from ui.conversations import FILE, REASON_CHARS, Conversations, restored
 
 TOP = Path(__file__).parent.parent
@@ -285,16 +291,219 @@ def test_processes_that_begin_at_once_lose_nothing(home: Path) -> None:
     assert {title: titles.count(title) for title in titles} == {"first": 20, "second": 20, "third": 20}
 
 
-def test_a_file_of_another_layout_is_refused_and_left_as_it_is(home: Path) -> None:
+def test_a_file_of_a_newer_layout_is_refused_and_left_as_it_is(home: Path) -> None:
     Conversations(home).close()
-    with sqlite3.connect(home / FILE) as other:
+    with contextlib.closing(sqlite3.connect(home / FILE)) as other:
         other.execute("PRAGMA user_version = 99")
-    other.close()
-    with pytest.raises(LayoutError, match="layout 99"):
+    with pytest.raises(LayoutError, match="newer Citewire") as refused:
         Conversations(home)
-    with sqlite3.connect(home / FILE) as other:
+    assert "move" not in str(refused.value), "the file is fine"
+    with contextlib.closing(sqlite3.connect(home / FILE)) as other:
         assert other.execute("PRAGMA user_version").fetchone() == (99,)
-    other.close()
+
+
+@pytest.fixture
+def next_layout(home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file of this layout, read by a Citewire that has another column; the id of the conversation in it."""
+    with Conversations(home) as kept:
+        conversation = keep(kept, "me", "When did they break down?", "Who left?")
+        kept.feedback(conversation, "me", turn=2, thumb="up")
+    monkeypatch.setattr(conversations, "MIGRATIONS", {1: ["ALTER TABLE turn ADD COLUMN language TEXT"]})
+    monkeypatch.setattr(conversations, "LAYOUT", 2)
+    return conversation
+
+
+def columns(path: Path) -> tuple[int, list[str]]:
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        layout = file.execute("PRAGMA user_version").fetchone()[0]
+        return layout, [name for _, name, *_ in file.execute("PRAGMA table_info(turn)")]
+
+
+def test_an_older_layout_is_migrated_after_a_copy_was_made(home: Path, next_layout: str) -> None:
+    with Conversations(home) as kept:
+        turns = kept.get(next_layout, "me").turns
+    assert [(turn.question, turn.thumb) for turn in turns] == [("When did they break down?", None), ("Who left?", "up")]
+    layout, names = columns(home / FILE)
+    assert (layout, names[-1]) == (2, "language")
+    layout, names = columns(home / f"{FILE}.layout-1")
+    assert (layout, names[-1]) == (1, "rated_at")
+    with contextlib.closing(sqlite3.connect(home / f"{FILE}.layout-1")) as copy:
+        assert copy.execute("SELECT question FROM turn").fetchall() == [("When did they break down?",), ("Who left?",)]
+    assert stat.S_IMODE((home / f"{FILE}.layout-1").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("step", ["copy", "statement"])
+def test_a_migration_that_fails_leaves_the_older_layout_whole(
+    home: Path, next_layout: str, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with monkeypatch.context() as broken:
+        if step == "copy":
+
+            def full(path: Path) -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            broken.setattr(database, "sync_file", full)
+        else:
+            wrong = ["ALTER TABLE turn ADD COLUMN language TEXT", "ALTER TABLE nothing ADD COLUMN language TEXT"]
+            broken.setattr(conversations, "MIGRATIONS", {1: wrong})
+        with pytest.raises(StoreError):
+            Conversations(home)
+    assert columns(home / FILE) == (1, columns(home / FILE)[1])
+    assert "language" not in columns(home / FILE)[1]
+    with Conversations(home) as kept:
+        assert len(kept.get(next_layout, "me").turns) == 2
+
+
+def test_a_file_in_use_is_not_called_damaged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "LOCK_WAIT_MS", 50)
+    with Conversations(home) as kept, contextlib.closing(sqlite3.connect(kept.path)) as other:
+        conversation = keep(kept, "me", "Who?")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="in use by another program") as told:
+            keep(kept, "me", "Who else?")
+        assert "move" not in str(told.value)
+        assert [turn.question for turn in kept.get(conversation, "me").turns] == ["Who?"], "it can be read meanwhile"
+        other.rollback()
+        assert kept.append(conversation, owner="me", question="And now?", answer=said().to_dict()) == 2
+
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from index.errors import StoreError
+from ui.conversations import Conversations
+if os.getuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+with Conversations(Path(sys.argv[1])) as kept:
+    print(*[turn.question for one in kept.everyone() for turn in one.turns], sep="|")
+    try:
+        kept.create("me")
+    except StoreError as error:
+        print(error)
+"""
+
+
+@pytest.fixture
+def unwritable() -> Iterator[Path]:
+    """A home that nobody but root can write to, and everybody can read."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        place = Path(folder) / "home"
+        place.mkdir()
+        yield place
+        place.chmod(0o755)
+
+
+def seal(home: Path) -> None:
+    for path in home.iterdir():
+        path.chmod(0o444)
+    home.chmod(0o555)
+
+
+def read_only(home: Path) -> list[str]:
+    """What READ_ONLY prints: the questions, and what is said when something is to be kept."""
+    tried = subprocess.run([sys.executable, "-c", READ_ONLY, str(home)], cwd=TOP, capture_output=True, text=True)
+    assert tried.returncode == 0, tried.stderr
+    return tried.stdout.splitlines()
+
+
+def test_conversations_in_a_home_that_cannot_be_written_can_be_read(unwritable: Path) -> None:
+    with Conversations(unwritable) as kept:
+        keep(kept, "me", "When?", "Who?")
+    seal(unwritable)
+    before = {path.name: path.read_bytes() for path in unwritable.iterdir()}
+    questions, refusal = read_only(unwritable)
+    assert questions == "When?|Who?"
+    assert "can be read here but not written" in refusal
+    assert {path.name: path.read_bytes() for path in unwritable.iterdir()} == before
+
+
+def test_turns_that_are_only_in_the_log_can_be_read_in_a_home_that_cannot_be_written(unwritable: Path) -> None:
+    program = f"{KEEP}\nkeep(20)\nos.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", program, str(unwritable)], cwd=TOP)
+    assert (unwritable / f"{FILE}-wal").stat().st_size
+    (unwritable / f"{FILE}-shm").unlink()
+    seal(unwritable)
+    assert read_only(unwritable)[0] == "|".join(map(str, range(20)))
+
+
+def test_a_home_without_conversations_that_cannot_be_written_has_none(unwritable: Path) -> None:
+    seal(unwritable)
+    questions, refusal = read_only(unwritable)
+    assert questions == ""
+    assert "can be read here but not written" in refusal
+
+
+KEEP = """
+import os, resource, signal, sys
+from pathlib import Path
+from index.errors import StoreError
+from ui.conversations import Conversations
+kept = Conversations(Path(sys.argv[1]))
+conversation = kept.create("me")
+def keep(count):
+    for number in range(count):
+        kept.append(conversation, owner="me", question=str(number), answer={"text": "x" * 3000})
+        print(number, flush=True)
+"""
+"""A program that keeps turns and prints the number of each one that was kept."""
+
+
+def test_no_acknowledged_turn_is_lost_by_a_kill(home: Path) -> None:
+    acknowledged = []
+    for _ in range(5):
+        running = subprocess.Popen(
+            [sys.executable, "-c", f"{KEEP}\nkeep(100000)", str(home)], cwd=TOP, stdout=subprocess.PIPE, text=True
+        )
+        assert running.stdout is not None
+        heard = [running.stdout.readline() for _ in range(random.randint(1, 60))]
+        running.kill()
+        heard += running.communicate()[0].splitlines(keepends=True)
+        acknowledged.append([line.strip() for line in heard if line.endswith("\n")])
+    with Conversations(home) as kept:
+        found = [[turn.question for turn in one.turns] for one in reversed(kept.everyone())]
+    assert len(found) == len(acknowledged)
+    for turns, told in zip(found, acknowledged, strict=True):
+        assert turns[: len(told)] == told
+        assert len(turns) <= len(told) + 1, "no more than the one that was being kept"
+
+
+def test_what_is_kept_is_on_the_disk_before_it_is_acknowledged(kept: Conversations) -> None:
+    assert kept._sql.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: a loss of power takes back no commit"
+
+
+def test_a_full_disk_loses_no_acknowledged_turn_and_what_follows_is_kept(home: Path) -> None:
+    program = f"""{KEEP}
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+keep(5)
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+for _ in range(3):
+    try:
+        keep(1000)
+        sys.exit("the disk was not full")
+    except StoreError as error:
+        print(error, file=sys.stderr)
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+print("room", flush=True)
+keep(3)
+"""
+    tried = subprocess.run([sys.executable, "-c", program, str(home)], cwd=TOP, capture_output=True, text=True)
+    assert tried.returncode == 0, tried.stderr
+    assert "move" not in tried.stderr
+    assert tried.stdout.splitlines()[-4:] == ["room", "0", "1", "2"]
+    told = [line for line in tried.stdout.splitlines() if line != "room"]
+    with Conversations(home) as kept:
+        assert [turn.question for turn in kept.everyone()[0].turns] == told
+        assert kept.counts() == {"conversations": 1, "turns": len(told)}
+
+
+def test_a_check_tells_of_an_answer_that_was_altered(kept: Conversations, home: Path) -> None:
+    conversation = keep(kept, "me", "When?", "Who?")
+    assert kept.check() == ()
+    with contextlib.closing(sqlite3.connect(home / FILE, isolation_level=None)) as other:
+        other.execute("UPDATE turn SET answer = substr(answer, 2) WHERE number = 2")
+    assert kept.check() == (f"turn 2 of conversation {conversation} holds no answer",)
 
 
 def test_a_damaged_file_is_told_by_name(home: Path) -> None:

@@ -11,6 +11,7 @@ whatever became of the articles. Knows no engine, no index and no front end.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -20,13 +21,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from index import database
 from index.article import Article, Span
 from index.errors import InputError, LayoutError, StoreError
 from rag.answer import Answer, Citation, Claim, Disagreement, Side, Source
 from ui import markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 FILE = "conversations.sqlite"
@@ -35,11 +37,17 @@ LAYOUT = 1
 APPLICATION_ID = 0x43495443  # "CITC"
 TITLE_CHARS = 60
 REASON_CHARS = 2000
+MIGRATIONS: Mapping[int, Sequence[str]] = {}
+"""Layout → the statements that make the next one of it."""
 LOCK_WAIT_MS = 10_000
 CHECKPOINT_WAIT_MS = 1000
 
 UNKNOWN = "there is no such conversation; it may have been deleted"
 """Said of an id that never was, was deleted, or is somebody else's: which of them is nobody's business."""
+
+DAMAGED = (
+    "bring it back from a backup with: citewire restore FILE, or move it away to begin anew; the articles are not in it"
+)
 
 Thumb = Literal["up", "down"]
 
@@ -153,28 +161,23 @@ class Conversations:
 
     `owner` says whose a conversation is: an opaque text that is not empty, a browser's secret or a login's name.
     A method that is given the id of a conversation raises InputError(UNKNOWN) unless it is the owner's.
-    All raise StoreError when the file cannot be used.
+    What a method that writes has returned from is on the disk: neither a kill nor a loss of power takes it back.
+    All raise StoreError when the file cannot be used; those that write, also when it can only be read.
     """
 
     def __init__(self, home: Path) -> None:
-        """Open the conversations in `home`, or begin them. Raises LayoutError for a file of another layout."""
+        """Open the conversations in `home`, or begin them.
+
+        A file of an older layout is brought to the present one, after a copy of it was made beside it. Where nothing
+        can be written, what is kept can be read. Raises LayoutError for a file of a newer layout.
+        """
         self.path = home / FILE
+        self.writable = _make(self.path)
         self._lock = threading.Lock()
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-            # SQLite gives the files beside it the mode of the database: nobody else may read what was asked.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be opened: {error.strerror}") from error
-        self._sql = sqlite3.connect(
-            self.path, timeout=LOCK_WAIT_MS / 1000, isolation_level=None, check_same_thread=False
-        )
-        try:
-            with self._told():
-                self._prepare()
-        except BaseException:
-            self._sql.close()
-            raise
+        with contextlib.ExitStack() as stack, self._told():
+            self._sql = self._connect(stack)
+            self._prepare()
+            self._opened = stack.pop_all()
 
     def __enter__(self) -> Self:
         """The conversations themselves."""
@@ -187,7 +190,7 @@ class Conversations:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._sql.close()
+            self._opened.close()
 
     def create(self, owner: str) -> str:
         """Begin a conversation and return its id. It is listed once it has a turn."""
@@ -305,34 +308,103 @@ class Conversations:
             )
             return tuple(_conversation(sql, conversation) for (conversation,) in ids.fetchall())
 
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the file; empty when it is sound."""
+        with self._reading() as sql:
+            found = [row for (row,) in sql.execute("PRAGMA integrity_check(5)") if row != "ok"]
+            lost = sql.execute("SELECT count(*) FROM turn WHERE conversation NOT IN (SELECT id FROM conversation)")
+            if count := lost.fetchone()[0]:
+                found.append(f"{count} turns without a conversation")
+            for conversation, number, answer in sql.execute("SELECT conversation, number, answer FROM turn"):
+                try:
+                    restored(json.loads(answer))
+                except (ValueError, TypeError, AttributeError, InputError):
+                    found.append(f"turn {number} of conversation {conversation} holds no answer")
+        return tuple(found)
+
+    def counts(self) -> dict[str, int]:
+        """How many conversations that have a turn there are, and how many turns in all."""
+        with self._reading() as sql:
+            conversations, turns = sql.execute("SELECT count(DISTINCT conversation), count(*) FROM turn").fetchone()
+        return {"conversations": conversations, "turns": turns}
+
+    def _connect(self, stack: contextlib.ExitStack) -> sqlite3.Connection:
+        wait_s = LOCK_WAIT_MS / 1000
+        if self.writable:
+            sql = sqlite3.connect(self.path, timeout=wait_s, isolation_level=None, check_same_thread=False)
+        elif self.path.exists():
+            return stack.enter_context(database.open_read_only(self.path, wait_s=wait_s))
+        else:
+            sql = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        stack.callback(sql.close)
+        return sql
+
     def _prepare(self) -> None:
-        self._sql.execute("PRAGMA journal_mode = WAL")
-        self._sql.execute("PRAGMA synchronous = NORMAL")
-        self._sql.execute("PRAGMA secure_delete = ON")
+        if self.writable:
+            self._sql.execute("PRAGMA journal_mode = WAL")
+            # In WAL mode, NORMAL would put what was committed on the disk only at the next checkpoint.
+            self._sql.execute("PRAGMA synchronous = FULL")
+            self._sql.execute("PRAGMA secure_delete = ON")
         self._sql.execute("PRAGMA foreign_keys = ON")
-        with _transaction(self._sql, "IMMEDIATE"):
-            layout = self._sql.execute("PRAGMA user_version").fetchone()[0]
-            if layout == 0 and not self._sql.execute("SELECT 1 FROM sqlite_master").fetchone():
+        layout = self._layout()
+        if layout == 0 and not self._sql.execute("SELECT 1 FROM sqlite_master").fetchone():
+            layout = self._begin()
+        if layout in MIGRATIONS and self.writable:
+            layout = self._migrate()
+        if layout > LAYOUT:
+            raise LayoutError(
+                f"{self.path} was written by a newer Citewire (layout {layout}, this one reads {LAYOUT}); "
+                "the file is fine: update Citewire"
+            )
+        if layout != LAYOUT:
+            mend = "open it once where it can be written" if layout in MIGRATIONS else DAMAGED
+            raise LayoutError(f"{self.path} has layout {layout}, this Citewire reads layout {LAYOUT}; {mend}")
+
+    def _layout(self) -> int:
+        layout: int = self._sql.execute("PRAGMA user_version").fetchone()[0]
+        return layout
+
+    def _begin(self) -> int:
+        """Make the tables in an empty file, unless another process was quicker; returns the layout."""
+        with database.transaction(self._sql, "IMMEDIATE"):
+            if not self._sql.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in _SCHEMA.split(";\n"):
                     self._sql.execute(statement)
-                layout = LAYOUT
-        if layout != LAYOUT:
-            raise LayoutError(
-                f"{self.path} has layout {layout}, this Citewire reads layout {LAYOUT}; "
-                "use the Citewire that wrote it, or move the file away to begin anew"
-            )
+        return self._layout()
+
+    def _migrate(self) -> int:
+        """Bring an older layout to the present one, as a whole, after a copy was made beside it; returns the layout."""
+        with database.transaction(self._sql, "IMMEDIATE"):
+            first = layout = self._layout()
+            if layout in MIGRATIONS:  # another process may have been quicker
+                kept = self.path.with_name(f"{FILE}.layout-{first}")
+                try:
+                    database.copy_beside(self.path, kept)
+                except OSError as error:
+                    raise StoreError(
+                        f"{self.path} has layout {first} and was left so: no copy of it can be made beside it "
+                        f"({error.strerror}); free some space and try again"
+                    ) from error
+            while layout in MIGRATIONS:
+                for statement in MIGRATIONS[layout]:
+                    self._sql.execute(statement)
+                layout += 1
+            self._sql.execute(f"PRAGMA user_version = {layout}")
+        return layout
 
     @contextlib.contextmanager
     def _reading(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
         """One state of the file; given a conversation, only if it is the owner's."""
-        with self._lock, self._told(), _transaction(self._sql, "DEFERRED"):
+        with self._lock, self._told(), database.transaction(self._sql, "DEFERRED"):
             self._check(conversation, owner)
             yield self._sql
 
     @contextlib.contextmanager
     def _writing(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
         """One transaction, kept whole or not at all; given a conversation, only if it is the owner's."""
-        with self._lock, self._told(), _transaction(self._sql, "IMMEDIATE"):
+        if not self.writable:
+            raise StoreError(f"{self.path} can be read here but not written, so nothing new is kept")
+        with self._lock, self._told(), database.transaction(self._sql, "IMMEDIATE"):
             self._check(conversation, owner)
             yield self._sql
 
@@ -362,8 +434,7 @@ class Conversations:
         try:
             yield
         except sqlite3.Error as error:
-            mend = "if it is damaged, move it away; the articles are not in it"
-            raise StoreError(f"{self.path} cannot be used ({error}); {mend}") from error
+            raise database.explained(self.path, error, damaged=DAMAGED, waited_s=LOCK_WAIT_MS / 1000) from error
 
 
 def restored(answer: Mapping[str, Any]) -> Answer:
@@ -467,15 +538,17 @@ def _conversation(sql: sqlite3.Connection, conversation: str) -> Conversation:
     return Conversation(conversation, title, created, updated, turns)
 
 
-@contextlib.contextmanager
-def _transaction(sql: sqlite3.Connection, kind: str) -> Iterator[None]:
-    sql.execute(f"BEGIN {kind}")
+def _make(path: Path) -> bool:
+    """Make the file, for its owner alone, unless it is there; returns whether it can be written."""
     try:
-        yield
-    except BaseException:
-        sql.execute("ROLLBACK")
-        raise
-    sql.execute("COMMIT")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite gives the files beside it the mode of the database: nobody else may read what was asked.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or not path.parent.is_dir():
+            raise StoreError(f"{path} cannot be opened: {error.strerror}") from error
+        return False
+    return os.access(path.parent, os.W_OK)
 
 
 def _shortened(text: str) -> str:
