@@ -93,12 +93,14 @@ class Hit:
 class Listed:
     """An article of the index: how many passages of it are searched, and the article it is a copy of, if it is one.
 
-    A copy has no passages of its own; its original is searched in its place.
+    A copy has no passages of its own; its original is searched in its place. `superseded_by` is a newer version of the
+    same document, if there is one.
     """
 
     article: Article
     passages: int
     copy_of: Article | None = None
+    superseded_by: Article | None = None
 
     @property
     def state(self) -> str:
@@ -109,7 +111,10 @@ class Listed:
         """A JSON-ready mapping: what is known of the article but its text, and how it is searched."""
         known = {name: value for name, value in asdict(self.article).items() if name != "text"}
         original = None if self.copy_of is None else self.copy_of.id
-        return {**known, "passages": self.passages, "state": self.state, "copy_of": original}
+        newer = None if self.superseded_by is None else self.superseded_by.id
+        return {
+            **known, "passages": self.passages, "state": self.state, "copy_of": original, "superseded_by": newer,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,10 +375,10 @@ class Index:
         """Every article, copies included, in the order of adding, with how it is searched."""
         with self._store.read() as generation:
             rows = generation.listing()
-        known = {article.id: article for article, _, _ in rows}
+        known = {article.id: article for article, *_ in rows}
         return [
-            Listed(article, passages, None if copy_of is None else known[copy_of])
-            for article, passages, copy_of in rows
+            Listed(article, passages, known.get(copy_of or ""), known.get(newer or ""))
+            for article, passages, copy_of, newer in rows
         ]
 
     def current(self, article: Article) -> Standing:

@@ -5,11 +5,14 @@ kill at any instant leaves a whole generation. Vectors are saved while they are 
 need them are published: an interrupted run keeps them, and no query sees them. This file knows no FAISS, no
 embedder and no file formats.
 
+    meta      the random id of this database, the number of its generation, and the embedder of its vectors
     root      what the user asked to be indexed: folders, files, pages and feeds, read again by a bare sync
     origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by
     article   clean text and metadata;  passage  spans of it;  sentence  spans of a passage, each with a vector
     story     keys by which an article that repeats another is found; the copy has no passages (index/original.py)
     vector    one row per distinct sentence text, by hash: an edit embeds only what is new
+
+Every row has a checksum, or follows from rows that have one (index/checksum.py), so that altered bytes are noticed.
 """
 
 from __future__ import annotations
@@ -19,14 +22,18 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import queue
+import secrets
 import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from index import migrate
 from index.article import Article, Span
+from index.checksum import checksum, vector_checksums
 from index.duplicate import joined, split
 from index.errors import LayoutError, StoreError
 
@@ -39,7 +46,7 @@ if TYPE_CHECKING:
     from index.filters import Filter
     from index.passage import Passage
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the tables below, kept in SQLite's user_version."""
 APPLICATION_ID = 0x43495445  # "CITE", so that `file` and we can tell our databases
 
@@ -63,20 +70,21 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {LAYOUT};
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 INSERT INTO meta VALUES ('generation', '0');
-CREATE TABLE root (uri TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE root (uri TEXT PRIMARY KEY, checksum BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE origin (
-    uri TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, excluded INTEGER NOT NULL DEFAULT 0, feed TEXT
+    uri TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, excluded INTEGER NOT NULL, feed TEXT, checksum BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE article (
     id TEXT PRIMARY KEY, origin TEXT, text TEXT NOT NULL,
     title TEXT, source TEXT, url TEXT, published TEXT, author TEXT, updated TEXT, language TEXT,
-    keys BLOB NOT NULL, copy_of TEXT
+    keys BLOB NOT NULL, copy_of TEXT, superseded_by TEXT, passages BLOB NOT NULL, checksum BLOB NOT NULL
 );
 CREATE INDEX article_origin ON article (origin);
 CREATE INDEX article_copy ON article (copy_of);
 CREATE TABLE story (key BLOB NOT NULL, article_id TEXT NOT NULL, PRIMARY KEY (key, article_id)) WITHOUT ROWID;
 CREATE TABLE passage (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, article_id TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, article_id TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+    checksum BLOB NOT NULL
 );
 CREATE INDEX passage_article ON passage (article_id);
 CREATE TABLE sentence (
@@ -84,7 +92,10 @@ CREATE TABLE sentence (
     PRIMARY KEY (passage_id, start)
 ) WITHOUT ROWID;
 CREATE INDEX sentence_vector ON sentence (vector_id, passage_id);
-CREATE TABLE vector (id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
+CREATE TABLE vector (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL,
+    checksum BLOB NOT NULL DEFAULT x''
+);
 CREATE VIRTUAL TABLE words USING fts5 (
     title, text, content = '', tokenize = 'porter unicode61 remove_diacritics 2'
 );
@@ -93,6 +104,8 @@ CREATE VIRTUAL TABLE words USING fts5 (
 _Value = TypeVar("_Value", int, bytes, str)
 
 _ARTICLE = "id, text, title, source, url, published, author, updated, language"
+_ROW = f"{_ARTICLE}, origin, keys, copy_of, superseded_by, passages"
+"""What the checksum of an article covers; `passages` is that of the checksums of its passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,7 @@ class Put:
     """An article to add or replace, with the file or address it came from (None when handed in by the caller).
 
     `keys` are those of index.duplicate. `copy_of` is the id of its original, which then has its passages;
-    index.original.settle sets both.
+    `superseded_by` that of a newer version of the same document. index.original.settle sets them.
     """
 
     article: Article
@@ -119,6 +132,7 @@ class Put:
     keys: tuple[bytes, ...]
     copy_of: str | None = None
     passages: tuple[Passage, ...] = ()
+    superseded_by: str | None = None
 
 
 @dataclass(slots=True)
@@ -126,11 +140,13 @@ class Change:
     """Everything one generation changes; `Store.publish` applies it as a whole.
 
     `put` replaces or adds articles. `drop` holds article ids. `origins` are fingerprints of what was read, `feeds`
-    says which of them came by which feed.
+    says which of them came by which feed. `superseded` says of articles that stay as they are otherwise which newer
+    version there is, if any.
     """
 
     put: list[Put] = field(default_factory=list)
     drop: set[str] = field(default_factory=set)
+    superseded: dict[str, str | None] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     feeds: dict[str, str] = field(default_factory=dict)
     forget_origins: set[str] = field(default_factory=set)
@@ -140,7 +156,7 @@ class Change:
 
     def __bool__(self) -> bool:
         """Whether searches would see a difference."""
-        return bool(self.put or self.drop)
+        return bool(self.put or self.drop or self.superseded)
 
 
 def vector_key(text: str) -> bytes:
@@ -179,10 +195,16 @@ class Store:
 
     def save_vectors(self, keys: Sequence[bytes], matrix: NDArray[np.float32]) -> None:
         """Keep computed vectors, `matrix` of shape (len(keys), dimension); no query sees them before `publish`."""
-        rows = [(key, row.tobytes()) for key, row in zip(keys, matrix, strict=True)]
+        values = [row.tobytes() for row in matrix]
+        rows = zip(keys, values, vector_checksums(keys, values), strict=True)
         with self._connection() as connection, _transaction(connection, "IMMEDIATE"):
-            connection.executemany("INSERT OR IGNORE INTO vector (key, value) VALUES (?, ?)", rows)
+            connection.executemany(
+                "INSERT INTO vector (key, value, checksum) VALUES (?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum",
+                rows,
+            )
             _set_meta(connection, "embedder", self.embedder)
+            _seal(connection)
 
     def publish(self, change: Change) -> int:
         """Apply `change` in one transaction and return the generation that then is current.
@@ -200,14 +222,18 @@ class Store:
                     for article_id in places:
                         _delete_article(connection, article_id)
                     if places:
+                        self._forget_copies()
                         # The word index forgets deleted words only when its segments are merged.
                         connection.execute("INSERT INTO words (words) VALUES ('optimize')")
                     # What is replaced takes its old place before new places are given.
                     for put in sorted(change.put, key=lambda put: put.article.id not in places):
                         _insert_article(connection, put, places.get(put.article.id))
+                    for article_id, newer in change.superseded.items():
+                        _supersede(connection, article_id, newer)
                     _sweep(connection)
                     generation += 1
                     _set_meta(connection, "generation", str(generation))
+                _seal(connection)
             if change:
                 # Old pages would keep removed text readable in the log file until the next checkpoint. A busy
                 # reader puts it off to the next publication; waiting long for it would hold up this one.
@@ -257,24 +283,66 @@ class Store:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA secure_delete = ON")
+            # Altered text may be no text any more; it is read all the same, and its checksum tells.
+            connection.text_factory = _text
+            connection.create_function("checksum", -1, checksum, deterministic=True)
         except sqlite3.Error:
             connection.close()
             raise
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        layout = connection.execute("PRAGMA user_version").fetchone()[0]
-        if layout == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        layout = _layout(connection)
+        if layout == 0 and _is_empty(connection):
             with _transaction(connection, "EXCLUSIVE"):
-                if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                if _is_empty(connection):
                     for statement in _SCHEMA.split(";\n"):
                         connection.execute(statement)
-            layout = LAYOUT
+                    _set_meta(connection, "database", secrets.token_hex(16))
+                    _seal(connection)
+        elif migrate.OLDEST <= layout < LAYOUT:
+            self._migrate(connection)
+        layout = _layout(connection)
         if layout != LAYOUT:
             raise LayoutError(f"{self.path} has layout {layout}, this Citewire reads layout {LAYOUT}; {REBUILD}")
         built_with = _meta(connection).get("embedder", self.embedder)
         if built_with != self.embedder:
             raise LayoutError(f"{self.path} was built with {built_with}, not {self.embedder}; {REBUILD}")
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        """Bring an older layout to LAYOUT, after a copy of the whole database was made beside it."""
+        with _transaction(connection, "IMMEDIATE"):
+            layout = _layout(connection)
+            if layout == LAYOUT:  # another process was quicker
+                return
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise StoreError(f"{self.path} is damaged ({' '.join(found.split())}); {REBUILD}")
+            self._copy_to(self.path.with_name(f"{self.path.name}.layout-{layout}"))
+            migrate.migrate(connection, _SCHEMA.split(";\n"), _present_uri)
+            _set_meta(connection, "database", secrets.token_hex(16))
+            _seal(connection)
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    def _forget_copies(self) -> None:
+        """Delete the copies of older layouts: they hold text that is to be unreadable from here on."""
+        for copy in self.path.parent.glob(f"{self.path.name}.layout-*"):
+            copy.unlink(missing_ok=True)
+
+    def _copy_to(self, path: Path) -> None:
+        """Make `path` a copy of the committed database, whole or not at all."""
+        draft = path.with_name(f"{path.name}.tmp")
+        draft.unlink(missing_ok=True)
+        try:
+            with (
+                contextlib.closing(sqlite3.connect(self.path)) as source,
+                contextlib.closing(sqlite3.connect(draft)) as target,
+            ):
+                source.backup(target)
+            _sync_file(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 class Generation:
@@ -283,7 +351,9 @@ class Generation:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Within a transaction of `connection`."""
         self._sql = connection
-        self.number = int(_meta(connection)["generation"])
+        meta = _meta(connection)
+        self.number = int(meta["generation"])
+        self.database = meta["database"]
 
     def roots(self) -> list[str]:
         """What the user asked to be indexed."""
@@ -329,13 +399,14 @@ class Generation:
         query = "SELECT start, end FROM passage WHERE article_id = ? ORDER BY start"
         return [Span(*row) for row in self._sql.execute(query, (article_id,))]
 
-    def listing(self) -> list[tuple[Article, int, str | None]]:
-        """Every article in the order of adding, how many passages it has, and the id of the one it is a copy of."""
+    def listing(self) -> list[tuple[Article, int, str | None, str | None]]:
+        """Every article in the order of adding, with how many passages it has, and the ids of the one it is a copy of
+        and of its newer version."""
         rows = self._sql.execute(
-            "SELECT (SELECT count(*) FROM passage WHERE article_id = article.id), copy_of, "
+            "SELECT (SELECT count(*) FROM passage WHERE article_id = article.id), copy_of, superseded_by, "
             f"{_ARTICLE} FROM article ORDER BY rowid"
         )
-        return [(Article(*row), passages, copy_of) for passages, copy_of, *row in rows]
+        return [(Article(*row), passages, copy_of, newer) for passages, copy_of, newer, *row in rows]
 
     def text_of(self, article_id: str) -> str | None:
         """The text of an article, or None."""
@@ -569,6 +640,33 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
+def _layout(connection: sqlite3.Connection) -> int:
+    layout: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return layout
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+
+
+def _present_uri(uri: str) -> str:
+    """The form in which a uri of layout 1 is kept."""
+    return uri
+
+
+def _sync_file(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
+
+
 def _meta(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT key, value FROM meta").fetchall())
 
@@ -578,41 +676,74 @@ def _set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
 
 
 def _write_sources(connection: sqlite3.Connection, change: Change) -> None:
-    connection.executemany("INSERT OR IGNORE INTO root VALUES (?)", [(uri,) for uri in change.roots])
+    connection.executemany(
+        "INSERT OR IGNORE INTO root VALUES (?1, checksum('root', ?1))", [(uri,) for uri in change.roots]
+    )
     connection.executemany("DELETE FROM root WHERE uri = ?", [(uri,) for uri in change.forget_roots])
     connection.executemany(
-        "INSERT OR REPLACE INTO origin VALUES (?, ?, 0, ?)",
+        "INSERT OR REPLACE INTO origin VALUES (?1, ?2, 0, ?3, checksum('origin', ?1, ?2, 0, ?3))",
         [(uri, fingerprint, change.feeds.get(uri)) for uri, fingerprint in change.origins.items()],
     )
     connection.executemany("DELETE FROM origin WHERE uri = ?", [(uri,) for uri in change.forget_origins])
-    connection.executemany("UPDATE origin SET excluded = 1 WHERE uri = ?", [(uri,) for uri in change.exclude_origins])
+    connection.executemany(
+        "UPDATE origin SET excluded = 1, checksum = checksum('origin', uri, fingerprint, 1, feed) WHERE uri = ?",
+        [(uri,) for uri in change.exclude_origins],
+    )
 
 
 def _insert_article(connection: sqlite3.Connection, put: Put, place: int | None) -> None:
     article = put.article
-    connection.execute(
-        f"INSERT INTO article ({_ARTICLE}, origin, keys, copy_of, rowid) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            article.id, article.text, article.title, article.source, article.url, article.published, article.author,
-            article.updated, article.language, put.origin, joined(put.keys), put.copy_of, place,
-        ),
+    sums = [_insert_passage(connection, article, passage) for passage in put.passages]
+    values = (
+        article.id, article.text, article.title, article.source, article.url, article.published, article.author,
+        article.updated, article.language, put.origin, joined(put.keys), put.copy_of, put.superseded_by,
+        checksum(*sums),
     )  # fmt: skip
+    connection.execute(
+        f"INSERT INTO article ({_ROW}, checksum, rowid) VALUES ({_marks(values)}, ?, ?)",
+        (*values, checksum(*values), place),
+    )
     if put.copy_of is None:
         connection.executemany("INSERT OR IGNORE INTO story VALUES (?, ?)", [(key, article.id) for key in put.keys])
-    for passage in put.passages:
-        passage_id = connection.execute(
-            "INSERT INTO passage (article_id, start, end) VALUES (?, ?, ?)",
-            (article.id, passage.start, passage.end),
-        ).lastrowid
-        connection.executemany(
-            "INSERT INTO sentence SELECT ?, ?, ?, id FROM vector WHERE key = ?",
-            [(passage_id, s.start, s.end, vector_key(s.of(article.text))) for s in passage.sentences],
-        )
-        connection.execute(
-            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-            (passage_id, article.title or "", article.text[passage.start : passage.end]),
-        )
+
+
+def _insert_passage(connection: sqlite3.Connection, article: Article, passage: Passage) -> bytes:
+    """Insert a passage with its sentences and words; returns its checksum."""
+    keys = [vector_key(sentence.of(article.text)) for sentence in passage.sentences]
+    vector_ids = dict(connection.execute(f"SELECT key, id FROM vector WHERE key IN ({_marks(keys)})", keys).fetchall())
+    if len(vector_ids) < len(set(keys)):
+        raise StoreError(f"article {article.id!r} has sentences without a vector; add it again")
+    sentences = [(one.start, one.end, vector_ids[key]) for one, key in zip(passage.sentences, keys, strict=True)]
+    values = (article.id, passage.start, passage.end)
+    passage_sum = checksum(*values, *itertools.chain.from_iterable(sorted(sentences)))
+    passage_id = connection.execute(
+        "INSERT INTO passage (article_id, start, end, checksum) VALUES (?, ?, ?, ?)", (*values, passage_sum)
+    ).lastrowid
+    connection.executemany("INSERT INTO sentence VALUES (?, ?, ?, ?)", [(passage_id, *one) for one in sentences])
+    connection.execute(
+        "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+        (passage_id, article.title or "", article.text[passage.start : passage.end]),
+    )
+    return passage_sum
+
+
+def _supersede(connection: sqlite3.Connection, article_id: str, newer: str | None) -> None:
+    """Note the newer version of an article that is there."""
+    connection.execute("UPDATE article SET superseded_by = ? WHERE id = ?", (newer, article_id))
+    connection.execute(f"UPDATE article SET checksum = checksum({_ROW}) WHERE id = ?", (article_id,))
+
+
+def _seal(connection: sqlite3.Connection) -> None:
+    """Note the checksum of the meta table, and of the ids that were given last."""
+    _set_meta(connection, "checksum", _meta_checksum(connection))
+
+
+def _meta_checksum(connection: sqlite3.Connection) -> str:
+    rows = [
+        *connection.execute("SELECT key, value FROM meta WHERE key != 'checksum' ORDER BY key"),
+        *connection.execute("SELECT name, seq FROM sqlite_sequence ORDER BY name"),
+    ]
+    return checksum(*itertools.chain.from_iterable(rows)).hex()
 
 
 def _delete_article(connection: sqlite3.Connection, article_id: str) -> None:
