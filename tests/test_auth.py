@@ -13,6 +13,7 @@ import pytest
 from index.errors import InputError
 from ui import auth
 from ui.auth import Accounts
+from ui.hashing import Hashing
 
 RIGHT, WRONG = "correct horse battery", "incorrect horse battery"
 
@@ -85,6 +86,48 @@ def test_a_name_that_is_not_there_costs_as_much_as_one_that_is(
     accounts.check("ada", WRONG)
     accounts.check("nobody", WRONG)
     assert hashed == [auth.COST, auth.COST]
+
+
+def test_names_that_are_not_there_cost_what_the_others_do_whatever_that_is(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "COST", (2**9, 8, 1))
+    auth.add(file, name="eve", password=RIGHT)
+    monkeypatch.setattr(auth, "COST", (2**4, 8, 1))
+    accounts = Accounts.load(file)
+    hashed: dict[str, list[int]] = {}
+    real = auth._scrypt
+
+    def counted(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+        hashed.setdefault(password, []).append(n)
+        return real(password, salt, n, r, p)
+
+    monkeypatch.setattr(auth, "_scrypt", counted)
+    for number in range(40):
+        for _ in range(2):
+            accounts.check(f"nobody {number}", f"password {number}", address=f"10.0.0.{number}")
+    assert {tuple(costs) for costs in hashed.values()} == {(2**8, 2**8), (2**9, 2**9)}
+
+
+def test_attempts_that_are_turned_away_count_for_nothing(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, free, real = threading.Event(), threading.Event(), auth._scrypt
+
+    def slow(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+        begun.set()
+        assert free.wait(60)
+        return real(password, salt, n, r, p)
+
+    monkeypatch.setattr(auth, "_scrypt", slow)
+    accounts._hashing = Hashing(at_once=1, waiting=2)
+    tried = [accounts._checked("ada", WRONG, "10.0.0.0")]
+    assert begun.wait(60)
+    tried += [accounts._checked("ada", WRONG, f"10.0.0.{number}") for number in range(1, 9)]
+    free.set()
+    hashed = [number for number, one in enumerate(tried) if one.exception(60) is None]
+    assert len(hashed) == 3
+    assert [accounts._tallies[f"10.0.0.{number}",].failures for number in range(9)] == [
+        int(number in hashed) for number in range(9)
+    ]
 
 
 def test_after_five_failures_each_further_one_doubles_the_wait(accounts: Accounts, clock: Clock) -> None:
@@ -185,9 +228,12 @@ def test_memory_for_failures_is_bounded(accounts: Accounts, monkeypatch: pytest.
 def test_the_server_is_told_the_address_and_does_not_stand_still(accounts: Accounts) -> None:
     async def served() -> list[bool]:
         auth.ADDRESS.set("10.0.0.1")
-        return [await accounts.login("ada", password) for password in (RIGHT, *[WRONG] * 5, RIGHT)]
+        told = [await accounts.login("ada", password) for password in (RIGHT, *[WRONG] * 5)]
+        with pytest.raises(auth.WaitError, match="wait 1 s"):
+            await accounts.login("ada", RIGHT)
+        return told
 
-    assert asyncio.run(served()) == [True, *[False] * 6]
+    assert asyncio.run(served()) == [True, *[False] * 5]
     assert accounts.wait_s("ada", address="10.0.0.1") > 0
     assert accounts.wait_s("ada", address="10.0.0.2") == 0
 

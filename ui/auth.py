@@ -18,6 +18,7 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+import math
 import os
 import secrets
 import tempfile
@@ -28,10 +29,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
-from index.errors import InputError
+from index.errors import Error, InputError
+from ui.hashing import BusyError, Hashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
 Role = Literal["reader", "editor"]
 """What a login may do: a reader asks, an editor also adds and removes articles."""
@@ -42,6 +45,8 @@ COST = (2**15, 8, 3)
 Storage Cheat Sheet takes for equally strong."""
 MOST_MEMORY_BYTES = 2**28
 """What a line may ask for; 128 n r, by the definition of scrypt."""
+HASHING_BYTES = 2**28
+"""What all passwords that are hashed at once may take."""
 SALT_BYTES, HASH_BYTES = 16, 32
 LEAST_CHARS, MOST_CHARS = 8, 1024
 """Of a new password, and of one that is tried."""
@@ -52,9 +57,12 @@ FREE_FAILURES = 5
 it."""
 FREE_FAILURES_OF_ADDRESS = 20
 """The same for one address, whatever the names."""
+FREE = (FREE_FAILURES, FREE_FAILURES_OF_ADDRESS)
 LONGEST_WAIT_S = 900.0
 FORGET_S = 3600.0
 """Failures are forgotten after this time without another."""
+BUSY_S = 2.0
+"""How long somebody waits who comes while too many passwords are being checked."""
 MOST_TALLIES = 10_000
 """Names and addresses whose failures are remembered; beyond that the oldest go."""
 
@@ -62,6 +70,15 @@ ADDRESS: ContextVar[str] = ContextVar("address", default="")
 """Network address of whoever is being served; the server sets it for each request."""
 
 _LOG = logging.getLogger("citewire.auth")
+
+
+class WaitError(Error):
+    """A password is not looked at before `wait_s` seconds have passed, be it right or wrong."""
+
+    def __init__(self, wait_s: float, *, reason: str) -> None:
+        """`reason` says why, without a full stop."""
+        self.wait_s = math.ceil(wait_s)
+        super().__init__(f"{reason}; wait {self.wait_s} s, then try again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +94,13 @@ class Password:
     @classmethod
     def of(cls, password: str) -> Self:
         """A new salt and the hash of `password`."""
-        n, r, p = COST
         salt = secrets.token_bytes(SALT_BYTES)
-        return cls(n, r, p, salt, _scrypt(password, salt, n, r, p))
+        return cls(*COST, salt, _scrypt(password, salt, *COST))
+
+    @classmethod
+    def unknown(cls, cost: tuple[int, int, int]) -> Self:
+        """One that nobody knows, and that costs as much to try as others of this cost."""
+        return cls(*cost, secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -96,6 +117,11 @@ class Password:
     def __str__(self) -> str:
         """As it stands in a line."""
         return f"scrypt${self.n}${self.r}${self.p}${_text(self.salt)}${_text(self.hash)}"
+
+    @property
+    def cost(self) -> tuple[int, int, int]:
+        """n, r and p."""
+        return self.n, self.r, self.p
 
     def fits(self, password: str) -> bool:
         """Whether it is this one; takes as long either way."""
@@ -116,11 +142,13 @@ class Accounts:
     def __init__(self, known: Mapping[str, Account], *, clock: Callable[[], float] = time.monotonic) -> None:
         """`Accounts.load` reads a file; `clock` gives seconds."""
         self._known = dict(known)
-        self._nobody = Password.of(secrets.token_hex())
+        costs = [account.password.cost for account in known.values()] or [COST]
+        self._strangers = [Password.unknown(cost) for cost in costs]
+        self._stranger_key = secrets.token_bytes(HASH_BYTES)
         self._tallies: dict[tuple[str, ...], _Tally] = {}
         self._clock = clock
-        self._lock = threading.Lock()
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.RLock()  # turning one away for another calls back
+        self._hashing = Hashing(at_once=HASHING_BYTES // max(128 * n * r for n, r, _ in costs))
 
     @classmethod
     def load(cls, path: Path, *, clock: Callable[[], float] = time.monotonic) -> Self:
@@ -150,25 +178,54 @@ class Accounts:
 
         Wrong passwords from one address (default: ADDRESS) for one name make that address wait for that name, and many
         of them make it wait for all names. Others with the same name are not kept out. An unknown name takes as long
-        as a known one. At most one password is hashed at a time, which bounds the memory.
+        as a known one. A few passwords are hashed at a time, which bounds the memory; those of addresses with fewer
+        failures come first (ui/hashing.py).
         """
+        try:
+            return self._checked(name, password, address).result()
+        except (WaitError, BusyError):
+            return False
+
+    async def login(self, name: str, password: str) -> bool:
+        """`check` for a server that would stand still meanwhile; what gr.Blocks.launch takes as auth.
+
+        Raises WaitError where the password is not looked at.
+        """
+        try:
+            return await asyncio.wrap_future(self._checked(name, password, None))
+        except BusyError:
+            raise WaitError(BUSY_S, reason="many passwords are being checked") from None
+
+    def _checked(self, name: str, password: str, address: str | None) -> Future[bool]:
+        """The result of `check`, when it is there. Raises WaitError and BusyError, as the result may do."""
         address = _network(ADDRESS.get() if address is None else address)
         tallies = ((name[:MOST_CHARS], address), (address,))
-        if not self._take_turn(tallies):
-            return False
-        with self._one_at_a_time:
-            kept = self._known.get(name)
-            fits = (kept.password if kept else self._nobody).fits(password[: MOST_CHARS + 1])
-        if kept is None or not fits or len(password) > MOST_CHARS:
+        with self._lock:
+            wait_s = self._wait_s(tallies)
+            if wait_s > 0:
+                raise WaitError(wait_s, reason="too many wrong passwords")
+            known = self._tallies.get((address,))
+            result = self._hashing.submit(
+                lambda: self._fits(name, password, tallies), address=address, rank=known.failures if known else 0
+            )
+            self._count(tallies)
+        result.add_done_callback(lambda done: self._discount(tallies, done))
+        return result
+
+    def _fits(self, name: str, password: str, tallies: tuple[tuple[str, ...], ...]) -> bool:
+        account = self._known.get(name)
+        kept = account.password if account is not None else self._stranger(name)
+        if not kept.fits(password[: MOST_CHARS + 1]) or account is None or len(password) > MOST_CHARS:
             # Not the name: people type passwords into the wrong field.
-            _LOG.warning("a login failed, from %s", address or "an unknown address")
+            _LOG.warning("a login failed, from %s", tallies[1][0] or "an unknown address")
             return False
         self._give_back(tallies)
         return True
 
-    async def login(self, name: str, password: str) -> bool:
-        """`check` in a thread, for a server that would stand still meanwhile; what gr.Blocks.launch takes as auth."""
-        return await asyncio.to_thread(self.check, name, password)
+    def _stranger(self, name: str) -> Password:
+        """What a name that is not in the file is tried against: each has the cost of some line, and always the same."""
+        digest = hmac.digest(self._stranger_key, name.encode("utf-8", "surrogatepass"), "sha256")
+        return self._strangers[int.from_bytes(digest) % len(self._strangers)]
 
     def wait_s(self, name: str, *, address: str | None = None) -> float:
         """Seconds until `check` looks at a password for this name from this address again; 0 when it does."""
@@ -181,20 +238,28 @@ class Accounts:
         ends = [self._tallies[key].blocked_until for key in tallies if key in self._tallies]
         return max(0.0, *(end - now for end in ends)) if ends else 0.0
 
-    def _take_turn(self, tallies: tuple[tuple[str, ...], ...]) -> bool:
-        """Whether there is no wait. The attempt counts as a failure at once, so that many at a time do not slip by."""
+    def _count(self, tallies: tuple[tuple[str, ...], ...]) -> None:
+        """An attempt counts as a failure from its beginning, so that many at a time do not slip by."""
+        now = self._clock()
+        for key, free in zip(tallies, FREE, strict=True):
+            known = self._tallies.pop(key, None)
+            failures = known.failures + 1 if known and now - known.last < FORGET_S else 1
+            wait_s = min(2.0 ** (failures - free), LONGEST_WAIT_S) if failures >= free else 0.0
+            self._tallies[key] = _Tally(failures, now, now + wait_s)
+        while len(self._tallies) > MOST_TALLIES:
+            self._tallies.pop(next(iter(self._tallies)))
+
+    def _discount(self, tallies: tuple[tuple[str, ...], ...], result: Future[bool]) -> None:
+        """An attempt that was turned away is none."""
+        if not result.cancelled() and result.exception() is None:
+            return
         with self._lock:
-            if self._wait_s(tallies) > 0:
-                return False
-            now = self._clock()
-            for key, free in zip(tallies, (FREE_FAILURES, FREE_FAILURES_OF_ADDRESS), strict=True):
-                known = self._tallies.pop(key, None)
-                failures = known.failures + 1 if known and now - known.last < FORGET_S else 1
-                wait_s = min(2.0 ** (failures - free), LONGEST_WAIT_S) if failures >= free else 0.0
-                self._tallies[key] = _Tally(failures, now, now + wait_s)
-            while len(self._tallies) > MOST_TALLIES:
-                self._tallies.pop(next(iter(self._tallies)))
-        return True
+            for key, free in zip(tallies, FREE, strict=True):
+                known = self._tallies.get(key)
+                if known is not None:
+                    failures = known.failures - 1
+                    until = known.blocked_until if failures >= free else known.last
+                    self._tallies[key] = _Tally(failures, known.last, until)
 
     def _give_back(self, tallies: tuple[tuple[str, ...], ...]) -> None:
         """Forget the failures of a name that came in; of those of its address only this attempt, so that an account

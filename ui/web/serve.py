@@ -16,10 +16,12 @@ os.environ["FORWARDED_ALLOW_IPS"] = ""
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
 
 from index.errors import InputError
 from rag.engine import Engine
 from ui import uploads
+from ui.auth import WaitError
 from ui.backend import Backend
 from ui.guard import Guard
 from ui.web.page import Page
@@ -27,6 +29,8 @@ from ui.web.page import Page
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
+
+    from starlette.requests import Request
 
     from rag.settings import Settings
     from ui.proxy import Network
@@ -99,12 +103,14 @@ def launch(
         "middleware": [Middleware(Guard, hosts=hosts, proxies=proxies)],
         "docs_url": None,
         "redoc_url": None,
+        "exception_handlers": {WaitError: _wait},
     }
     try:
         _, url, _ = demo.launch(
             server_name=host,
             server_port=port,
             auth=auth,
+            auth_message=(files("ui.web") / "login.html").read_text(encoding="utf-8") if auth else None,
             theme=theme,
             css=(files("ui") / "style.css").read_text(encoding="utf-8"),
             app_kwargs=app,
@@ -125,3 +131,9 @@ def launch(
         mend = f"choose another: citewire chat --port {(port or PORTS_FROM) + 1}"
         raise InputError(f"port {port} on {host} cannot be used; {mend}") from error
     return str(url)
+
+
+async def _wait(request: Request, error: WaitError) -> JSONResponse:
+    """What a login is answered that comes too soon, in the form of Gradio's own answers."""
+    del request
+    return JSONResponse({"detail": str(error)}, status_code=429, headers={"Retry-After": str(error.wait_s)})
