@@ -8,7 +8,7 @@ from dataclasses import dataclass
 HEADLINE_CHARS = 80
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Article:
     """A clean article. Every offset anywhere in Citewire counts code points of `text`.
 
@@ -26,6 +26,12 @@ class Article:
     author: str | None = None
     updated: str | None = None
     language: str | None = None
+
+    def __repr__(self) -> str:
+        """One line, with the length of the text in its place."""
+        known = {"id": self.id, "title": self.title, "source": self.source, "published": self.published}
+        parts = [f"{name}={value!r}" for name, value in known.items() if value is not None]
+        return f"Article({', '.join(parts)}, {len(self.text)} characters)"
 
     @property
     def headline(self) -> str:

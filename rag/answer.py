@@ -180,7 +180,7 @@ class Disagreement:
         return {"about": self.about, "sides": sides}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """What Citewire says, and what it rests on.
 
@@ -205,6 +205,32 @@ class Answer:
     model_sha256: str = ""
     signals: Mapping[str, float] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """One line: what was asked, what was said, and how many claims and citations there are."""
+        parts = [f"question={_shortened(self.question)!r}", f"text={_shortened(self.text)!r}"]
+        parts += [] if self.reason is None else [f"reason={str(self.reason)!r}"]
+        parts += [f"claims={len(self.claims)}", f"citations={len(self.citations)}", f"sources={len(self.sources)}"]
+        return f"Answer({', '.join(parts)})"
+
+    def __str__(self) -> str:
+        """The answer with its markers, then each quote with where it stands; a refusal with its reason.
+
+        It is meant to be printed by programs. Text of articles is as it is: a terminal that shows what strangers wrote
+        should get it through ui.terminal.render_answer.
+        """
+        pieces, position = [], 0
+        for claim in self.claims:
+            numbers = "".join(f"[{citation.number}]" for citation in claim.citations)
+            pieces += [self.text[position : claim.end], f" {numbers or '[no supporting quote found]'}"]
+            position = claim.end
+        parts = ["".join([*pieces, self.text[position:]]).strip()]
+        if self.reason is not None:
+            parts.append(f"{'No answer' if self.refused else 'Incomplete'}: {self.reason}.")
+        if self.unanswered:
+            parts.append(f"The articles do not say: {self.unanswered}")
+        parts += [f"[{one.number}] “{one.quote}”\n    {_place(one.article)}" for one in self.citations]
+        return "\n\n".join(part for part in parts if part)
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -250,3 +276,14 @@ def _origin(article: Article) -> dict[str, Any]:
         "url": article.url,
         "published": article.published,
     }
+
+
+def _place(article: Article) -> str:
+    """Outlet, headline and day of an article, as far as they are known."""
+    day = (article.published or "")[:10]
+    return " · ".join(part for part in (article.source, article.headline, day) if part)
+
+
+def _shortened(text: str, most: int = 100) -> str:
+    """The first `most` characters of `text`."""
+    return text if len(text) <= most else f"{text[:most]}…"

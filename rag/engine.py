@@ -393,9 +393,27 @@ _engines_lock = threading.Lock()
 
 
 def ask(question: str, *, history: Sequence[Turn] = (), home: str | Path | None = None) -> Answer:
-    """Answer one question over the articles in `home` (default: see index/home.py).
+    """Answer one question over the articles of an index.
 
-    The engine stays open for the next question, until the process ends. Raises what Engine.stream raises.
+        >>> answer = ask("When did the six-party talks break down?")
+        >>> print(answer.text)
+        The six-party talks broke down in 2009.
+        >>> answer.citations[0].quote
+        'Speaking at a joint press conference, Putin said …'
+
+    `question` may hold operators that say which articles are searched: "What did Putin say? source:sputnik".
+
+    `history` are the earlier exchanges of a conversation, oldest first, for a question that leans on them:
+    `ask("And who supports them?", history=[answer.turn])`.
+
+    `home` is the folder of the index: `ask("…", home="my-home")`. The default is CITEWIRE_HOME, or else the folder
+    "citewire" among the user's application data.
+
+    The first question loads the models, which takes some seconds; they stay loaded until the process ends. Settings
+    come from the environment (CITEWIRE_LLM, CITEWIRE_CAUTION, …); use `Engine` to give them in code.
+
+    A question that the articles do not answer is no error: `answer.refused` is True and `answer.reason` says why.
+    Raises InputError for an empty question, ModelError for a model that is missing, StoreError for a damaged index.
     """
     key = (homes.resolve(home), Settings.from_env())
     with _engines_lock:

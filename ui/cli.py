@@ -67,7 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    options = parser().parse_args(argv)
+    grammar = parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
+        import argcomplete
+
+        argcomplete.autocomplete(grammar)
+    options = grammar.parse_args(argv)
+    if options.run is None:
+        grammar.print_help()
+        return OK
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -95,7 +103,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"citewire {index.__version__}")
     top.add_argument("--home", type=Path, help="where the index lives (default: CITEWIRE_HOME, else your user data)")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    top.set_defaults(run=None)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _index_commands(commands)
     _question_commands(commands)
     _model_commands(commands)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import models
@@ -15,7 +16,6 @@ from index.home import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from index.models import Model
 
@@ -57,6 +57,7 @@ class Check:
 def examine(home: str | Path | None = None, *, llm: str | None = None) -> Iterator[Check]:
     """Every check, as it is made. `llm` is the model in use, a name or a path; None is the default."""
     yield check_python()
+    yield check_packages()
     for name in NATIVE:
         yield check_native(name)
     yield from check_models(llm)
@@ -71,6 +72,15 @@ def check_python(version: Sequence[int] = sys.version_info[:3]) -> Check:
         return Check("Python", Status.FINE, found)
     wanted = ".".join(map(str, PYTHON))
     return Check("Python", Status.WRONG, f"{found}, {wanted} is needed", "install a newer Python, then: make clean")
+
+
+def check_packages() -> Check:
+    """Whether Python finds our own `index`, `rag` and `ui`, and not a file of that name elsewhere."""
+    try:
+        import citewire
+    except ImportError as error:
+        return Check("packages", Status.WRONG, str(error), "rename that file, or run from another folder")
+    return Check("packages", Status.FINE, str(Path(citewire.__file__).parent.parent))
 
 
 def check_native(name: str) -> Check:
