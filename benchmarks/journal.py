@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ class Step:
 
 
 def digest(*parts: object) -> str:
-    """A short name for values that have a telling repr."""
-    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:16]
+    """A short name for values: dataclasses by all of their fields, others by their repr."""
+    values = tuple(astuple(part) if is_dataclass(part) and not isinstance(part, type) else part for part in parts)
+    return hashlib.sha256(repr(values).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def meaning(paths: Iterable[Path]) -> str:

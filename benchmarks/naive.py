@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.said import Said
 from benchmarks.systems import llm_of
-from rag import query
 from rag.prompt import CANNOT_ANSWER, Prompt
+from rag.question import understand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class Naive:
         engine = self.engine()
         llm = llm_of(engine)
         start = time.perf_counter()
-        asked = query.understand(question.text, question.history)
+        asked = understand(question.text, question.history)
         hits = engine.index.search(asked.text, PASSAGES, rewordings=asked.rewordings, context=asked.context)
         most = engine.settings.answer_tokens
         prompt = fitting(asked.text, hits, question.history, llm, most)

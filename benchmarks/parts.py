@@ -22,7 +22,7 @@ from index.errors import ModelError
 from index.manifest import MODES
 from rag import answerability
 from rag.answerability import Signals
-from rag.work import Evidence
+from rag.event import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from benchmarks.systems import Remembering
     from benchmarks.workbench import Workbench
     from index import Article
-    from rag.work import Event
+    from rag.event import Event
 
 Heard = list[tuple[Question, Said]]
 

@@ -19,7 +19,7 @@ from benchmarks.embedder import RememberingEmbedder
 from benchmarks.report import Mean
 from index import Index
 from rag.evidence import LEAST_SHARE
-from rag.gate import RELEVANT, relevance
+from rag.relevance import RELEVANT, relevance
 from rag.settings import Settings
 
 if TYPE_CHECKING:

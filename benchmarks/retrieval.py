@@ -21,7 +21,7 @@ from benchmarks.baseline import Bm25, PlainFusion
 from benchmarks.embedder import RememberingEmbedder
 from benchmarks.report import Mean
 from index import Index
-from rag.query import leans_on_history, understand
+from rag.question import leans_on_history, understand
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from index.errors import InputError
 from rag.answer import Answer
-from rag.work import Evidence, Token
+from rag.event import Evidence, Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from index import Index
     from rag.answer import Citation, Source
     from rag.engine import Engine
-    from rag.work import Event
+    from rag.event import Event
 
 Place = tuple[str, int, int]
 """Id of an article, start and end in its text."""

@@ -76,7 +76,7 @@ class Remembering:
 
 def llm_of(engine: Engine) -> LLM:
     """The model of an engine, loaded: the baseline and other engines use the very same."""
-    return engine._model()
+    return engine.loaded.current()
 
 
 @contextmanager

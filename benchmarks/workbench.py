@@ -1,7 +1,7 @@
 """Workbench: the indexes, engines and journals of a run over answers. Everything opens when it is first needed.
 
 Indexes are kept between runs, so that passages are read by the model once. A journal belongs to the code and settings
-its answers came from: to Citewire's, all of rag/ and how passages are cut and ranked; to the baseline's, the little
+its answers came from: to Citewire's, all of rag/ and index/; to the baseline's, the little
 that it uses of them.
 """
 
@@ -19,7 +19,6 @@ from benchmarks.naive import Naive
 from benchmarks.systems import Citewire, Remembering, llm_of
 from index import Index, models
 from index.errors import LayoutError
-from rag.answerability import ADAPTERS
 from rag.engine import Engine
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _RAG = Path(rag.__file__).parent
 _INDEX = Path(index_package.__file__).parent
 _FOUND_BY = [_INDEX / "passage.py", _INDEX / "ranking.py"]
 _READ_ALONE = [_RAG / name for name in ("llm.py", "native.py", "template.py")]
-_READ_BY = [*_READ_ALONE, _RAG / "query.py"]
+_READ_BY = [*_READ_ALONE, _RAG / "question.py"]
 
 
 class Workbench:
@@ -53,8 +52,7 @@ class Workbench:
         self.embedder = embedder
         self._corpora = corpora
         # Once: what runs is the code as it was when it was loaded, whatever is edited meanwhile.
-        taught = [*ADAPTERS.iterdir()]
-        self._code = meaning([*(path for path in _RAG.iterdir() if path.is_file()), *taught, *_FOUND_BY])
+        self._code = meaning([*_sources(_RAG), *_sources(_INDEX)])
         self._naive_code = meaning([Path(naive.__file__), *_READ_BY, *_FOUND_BY])
         drafted_by = [_RAG / name for name in ("prompt.py", "prompt.md", "evidence.py")]
         self._draft_code = meaning([*drafted_by, *_READ_ALONE, *_FOUND_BY])
@@ -129,6 +127,11 @@ class Workbench:
         if corpus not in self._homes:
             self._homes[corpus] = f"{corpus}-{digest(*self._corpora[corpus])}"
         return self._homes[corpus]
+
+
+def _sources(folder: Path) -> list[Path]:
+    """Every file of a package, those of its subfolders included, that an answer may depend on."""
+    return [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 
 def _weights(settings: Settings) -> str:

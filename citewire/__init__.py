@@ -40,12 +40,12 @@ from rag import Answer, Citation, Claim, Reason, Settings, Source, Turn  # noqa:
 
 if TYPE_CHECKING:
     from index import Failure, Hit, Index, Listed, Stats, SyncReport
-    from rag import Engine, Evidence, Token, ask
+    from rag import Engine, Evidence, Progress, Token, ask
 
 __all__ = [
     "Answer", "Article", "Citation", "Claim", "Engine", "Error", "Evidence", "Failure", "Hit", "Index", "InputError",
-    "LayoutError", "Listed", "ModelError", "ReadError", "Reason", "Settings", "Source", "Span", "Stats", "StoreError",
-    "SyncReport", "Token", "Turn", "__version__", "ask",
+    "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Settings", "Source", "Span", "Stats",
+    "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask",
 ]  # fmt: skip
 
 

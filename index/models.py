@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
     from index.source import Source
 
 __all__ = [
+    "Identity",
     "Model",
     "ModelFile",
     "Progress",
     "Status",
     "choose",
+    "identify",
     "locate",
     "manifest",
     "models_dir",
@@ -87,6 +90,25 @@ def require_known(name: str | None, role: str) -> None:
         choose(name, role)
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A model as answers name it. `sha256` and `mode` are "" for a file of the user's own; `mode` also where models.txt
+    gives none."""
+
+    name: str
+    sha256: str = ""
+    mode: str = ""
+
+
+def identify(name: str | None, role: str) -> Identity:
+    """What is known of the model that `locate` would find, there or not. Raises ModelError for an unknown one."""
+    own = _own_path(name, role)
+    if own is not None:
+        return Identity(own.stem)
+    model = choose(name, role)
+    return Identity(model.name, model.files[0].sha256, model.mode or "")
+
+
 def locate(name: str | None, role: str) -> Path:
     """Where a verified model lies: the folder of an embedder or reranker, the .gguf file of an LLM.
 
@@ -135,12 +157,18 @@ def pull(name: str | None, role: str, *, progress: Progress | None = None, offli
     return _entry(model)
 
 
-def _own_gguf(name: str | None, role: str) -> Path | None:
-    """The user's own GGUF file, when `name` is a path and no listed name."""
+def _own_path(name: str | None, role: str) -> Path | None:
+    """The path of the user's own model that `name` is, there or not; None for what may be a listed name."""
     if role != "llm" or name is None or any(model.name == name for model in manifest()):
         return None
     path = Path(name).expanduser()
-    if path.suffix.lower() != ".gguf" and path.name == name:
+    return None if path.suffix.lower() != ".gguf" and path.name == name else path
+
+
+def _own_gguf(name: str | None, role: str) -> Path | None:
+    """The user's own GGUF file, when `name` is a path and no listed name. Raises ModelError when it is not there."""
+    path = _own_path(name, role)
+    if path is None:
         return None
     if not path.is_file():
         raise ModelError(f"{path} is not there; give the path of a .gguf file or a name from models.txt")

@@ -8,13 +8,14 @@ from rag.answer import Answer, Citation, Claim, Reason, Source, Turn
 from rag.settings import Settings
 
 if TYPE_CHECKING:
-    from rag.engine import Engine, Evidence, Token, ask
+    from rag.engine import Engine, Evidence, Progress, Token, ask
 
 __all__ = [
-    "Answer", "Citation", "Claim", "Engine", "Evidence", "Reason", "Settings", "Source", "Token", "Turn", "ask",
+    "Answer", "Citation", "Claim", "Engine", "Evidence", "Progress", "Reason", "Settings", "Source", "Token", "Turn",
+    "ask",
 ]  # fmt: skip
 
-_LATER = ("Engine", "Evidence", "Token", "ask")
+_LATER = ("Engine", "Evidence", "Progress", "Token", "ask")
 
 
 def __getattr__(name: str) -> Any:

@@ -1,184 +1,302 @@
-"""Reply: passages → what the model makes of them for one question, checked before anybody is told that it is so."""
+"""Reply: one question, from its words to the checked answer. Read from top to bottom, this is what happens:
+
+    understand     what is asked, in how many parts, and what to search for       question.py
+    find           search; choose the passages to read, or say why not to         find.py
+    wait           one question is answered at a time                             queue.py
+    draft          the model writes over the passages                             prompt.py, llm.py, quote.py
+    cite           sentences of the draft → exact quotes, and their support       claims.py, cite.py, support.py
+    judge          the model says whether its draft is right                      answerability.py
+    second draft   by the judging adapter, where the first one is not given
+    answer         the claims, the article's words beside those that are doubted, and where articles disagree
+    or refuse      with the reason
+
+Nothing that a model wrote is believed until it is cited and supported.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
-from rag import answerability, cite, claims, evidence, gate, prompt, support
+from index.manifest import MODES
+from rag import answerability, cite, claims, evidence, prompt, support
 from rag.answer import Answer, Reason
 from rag.answerability import Signals
+from rag.clock import Clock
+from rag.event import Evidence, Progress, Token
+from rag.find import Found, find
+from rag.parts import joined, united
 from rag.quote import Quoting
-from rag.work import Token
+from rag.relevance import covered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from index import Index
     from index.search import Hit
-    from rag.answer import Citation, Claim, Source
+    from rag.answer import Citation, Claim, Disagreement, Source, Turn
     from rag.claims import Similarity
+    from rag.event import Event
     from rag.llm import LLM, Constraint
+    from rag.loaded import LoadedModel
     from rag.prompt import Prompt
+    from rag.question import Question
+    from rag.queue import Queue
+    from rag.read_ahead import ReadAhead
+    from rag.settings import Settings
     from rag.stream import Channel
-    from rag.work import Event, Work
+
+REFUSALS = {
+    Reason.NOTHING_RELEVANT: "The articles do not say: nothing in them speaks of this.",
+    Reason.NOT_ANSWERED: prompt.CANNOT_ANSWER,
+    Reason.UNSUPPORTED: prompt.CANNOT_ANSWER,
+    Reason.FILTERED_OUT: "No article is of the outlet or the time that the question asks for.",
+    Reason.UNCLEAR: "The question is not clear: it names nothing to look for. Say what it is about.",
+    Reason.EMPTY_INDEX: "There are no articles yet. Add some: citewire index add FOLDER",
+    Reason.CANCELLED: "",
+}
+"""What a refusal says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A question on its way: one of those that were asked in one, with what was found for it."""
+
+    question: Question
+    found: Found = field(default_factory=Found)
+    clock: Clock = field(default_factory=Clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A draft, cited and judged. `reason` says why it is not to be given; None when it is. `signals` are None where
+    the model was not asked to judge it."""
+
+    claims: tuple[Claim, ...]
+    signals: Signals | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """To one question, by one model, in the thread of the answer. `mode` is one of rag.settings.MODES."""
+    """Answers one question, in a thread of its own; its events go into `channel`."""
 
-    work: Work
-    llm: LLM
-    mode: str
     index: Index
+    model: LoadedModel
+    queue: Queue
+    ahead: ReadAhead
+    settings: Settings
     channel: Channel[Event]
 
-    def answer(self) -> Answer:
-        """What the model says as far as the passages carry it, or a refusal."""
-        work = self.work
-        passages = [source.hit for source in work.sources]
-        turns = evidence.trim_history(work.asked.text, passages, work.history, self.llm, work.settings)
-        request = prompt.build(work.asked.text, passages, turns)
-        said, reason = self._considered(request, passages)
-        if reason is not None and reason is not Reason.CANCELLED and self.llm.adapts:
-            again, still = self._considered(request, passages, adapted=True)
-            if self._is_cancelled:  # nobody saw this one, and nobody judged it
-                reason = Reason.CANCELLED
-            elif still is None:
-                said, reason = again, None
-        if reason is not None:
-            return work.refusal(reason)
-        quotes = self.mode == "quote"
-        checked = claims.in_quotes(said) if quotes else said
-        similarity = self._similarities()
-        found = (
-            claims.disagreements(work.asked.text, checked, work.sources, similarity=similarity) if similarity else ()
-        )
-        if not quotes and answerability.probability(work.signals, self.llm.name) < answerability.TRUSTED:
-            checked = claims.with_quotes(work.asked.text, said)
-        checked = claims.in_line([*checked, *claims.told(found)])
-        return Answer(
-            text=" ".join(claim.text for claim in checked),
-            claims=checked,
-            sources=work.sources,
-            disagreements=found,
-            reason=Reason.CANCELLED if self._is_cancelled else None,
-            **work.circumstances(),
-        )
+    def answer(self, question: Question) -> Answer:
+        """Understand, find, wait, answer each part, and join the answers."""
+        if not question.is_clear:
+            return self._refusal(Part(question), Reason.UNCLEAR)
+        parts = [self._find(each) for each in question.parts()]
+        if self._is_cancelled:
+            return self._refusal(Part(question), Reason.CANCELLED)
+        to_read = [part.found for part in parts if part.found.reason is None]
+        if to_read:
+            self.ahead.note_hits(hit for found in to_read for hit in found.unread())
+            self.channel.put(Evidence(question.full, united([found.sources for found in to_read])))
+            answers = self._answer_in_turn(question, parts)
+        else:
+            answers = [self._refusal(part, part.found.reason) for part in parts if part.found.reason]
+        answer = joined(question.asked, answers)
+        if answer.text.strip():
+            self.ahead.note_conversation((*question.history, replace(answer.turn, question=question.text)))
+        return answer
 
-    def _considered(
-        self, request: Prompt, passages: Sequence[Hit], *, adapted: bool = False
-    ) -> tuple[tuple[Claim, ...], Reason | None]:
-        """What the model says, and why it is not to be given, None if it is."""
-        work = self.work
-        said = self._said(request, adapted=adapted)
-        work.clock.mark("verify")
+    def _find(self, question: Question) -> Part:
+        clock = Clock()
+        return Part(question, find(question, self.index, self.model, self.settings, clock), clock)
+
+    def _answer_in_turn(self, question: Question, parts: Sequence[Part]) -> list[Answer]:
+        """Wait until it is this question's turn, then answer its parts, each with those before it as history."""
+        answers: list[Answer] = []
+        with self.queue.place(self.channel.cancel, partial(self._report, "queue", total=0)) as is_next:
+            for part in parts:
+                part.clock.mark("queue")
+            for part in parts:
+                reason = part.found.reason if is_next else Reason.CANCELLED
+                if reason is None and self._is_cancelled:
+                    reason = Reason.CANCELLED
+                history = (*question.history, *(answer.turn for answer in answers))
+                answers.append(self._answer_part(part, history) if reason is None else self._refusal(part, reason))
+        return answers
+
+    def _answer_part(self, part: Part, history: Sequence[Turn]) -> Answer:
+        """Draft, cite and judge; try again when the first draft is not to be given; answer or refuse."""
+        llm, asked = self.model.of(self.settings), part.question.text
+        passages = [source.hit for source in part.found.sources]
+        turns = evidence.trim_history(asked, passages, history, llm, self.settings)
+        request = prompt.build(asked, passages, turns)
+        attempt = self._attempt(part, llm, request)
+        if attempt.reason not in (None, Reason.CANCELLED) and llm.adapts:
+            attempt = self._second(attempt, self._attempt(part, llm, request, adapted=True))
+        if attempt.reason is not None:
+            return self._refusal(part, attempt.reason, attempt.signals)
+        return self._given(part, llm, attempt)
+
+    def _attempt(self, part: Part, llm: LLM, request: Prompt, *, adapted: bool = False) -> Attempt:
+        """One draft, cited and judged. Nobody sees it being written when it is `adapted`, for then it is the second."""
+        said = self._draft(part, llm, request, adapted=adapted)
+        part.clock.mark("verify")
         if not _is_cited(said):
             reason = Reason.UNSUPPORTED if said else Reason.NOT_ANSWERED
-            return said, Reason.CANCELLED if self._is_cancelled else reason
+            return Attempt(said, None, Reason.CANCELLED if self._is_cancelled else reason)
         is_plausible = all(claim.support < support.SUPPORTED for claim in said)
-        if self._looks_twice and not self._is_cancelled:
-            self._recheck(said, passages)
-            doubtful = answerability.is_doubtful(work.signals, self.llm.name, work.settings.caution)
-            if doubtful and not self._is_cancelled:
-                return said, Reason.UNSUPPORTED if is_plausible else Reason.NOT_ANSWERED
+        signals = None
+        if answerability.is_measured(llm.name) and not self._is_cancelled:
+            signals = self._judge(part, llm, said)
+            if signals and answerability.is_doubtful(signals, llm.name, self.settings.caution):
+                return Attempt(said, signals, Reason.UNSUPPORTED if is_plausible else Reason.NOT_ANSWERED)
         if is_plausible:
             if self._is_cancelled:
-                return said, Reason.CANCELLED
-            said = claims.lifted(said, answerability.probability(work.signals, self.llm.name))
-        return said, None
+                return Attempt(said, signals, Reason.CANCELLED)
+            said = claims.lifted(said, answerability.probability(signals or Signals(), llm.name))
+        return Attempt(said, signals)
+
+    def _draft(self, part: Part, llm: LLM, request: Prompt, *, adapted: bool) -> tuple[Claim, ...]:
+        """What the model says, sentence by sentence, cited and numbered; () when it says nothing.
+
+        If nothing is supported and the model will judge, what is plausible is cited. Where its words rest on nothing at
+        all, it chooses sentences of the passages instead: in quote mode, in which its own words only point at the
+        quotes, and in the second draft.
+        """
+        quotes = self._mode == "quote"
+        written = self._write(part, llm, request, shown=not quotes and not adapted, adapted=adapted)
+        sources, sentences = self._still_indexed(part), claims.written(written)
+        said = claims.check(part.question.text, sentences, sources)
+        if answerability.is_measured(llm.name) and not _is_cited(said):
+            said = claims.check(part.question.text, sentences, sources, least=support.PLAUSIBLE)
+        if said and not _is_cited(said) and (quotes or adapted) and not self._is_cancelled:
+            quoting = Quoting([source.hit.text for source in part.found.sources], llm.vocabulary)
+            chosen = self._write(part, llm, request, constraint=quoting, shown=not adapted, adapted=adapted)
+            said = claims.quoted(chosen, self._still_indexed(part))
+        return said
+
+    def _write(
+        self,
+        part: Part,
+        llm: LLM,
+        request: Prompt,
+        *,
+        constraint: Constraint | None = None,
+        shown: bool = True,
+        adapted: bool = False,
+    ) -> str:
+        """What the model writes. Its tokens go to the reader as they come if they are to be `shown`, else only how many
+        there are."""
+        pieces: list[str] = []
+        most = self.settings.answer_tokens
+        for piece in llm.stream(
+            request,
+            max_tokens=most,
+            cancel=self.channel.cancel,
+            on_read=partial(self._report, "read"),
+            constraint=constraint,
+            adapted=adapted,
+        ):
+            if not pieces and not adapted:
+                part.clock.mark("first_token")
+            pieces.append(piece)
+            self.channel.put(Token(piece) if shown else Progress("write", len(pieces), most))
+        part.clock.mark("answer")
+        return "".join(pieces)
+
+    def _judge(self, part: Part, llm: LLM, said: Sequence[Claim]) -> Signals | None:
+        """What speaks for a draft: the model is asked about question and draft with nothing but the cited passages
+        before it. None when cancelled."""
+        asked, cancel = part.question.text, self.channel.cancel
+        quotes = {citation for claim in said for citation in claim.citations}
+        read = cited([source.hit for source in part.found.sources], quotes)
+        correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in said))
+        answerable, right = (
+            llm.judge(prompt.build(asked, read, task=task), cancel=cancel) for task in (prompt.ANSWERABLE, correct)
+        )
+        if cancel.is_set():
+            return None
+        part.clock.mark("recheck")
+        return Signals(
+            correct=right,
+            answerable=answerable,
+            support=max(claim.support for claim in said),
+            covered=max(covered(asked, citation.quote) for citation in quotes),
+        )
+
+    def _second(self, first: Attempt, second: Attempt) -> Attempt:
+        """Which of two attempts counts, the first of which is not to be given: the second if it is, else the first."""
+        signals = second.signals or first.signals
+        if self._is_cancelled:  # nobody saw the second one, and nobody judged it
+            return Attempt(first.claims, signals, Reason.CANCELLED)
+        return Attempt(second.claims, signals) if second.reason is None else replace(first, signals=signals)
+
+    def _given(self, part: Part, llm: LLM, attempt: Attempt) -> Answer:
+        """The answer: claims, or in quote mode their quotes; quotes beside doubtful words; where articles differ."""
+        asked, quotes = part.question.text, self._mode == "quote"
+        said = claims.in_quotes(attempt.claims) if quotes else attempt.claims
+        similarity = self._similarities(part)
+        differing: tuple[Disagreement, ...] = ()
+        if similarity is not None:
+            differing = claims.disagreements(asked, said, part.found.sources, similarity=similarity)
+        likely = answerability.probability(attempt.signals or Signals(), llm.name)
+        if not quotes and likely < answerability.TRUSTED:
+            said = claims.with_quotes(asked, said)
+        said = claims.in_line([*said, *claims.told(differing)])
+        return Answer(
+            text=" ".join(claim.text for claim in said),
+            claims=said,
+            sources=part.found.sources,
+            disagreements=differing,
+            reason=Reason.CANCELLED if self._is_cancelled else None,
+            **self._circumstances(part, attempt.signals),
+        )
+
+    def _refusal(self, part: Part, reason: Reason, signals: Signals | None = None) -> Answer:
+        """The answer that says why there is none."""
+        circumstances = self._circumstances(part, signals)
+        return Answer(text=REFUSALS[reason], sources=part.found.sources, refused=True, reason=reason, **circumstances)
+
+    def _circumstances(self, part: Part, signals: Signals | None) -> dict[str, Any]:
+        """What every answer says of how it was made."""
+        return {
+            "question": part.question.asked,
+            "searched": part.question.full,
+            "generation": part.found.generation,
+            "model": self.model.name,
+            "model_sha256": self.model.sha256,
+            "signals": (signals or Signals()).to_dict(),
+            "timings": part.clock.timings(),
+        }
 
     @property
     def _is_cancelled(self) -> bool:
         return self.channel.cancel.is_set()
 
     @property
-    def _looks_twice(self) -> bool:
-        return answerability.is_measured(self.llm.name)
+    def _mode(self) -> str:
+        """One of rag.settings.MODES: as the settings say, else as models.txt has it for the model."""
+        return self.settings.mode or usual_mode(self.settings.llm)
 
-    def _said(self, request: Prompt, *, adapted: bool) -> tuple[Claim, ...]:
-        """What the model says, sentence by sentence cited and numbered; () when it says nothing. Nobody sees it write
-        when it is `adapted`, for this is the second time.
+    def _report(self, stage: str, done: int, total: int) -> None:
+        self.channel.put(Progress(stage, done, total))
 
-        If nothing is supported and a second look will decide, what is plausible is cited. Where its words rest on
-        nothing at all, the model chooses sentences of the passages instead: in quote mode, in which its own words only
-        point at the quotes and nobody sees them, and the second time.
-        """
-        quotes = self.mode == "quote"
-        draft = self._draft(request, shown=not quotes and not adapted, adapted=adapted)
-        sources = self._still_indexed()
-        sentences = claims.written(draft)
-        said = claims.check(self.work.asked.text, sentences, sources)
-        if self._looks_twice and not _is_cited(said):
-            said = claims.check(self.work.asked.text, sentences, sources, least=support.PLAUSIBLE)
-        if said and not _is_cited(said) and (quotes or adapted) and not self._is_cancelled:
-            quoting = Quoting([source.hit.text for source in self.work.sources], self.llm.vocabulary)
-            chosen = self._draft(request, constraint=quoting, shown=not adapted, adapted=adapted)
-            said = claims.quoted(chosen, self._still_indexed())
-        return said
-
-    def _draft(
-        self, request: Prompt, *, constraint: Constraint | None = None, shown: bool = True, adapted: bool = False
-    ) -> str:
-        """What the model writes. The reader sees its tokens as they come if they are to be `shown`, else only how
-        many there are."""
-        pieces: list[str] = []
-        most = self.work.settings.answer_tokens
-        on_read = partial(self.channel.progress, "read")
-        for piece in self.llm.stream(
-            request,
-            max_tokens=most,
-            cancel=self.channel.cancel,
-            on_read=on_read,
-            constraint=constraint,
-            adapted=adapted,
-        ):
-            if not pieces and not adapted:
-                self.work.clock.mark("first_token")
-            pieces.append(piece)
-            if shown:
-                self.channel.put(Token(piece))
-            else:
-                self.channel.progress("write", len(pieces), most)
-        self.work.clock.mark("answer")
-        return "".join(pieces)
-
-    def _recheck(self, said: Sequence[Claim], passages: Sequence[Hit]) -> None:
-        """Ask the model what it holds of the question and its draft, with nothing but the cited passages before it."""
-        work, cancel = self.work, self.channel.cancel
-        quotes = {citation for claim in said for citation in claim.citations}
-        read = cited(passages, quotes)
-        correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in said))
-        answerable, right = (
-            self.llm.judge(prompt.build(work.asked.text, read, task=task), cancel=cancel)
-            for task in (prompt.ANSWERABLE, correct)
-        )
-        if cancel.is_set():
-            return
-        work.signals = Signals(
-            correct=right,
-            answerable=answerable,
-            support=max(claim.support for claim in said),
-            covered=max(gate.covered(work.asked.text, citation.quote) for citation in quotes),
-        )
-        work.clock.mark("recheck")
-
-    def _similarities(self) -> Similarity | None:
+    def _similarities(self, part: Part) -> Similarity | None:
         """Cosine of two sentences of the passages; None when all are of one article, which cannot disagree."""
-        sources = self.work.sources
+        sources = part.found.sources
         if len({source.hit.article.id for source in sources}) < 2:
             return None
         texts = list(dict.fromkeys(quote.text for quote in cite.quotes(sources)))
         vectors = dict(zip(texts, self.index.embedder.embed_documents(texts), strict=True))
         return lambda one, other: float(vectors[one] @ vectors[other])
 
-    def _still_indexed(self) -> tuple[Source, ...]:
+    def _still_indexed(self, part: Part) -> tuple[Source, ...]:
         """The sources whose article was neither removed nor changed while the model wrote."""
         kept = []
-        for source in self.work.sources:
+        for source in part.found.sources:
             try:
                 if self.index.article(source.hit.article.id) == source.hit.article:
                     kept.append(source)
@@ -187,14 +305,21 @@ class Reply:
         return tuple(kept)
 
 
-def _is_cited(said: Iterable[Claim]) -> bool:
-    return any(claim.supported for claim in said)
+def usual_mode(llm: str | None) -> str:
+    """How a model answers unless the settings say: as models.txt has it, else by writing. Raises ModelError."""
+    from index import models
+
+    return models.identify(llm, "llm").mode or MODES[0]
 
 
 def cited(passages: Sequence[Hit], citations: Iterable[Citation]) -> list[Hit]:
     """Those of the passages that any of the citations is from."""
     quotes = list(citations)
     return [hit for hit in passages if any(_holds(hit, citation) for citation in quotes)]
+
+
+def _is_cited(said: Iterable[Claim]) -> bool:
+    return any(claim.supported for claim in said)
 
 
 def _holds(hit: Hit, citation: Citation) -> bool:

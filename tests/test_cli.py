@@ -478,7 +478,7 @@ def test_an_unknown_model_name_is_answered_with_those_there_are(capsys: pytest.C
 # Usage and text
 
 
-@pytest.mark.parametrize("arguments", [[], ["index"], ["ask", "a", "b"], ["search", "x", "-k", "many"]])
+@pytest.mark.parametrize("arguments", [["index"], ["ask", "a", "b"], ["search", "x", "-k", "many"]])
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)

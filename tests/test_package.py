@@ -81,23 +81,26 @@ def test_it_runs_as_a_module_and_alone_prints_help(tmp_path: Path, capsys: pytes
 
 def test_the_shell_completes_commands(tmp_path: Path) -> None:
     line = "citewire index re"
-    told = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
     out = tmp_path / "completions"
-    tried = python("from ui.cli import main; main()", TOP, **told, _ARGCOMPLETE_STDOUT_FILENAME=str(out))
+    tried = python("from ui.cli import main; main()", TOP, **asked, _ARGCOMPLETE_STDOUT_FILENAME=str(out))
     assert tried.returncode == 0, tried.stderr
     assert {word.strip() for word in out.read_text().splitlines()} == {"remove", "rebuild"}
 
 
-def told() -> Answer:
-    article = Article("a", "The talks broke down in 2009. " * 2000, title="Talks", source="Post", published="2018-03-21")
+def one_claim() -> Answer:
+    article = Article(
+        "a", "The talks broke down in 2009. " * 2000, title="Talks", source="Post", published="2018-03-21"
+    )
     claim = Claim("They broke down in 2009.", 0, 24, (Citation(1, article, 0, 29),), 0.9, supported=True)
     return Answer("When did they break down?", "They broke down in 2009.", (claim,))
 
 
 def test_an_answer_fits_on_a_screen_and_prints_with_its_references() -> None:
-    answer = told()
+    answer = one_claim()
     assert repr(answer) == (
-        "Answer(question='When did they break down?', text='They broke down in 2009.', claims=1, citations=1, sources=0)"
+        "Answer(question='When did they break down?', text='They broke down in 2009.', "
+        "claims=1, citations=1, sources=0)"
     )
     assert str(answer) == (
         "They broke down in 2009. [1]\n\n[1] “The talks broke down in 2009.”\n    Post · Talks · 2018-03-21"
@@ -116,8 +119,8 @@ def test_a_claim_without_a_quote_is_marked_in_print() -> None:
 def test_the_help_of_ask_explains_every_argument() -> None:
     import inspect
 
-    told_of = inspect.getdoc(citewire.ask) or ""
-    assert [name for name in inspect.signature(citewire.ask).parameters if f"`{name}`" not in told_of] == []
+    doc = inspect.getdoc(citewire.ask) or ""
+    assert [name for name in inspect.signature(citewire.ask).parameters if f"`{name}`" not in doc] == []
 
 
 @pytest.mark.model

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from index.models import Model
     from index.sync import SyncReport
     from rag import Answer, Engine, Turn
+    from rag.event import Event
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -512,23 +513,25 @@ def _ask(engine: Engine, question: str, history: Sequence[Turn]) -> Answer:
     """The answer to a question, with a line on standard error that says what is being done."""
     with Notes() as note:
         note("searching")
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage == "queue":
-                note("waiting for another question to be answered")
-            elif stage == "write":
-                note("finding the words that say it")
-            elif total:
-                note(f"reading the passages, {100 * done // total} %")
-
-        for event in engine.stream(question, history=history, progress=progress):
-            if isinstance(event, rag.Evidence):
-                note(f"reading {len(event.sources)} passages")
-            elif isinstance(event, rag.Answer):
+        for event in engine.stream(question, history=history):
+            if isinstance(event, rag.Answer):
                 return event
-            else:
-                note("writing")
+            note(_note(event))
     raise RuntimeError("Engine.stream ended without an Answer")
+
+
+def _note(event: Event) -> str:
+    """What is being done, said on the line that passes."""
+    match event:
+        case rag.Evidence(sources=sources):
+            return f"reading {len(sources)} passages"
+        case rag.Progress(stage="queue"):
+            return "waiting for another question to be answered"
+        case rag.Progress(stage="read", done=done, total=total) if total:
+            return f"reading the passages, {100 * done // total} %"
+        case rag.Progress(stage="write"):
+            return "finding the words that say it"
+    return "writing"
 
 
 def _converse(engine: Engine, *, as_json: bool) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from index.errors import InputError
-from rag.work import Evidence, Token
+from rag.event import Evidence, Token
 from ui import preferences, reader, render
 from ui.backend import told
 from ui.follow import Step, follow

@@ -1,4 +1,4 @@
-"""Gate: does anything found speak of the question? What does not is refused without a model. Pure; knows no model."""
+"""Relevance: whether anything found speaks of the question. If nothing does, no model is asked. Knows no model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from index.search import Hit
-    from rag.query import Query
+    from rag.question import Question
 
 RELEVANT = 0.85
 """Least relevance of a passage to ask the model at all. On SQuAD 2 this refuses 1.6 % of the answerable questions,
@@ -31,7 +31,7 @@ def covered(question: str, text: str) -> float:
     return sum(word.weight for word in wanted if word.stem in has) / weight if weight else 0.0
 
 
-def relevant(query: Query, hits: Sequence[Hit]) -> bool:
+def is_relevant(question: Question, hits: Sequence[Hit]) -> bool:
     """Whether any hit speaks of what is asked. The context does not count: a question that changes the subject is
     judged by its own words."""
-    return any(relevance(wording, hit) >= RELEVANT for wording in (query.text, query.full) for hit in hits)
+    return any(relevance(wording, hit) >= RELEVANT for wording in (question.text, question.full) for hit in hits)

@@ -1,19 +1,19 @@
-"""Query: question + history → what to search for. Knows no index and no model."""
+"""Question: the words of a reader and what was said before → what to search for. Knows no index and no model."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from index import filters
+from rag.answer import Turn
 from rag.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from index.filters import Filter
-    from rag.answer import Turn
 
 TURNS_BACK = 2
 """Earlier questions that count. Three find as much; earlier answers as well add nothing (docs/experiments.md)."""
@@ -44,47 +44,64 @@ _EXPLETIVE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What to search for: the question, the earlier questions as `context`, and, if the question cannot be
-    understood alone, `rewordings` that put before it what it leans on. None of them has operators: those of the
-    question are in `only`, those of earlier questions held for them alone."""
+class Question:
+    """What is asked and what to search for. Nothing but `asked` holds operators.
 
+    `asked` is the question as typed, `text` the same without operators, `only` what the operators allow. `context`
+    joins the last questions before it. `rewordings` are there for a question that cannot be understood alone: they
+    put before it the questions that it leans on. `history` are the earlier exchanges, oldest first.
+    """
+
+    asked: str
     text: str
     rewordings: tuple[str, ...] = ()
     context: str = ""
     only: Filter = filters.EVERYTHING
+    history: tuple[Turn, ...] = ()
 
     @property
     def full(self) -> str:
         """The fullest wording."""
         return self.rewordings[-1] if self.rewordings else self.text
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether it, or anything said before it, names something to look for."""
+        return bool(self.history or words(self.text))
 
-def understand(question: str, history: Sequence[Turn] = ()) -> Query:
-    """The query for `question` after `history`, oldest first.
+    def parts(self) -> tuple[Question, ...]:
+        """The questions that are asked in one, each of which may lean on those before it.
+
+        "When was it built, and who paid for it?" asks two. A question that does not begin as one of its own is not
+        taken apart.
+        """
+        texts = [part.strip().rstrip("?") + "?" for part in _JOINT.split(self.text.strip()) if part.strip(" ?")]
+        if not 1 < len(texts) <= MOST_PARTS or not all(_ASKING.match(text) and words(text) for text in texts):
+            return (self,)
+        found: list[Question] = []
+        for text in texts:
+            before = tuple(Turn(part.text, "") for part in found)
+            found.append(_understood(text, text, (*self.history, *before), self.only))
+        return tuple(found)
+
+
+def understand(asked: str, history: Sequence[Turn] = (), *, only: Filter = filters.EVERYTHING) -> Question:
+    """The question that `asked` is after `history`, oldest first, within the articles that `only` allows.
 
     Every question has the earlier ones as context: few change the subject, and those that do have words of their
     own that outweigh it. One that leans is reworded with the questions back to the last that stands alone.
     Raises InputError for an operator that is wrong (index/filters.py).
     """
-    question, only = filters.parse(question)
-    recent = [filters.without_operators(turn.question) for turn in history[-TURNS_BACK:]]
-    leant_on = _leant_on(question, recent)
-    rewordings = (" ".join([*leant_on, question]),) if leant_on else ()
-    return Query(question, rewordings, " ".join(recent), only)
+    text, given = filters.parse(asked)
+    turns = tuple(replace(turn, question=filters.without_operators(turn.question)) for turn in history)
+    return _understood(asked, text, turns, given.also(only))
 
 
-def parts(question: str) -> tuple[str, ...]:
-    """The questions that are asked in one: "When was it built, and who paid for it?" asks two. A question that does not
-    begin as one of its own is not taken apart."""
-    found = [part.strip().rstrip("?") + "?" for part in _JOINT.split(question.strip()) if part.strip(" ?")]
-    alone = all(_ASKING.match(part) and words(part) for part in found)
-    return tuple(found) if 1 < len(found) <= MOST_PARTS and alone else (question,)
-
-
-def unclear(question: str, history: Sequence[Turn] = ()) -> bool:
-    """Whether a question names nothing to look for, nor does anything said before it."""
-    return not history and not words(filters.without_operators(question))
+def _understood(asked: str, text: str, history: tuple[Turn, ...], only: Filter) -> Question:
+    recent = [turn.question for turn in history[-TURNS_BACK:]]
+    leant_on = _leant_on(text, recent)
+    rewordings = (" ".join([*leant_on, text]),) if leant_on else ()
+    return Question(asked, text, rewordings, " ".join(recent), only, history)
 
 
 def leans_on_history(question: str) -> bool:

@@ -5,30 +5,30 @@ from __future__ import annotations
 import threading
 import time
 
-from rag.turns import Turns
+from rag.queue import Queue
 
 
-def wait_for(turns: Turns, number: int) -> None:
-    while len(turns) < number:
+def wait_for(queue: Queue, number: int) -> None:
+    while len(queue) < number:
         time.sleep(0.001)
 
 
-def test_turns_come_in_order_and_places_move_up() -> None:
-    turns, order = Turns(), list[int]()
+def test_questions_come_in_order_and_places_move_up() -> None:
+    queue, order = Queue(), list[int]()
     places: dict[int, list[int]] = {1: [], 2: [], 3: []}
 
     def take(name: int) -> None:
-        with turns.turn(threading.Event(), places[name].append) as mine:
-            assert mine
+        with queue.place(threading.Event(), places[name].append) as is_next:
+            assert is_next
             order.append(name)
 
-    with turns.turn(threading.Event()) as mine:
-        assert mine
+    with queue.place(threading.Event()) as is_next:
+        assert is_next
         waiting = []
         for name in (1, 2, 3):
             waiting.append(threading.Thread(target=take, args=(name,)))
             waiting[-1].start()
-            wait_for(turns, name + 1)
+            wait_for(queue, name + 1)
     for thread in waiting:
         thread.join(10)
     assert order == [1, 2, 3]
@@ -38,28 +38,28 @@ def test_turns_come_in_order_and_places_move_up() -> None:
 
 
 def test_who_cancels_leaves_the_queue() -> None:
-    turns, cancel, came = Turns(), threading.Event(), []
+    queue, cancel, came = Queue(), threading.Event(), []
 
     def take() -> None:
-        with turns.turn(cancel) as mine:
-            came.append(mine)
+        with queue.place(cancel) as is_next:
+            came.append(is_next)
 
-    with turns.turn(threading.Event()):
+    with queue.place(threading.Event()):
         waiting = threading.Thread(target=take)
         waiting.start()
-        wait_for(turns, 2)
+        wait_for(queue, 2)
         cancel.set()
         waiting.join(10)
         assert came == [False]
-        assert len(turns) == 1
+        assert len(queue) == 1
 
 
-def test_a_turn_that_fails_ends() -> None:
-    turns = Turns()
+def test_a_place_that_fails_is_given_up() -> None:
+    queue = Queue()
     try:
-        with turns.turn(threading.Event()):
+        with queue.place(threading.Event()):
             raise ValueError
     except ValueError:
         pass
-    with turns.turn(threading.Event()) as mine:
-        assert mine
+    with queue.place(threading.Event()) as is_next:
+        assert is_next

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.answer import Turn
-from rag.query import Query, leans_on_history, parts, unclear, understand
+from rag.question import leans_on_history, understand
 
 BROWN = Turn("What did Dr James Brown say about cooperation?", "It can only go so far.")
 
@@ -25,10 +25,11 @@ BROWN = Turn("What did Dr James Brown say about cooperation?", "It can only go s
 )
 def test_a_question_that_leans_is_reworded_with_what_it_leans_on(question: str) -> None:
     assert leans_on_history(question)
-    query = understand(question, [BROWN])
-    assert query == Query(question, (f"{BROWN.question} {question}",), BROWN.question)
-    assert query.full == f"{BROWN.question} {question}"
-    assert understand(question) == Query(question)
+    follow_up = understand(question, [BROWN])
+    assert follow_up.rewordings == (f"{BROWN.question} {question}",)
+    assert (follow_up.text, follow_up.context) == (question, BROWN.question)
+    assert follow_up.full == f"{BROWN.question} {question}"
+    assert understand(question).full == question
 
 
 @pytest.mark.parametrize(
@@ -44,21 +45,21 @@ def test_a_question_that_leans_is_reworded_with_what_it_leans_on(question: str) 
     ],
 )
 def test_a_question_that_stands_alone_keeps_its_words(question: str) -> None:
-    query = understand(question, [BROWN])
-    assert query.full == query.text == question
-    assert query.context == BROWN.question
+    found = understand(question, [BROWN])
+    assert found.full == found.text == question
+    assert found.context == BROWN.question
 
 
 def test_a_chain_of_follow_ups_reaches_the_question_that_names_the_subject() -> None:
     history = [Turn("Who rules France?", "A king."), BROWN, Turn("And about Japan?", "Japan is an ally.")]
-    query = understand("Why does he think so?", history)
-    assert query.full == f"{BROWN.question} And about Japan? Why does he think so?"
-    assert "France" not in query.context
+    found = understand("Why does he think so?", history)
+    assert found.full == f"{BROWN.question} And about Japan? Why does he think so?"
+    assert "France" not in found.context
 
 
 def test_a_chain_ends_at_a_question_that_stands_alone() -> None:
-    query = understand("Why?", [BROWN, Turn("Who won the 2018 World Cup?", "France.")])
-    assert query.full == "Who won the 2018 World Cup? Why?"
+    found = understand("Why?", [BROWN, Turn("Who won the 2018 World Cup?", "France.")])
+    assert found.full == "Who won the 2018 World Cup? Why?"
 
 
 @pytest.mark.parametrize(
@@ -77,13 +78,28 @@ def test_a_chain_ends_at_a_question_that_stands_alone() -> None:
     ],
 )
 def test_a_question_that_asks_several_things_is_taken_apart(question: str, number: int) -> None:
-    found = parts(question)
+    found = [part.text for part in understand(question).parts()]
     assert len(found) == number
-    assert all(part.endswith("?") for part in found) or found == (question,)
+    assert all(part.endswith("?") for part in found) or found == [question]
 
 
 @pytest.mark.parametrize("question", ["What about it?", "And then?", "Who is he?"])
 def test_a_question_about_nothing_is_unclear_unless_something_was_said_before(question: str) -> None:
-    assert unclear(question)
-    assert not unclear(question, [Turn("Who built the bridge?", "Anna Lund.")])
-    assert not unclear("Who built the bridge?")
+    assert not understand(question).is_clear
+    assert understand(question, [Turn("Who built the bridge?", "Anna Lund.")]).is_clear
+    assert understand("Who built the bridge?").is_clear
+
+
+def test_operators_hold_for_every_part_and_stand_in_none() -> None:
+    whole = understand("When was the bridge built, and who paid for it? in:2018 source:post")
+    parts = whole.parts()
+    assert [part.text for part in parts] == ["When was the bridge built?", "who paid for it?"]
+    assert {part.only for part in parts} == {whole.only}
+    assert parts[1].full == "When was the bridge built? who paid for it?"
+
+
+def test_operators_of_earlier_questions_do_not_hold() -> None:
+    after = understand("And why?", [Turn("When was the bridge built? in:2018", "In 1998.")])
+    assert not after.only
+    assert after.full == "When was the bridge built? And why?"
+    assert after.history[0].question == "When was the bridge built?"

@@ -1,0 +1,62 @@
+"""Find: a question → the passages that the model is to read, or the reason why it is not asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rag import evidence
+from rag.answer import Reason, Source
+from rag.relevance import is_relevant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from index import Index
+    from index.search import Hit
+    from rag.clock import Clock
+    from rag.loaded import LoadedModel
+    from rag.question import Question
+    from rag.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search gave, in the index of `generation`. `sources` are the passages to read; with a `reason`, nothing
+    is to be read and `sources` are the nearest passages."""
+
+    hits: tuple[Hit, ...] = ()
+    sources: tuple[Source, ...] = ()
+    reason: Reason | None = None
+    generation: int = 0
+
+    def unread(self) -> Iterator[Hit]:
+        """What was found and is not among the passages to read."""
+        read = [source.hit for source in self.sources]
+        return (hit for hit in self.hits if hit not in read)
+
+
+def find(question: Question, index: Index, model: LoadedModel, settings: Settings, clock: Clock) -> Found:
+    """Search, and choose what to read. Raises InputError for a filter that is wrong, ModelError for a model that
+    cannot be used."""
+    hits = tuple(
+        index.search(
+            question.text,
+            2 * settings.passages,
+            rewordings=question.rewordings,
+            context=question.context,
+            **question.only.to_dict(),
+        )
+    )
+    generation = index.generation
+    clock.mark("search")
+    if not hits:
+        return Found(hits, (), Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX, generation)
+    if not is_relevant(question, hits):
+        nearest = tuple(Source(number, hit) for number, hit in enumerate(hits[: settings.passages], start=1))
+        clock.mark("evidence")
+        return Found(hits, nearest, Reason.NOTHING_RELEVANT, generation)
+    with model.held(settings) as llm:
+        sources = evidence.select(question.text, hits, llm, settings)
+    clock.mark("evidence")
+    return Found(hits, sources, None, generation)

@@ -1,0 +1,86 @@
+"""Loaded: the language model that is in memory. At most one is; it loads at first use and makes room for another."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rag import answerability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rag.llm import LLM
+    from rag.settings import Settings
+    from rag.shelf import Shelf
+
+
+class LoadedModel:
+    """Safe to use from several threads. Only the one whose question is answered may ask for another model."""
+
+    def __init__(self, settings: Settings, shelf: Callable[[], Shelf], llm: LLM | None = None) -> None:
+        """`llm`, when given, is used whatever the settings say, and stays the caller's to close."""
+        self._settings = settings
+        self._shelf = shelf
+        self._llm = llm
+        self._owned = llm is None
+        self._choice: str | None = None
+        self._lock = threading.RLock()
+        self.sha256 = ""
+        """Hash of the model's file, where models.txt has it."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model in memory; "" when there is none."""
+        llm = self._llm
+        return "" if llm is None else llm.name
+
+    def current(self) -> LLM:
+        """Whichever model is in memory, for somebody may be asking it; that of the settings if there is none."""
+        with self._lock:
+            return self._llm or self.of(self._settings)
+
+    def of(self, settings: Settings) -> LLM:
+        """The model that `settings` name. Another one is let go. Raises ModelError."""
+        with self._lock:
+            if self._owned and self._llm is not None and settings.llm != self._choice:
+                self.close()
+            if self._llm is None:
+                self._llm, self._choice = self._load(settings), settings.llm
+            return self._llm
+
+    @contextmanager
+    def held(self, settings: Settings) -> Iterator[LLM]:
+        """Whichever model is in memory, which stays there meanwhile; that of `settings` if there is none. Enough to
+        count tokens with, for which it need not be the one that will answer."""
+        with self._lock:
+            yield self._llm or self.of(settings)
+
+    def close(self) -> None:
+        """Let go of the model, unless it was handed in."""
+        with self._lock:
+            if not self._owned or self._llm is None:
+                return
+            close = getattr(self._llm, "close", None)
+            if close is not None:
+                close()
+            self._llm = None
+
+    def _load(self, settings: Settings) -> LLM:
+        from index import models
+        from rag.llm import LlamaCpp
+
+        path = models.locate(settings.llm, "llm")
+        known = models.identify(settings.llm, "llm")
+        self.sha256 = known.sha256
+        return LlamaCpp.load(
+            path,
+            name=known.name,
+            context_tokens=settings.context_tokens,
+            threads=settings.threads,
+            sha256=known.sha256,
+            shelf=self._shelf() if settings.kv_bytes else None,
+            splice=settings.splice,
+            adapter=answerability.adapter(known.name) if known.sha256 else None,
+        )
