@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from index.article import Article, Span
+from index.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from index.article import Article
     from index.search import Hit
 
 
@@ -247,6 +249,41 @@ class Answer:
         own = [claim.text for claim in self.claims if not claim.verbatim]
         return Turn(self.question, " ".join(own) or self.text)
 
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave as an Answer again, to be shown like a new one.
+
+        Its articles hold the quoted words at their old offsets and blanks elsewhere: quotes and passages are exact, the
+        rest of an article is not there. One that had no title has its headline as title. Raises InputError for a
+        mapping that is no answer.
+        """
+        try:
+            articles = _articles(mapping)
+            return cls(
+                question=mapping["question"],
+                text=mapping["text"],
+                claims=tuple(_claim(claim, articles) for claim in mapping["claims"]),
+                sources=tuple(_source(source, articles) for source in mapping["sources"]),
+                refused=mapping["refused"],
+                reason=mapping["reason"],
+                unanswered=mapping.get("unanswered", ""),
+                disagreements=tuple(
+                    Disagreement(
+                        each["about"],
+                        tuple(Side(side["value"], _citation(side["citation"], articles)) for side in each["sides"]),
+                    )
+                    for each in mapping.get("disagreements", ())
+                ),
+                searched=mapping.get("searched", ""),
+                generation=mapping.get("generation", 0),
+                model=mapping.get("model", ""),
+                model_sha256=mapping.get("model_sha256", ""),
+                signals=mapping.get("signals", {}),
+                timings=mapping.get("timings", {}),
+            )
+        except (KeyError, TypeError) as error:
+            raise InputError(f"this is no answer as Answer.to_dict gives it: {error!r}") from error
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping with stable keys."""
         return {
@@ -276,6 +313,61 @@ def _origin(article: Article) -> dict[str, Any]:
         "url": article.url,
         "published": article.published,
     }
+
+
+def _articles(answer: Mapping[str, Any]) -> dict[str, Article]:
+    """Id → article of everything an answer quotes."""
+    pieces: dict[str, list[tuple[int, str]]] = {}
+    known: dict[str, Mapping[str, Any]] = {}
+    for origin, words in _quoted(answer):
+        known[origin["article_id"]] = origin
+        pieces.setdefault(origin["article_id"], []).append((origin["start"], words))
+    return {
+        article_id: Article(
+            id=article_id,
+            text=_at_their_offsets(pieces[article_id]),
+            title=origin["title"] or origin["headline"],
+            source=origin["source"],
+            url=origin["url"],
+            published=origin["published"],
+        )
+        for article_id, origin in known.items()
+    }
+
+
+def _quoted(answer: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Every source and citation with the words it stands for."""
+    yield from ((source, source["text"]) for source in answer["sources"])
+    citations = [citation for claim in answer["claims"] for citation in claim["citations"]]
+    citations += [side["citation"] for each in answer.get("disagreements", ()) for side in each["sides"]]
+    yield from ((citation, citation["quote"]) for citation in citations)
+
+
+def _at_their_offsets(pieces: Iterable[tuple[int, str]]) -> str:
+    """The pieces, which may overlap, each at its offset in code points, with blanks between them."""
+    text = ""
+    for start, words in sorted(pieces):
+        text = text.ljust(start)[:start] + words + text[start + len(words) :]
+    return text
+
+
+def _claim(claim: Mapping[str, Any], articles: Mapping[str, Article]) -> Claim:
+    citations = tuple(_citation(citation, articles) for citation in claim["citations"])
+    verbatim = claim.get("verbatim", False)  # older conversations do not say
+    return Claim(claim["text"], claim["start"], claim["end"], citations, claim["support"], claim["supported"], verbatim)
+
+
+def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> Citation:
+    return Citation(citation["number"], articles[citation["article_id"]], citation["start"], citation["end"])
+
+
+def _source(source: Mapping[str, Any], articles: Mapping[str, Article]) -> Source:
+    from index.search import Hit  # brings numpy, which `import rag` does without
+
+    start, end = source["start"], source["end"]
+    article, score = articles[source["article_id"]], source["score"]
+    also_in = tuple(source.get("also_in", ()))
+    return Source(source["number"], Hit(article, start, end, score, 0.0, 0.0, Span(start, end), also_in=also_in))
 
 
 def _place(article: Article) -> str:

@@ -29,7 +29,7 @@ from index.search import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
 from ui import conversations, markdown, markup, render
-from ui.conversations import FILE, REASON_CHARS, Conversations, restored
+from ui.conversations import FILE, REASON_CHARS, Conversations
 
 TOP = Path(__file__).parent.parent
 TALKS = Article(
@@ -99,7 +99,7 @@ def test_a_reopened_conversation_has_its_turns_and_evidence_as_they_were(home: P
 def test_a_restored_answer_is_shown_like_the_one_that_was_given() -> None:
     answer = said()
     untitled = {"title": None, "headline": OTHER.headline}
-    back = restored(json.loads(json.dumps(answer.to_dict())))
+    back = Answer.from_dict(json.loads(json.dumps(answer.to_dict())))
     given = answer.to_dict()
     for citation in (given["disagreements"][0]["sides"][1]["citation"], given["sources"][2]):
         assert {name: citation[name] for name in untitled} == untitled
@@ -111,7 +111,7 @@ def test_a_restored_answer_is_shown_like_the_one_that_was_given() -> None:
 
 def test_what_is_no_answer_is_told(kept: Conversations) -> None:
     with pytest.raises(InputError, match="no answer"):
-        restored({"question": "?"})
+        Answer.from_dict({"question": "?"})
 
 
 def test_the_first_question_cut_at_a_word_is_the_title(kept: Conversations) -> None:
@@ -239,7 +239,7 @@ def test_text_that_is_no_unicode_is_kept_as_far_as_it_goes(kept: Conversations) 
     assert kept.list("me\udcff")[0].title == "? and more"
     assert kept.get(conversation, "me\udcff").turns[0].reason == "?!"
     kept.append(conversation, owner="me\udcff", question="?", answer=said(text="\udfff").to_dict())
-    kept.get(conversation, "me\udcff").to_markdown().encode()
+    markdown.render_conversation(kept.get(conversation, "me\udcff")).encode()
     kept.get(conversation, "me\udcff").to_json().encode()
 
 
@@ -534,7 +534,7 @@ def test_an_export_as_json_holds_everything(kept: Conversations) -> None:
 
 def test_an_export_as_markdown_reads_like_the_answer(kept: Conversations) -> None:
     conversation = keep(kept, "me", "When did they break down?")
-    exported = kept.get(conversation, "me").to_markdown()
+    exported = markdown.render_conversation(kept.get(conversation, "me"))
     assert exported.startswith("# When did they break down?\n\n## When did they break down?\n\n*Asked on 20")
     assert (
         "They broke down in 2009. [1] *(partly supported)* Everyone wept. *(not supported by the articles)*\n\n"
@@ -571,7 +571,9 @@ def test_no_text_becomes_markup(kept: Conversations, payload: str) -> None:
     )
     conversation = kept.create("me")
     kept.append(conversation, owner="me", question=payload, answer=answer.to_dict())
-    page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(kept.get(conversation, "me").to_markdown())
+    page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(
+        markdown.render_conversation(kept.get(conversation, "me"))
+    )
     tree = html.fromstring(f"<main>{page}</main>")
     safe = markup.safe_url(article.url)
     for element in tree.iter():
@@ -587,4 +589,4 @@ def test_no_text_becomes_markup(kept: Conversations, payload: str) -> None:
 
 def test_a_copied_answer_is_the_one_that_is_exported(kept: Conversations) -> None:
     conversation = keep(kept, "me", "When did they break down?")
-    assert markdown.render_answer(said()) in kept.get(conversation, "me").to_markdown()
+    assert markdown.render_answer(said()) in markdown.render_conversation(kept.get(conversation, "me"))

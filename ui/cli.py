@@ -29,7 +29,7 @@ from index.manifest import MODES
 from index.watch import watch
 from rag.settings import Settings
 from rag.shelf import Shelf
-from ui import auth, doctor, proxy, terminal
+from ui import auth, doctor, markdown, proxy, terminal
 from ui.conversations import Conversations
 from ui.progress import Bars, Notes
 
@@ -295,7 +295,7 @@ def run_conversations_export(options: argparse.Namespace) -> int:
     chosen = [known[name] for name in options.ids] or list(known.values())
     if options.json:
         return _print_json([conversation.to_dict() for conversation in chosen])
-    return _print("\n".join(conversation.to_markdown() for conversation in chosen).rstrip("\n"))
+    return _print("\n".join(markdown.render_conversation(conversation) for conversation in chosen).rstrip("\n"))
 
 
 def run_models_list(options: argparse.Namespace) -> int:

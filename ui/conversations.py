@@ -22,13 +22,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from index import database
-from index.article import Article, Span
 from index.errors import InputError, LayoutError, StoreError
-from rag.answer import Answer, Citation, Claim, Disagreement, Side, Source
-from ui import markdown
+from rag.answer import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 FILE = "conversations.sqlite"
@@ -100,8 +98,8 @@ class Kept:
     reason: str = ""
 
     def restored(self) -> Answer:
-        """The answer as a value again, see `restored`."""
-        return restored(self.answer)
+        """The answer as a value again. Raises InputError for one that is damaged."""
+        return Answer.from_dict(self.answer)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping."""
@@ -123,10 +121,6 @@ class Conversation:
     def summary(self) -> Summary:
         """What a list shows of it."""
         return Summary(self.id, self.title, len(self.turns), self.created, self.updated)
-
-    def to_markdown(self) -> str:
-        """Title, questions, and answers with their references."""
-        return markdown.render_conversation(self)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping, with all that was kept."""
@@ -317,7 +311,7 @@ class Conversations:
                 found.append(f"{count} turns without a conversation")
             for conversation, number, answer in sql.execute("SELECT conversation, number, answer FROM turn"):
                 try:
-                    restored(json.loads(answer))
+                    Answer.from_dict(json.loads(answer))
                 except (ValueError, TypeError, AttributeError, InputError):
                     found.append(f"turn {number} of conversation {conversation} holds no answer")
         return tuple(found)
@@ -435,95 +429,6 @@ class Conversations:
             yield
         except sqlite3.Error as error:
             raise database.explained(self.path, error, damaged=DAMAGED, waited_s=LOCK_WAIT_MS / 1000) from error
-
-
-def restored(answer: Mapping[str, Any]) -> Answer:
-    """What `Answer.to_dict` gave as an Answer again, to be shown like a new one.
-
-    Its articles hold the kept words at their old offsets and blanks elsewhere: quotes and passages are exact, the rest
-    of an article is not there. One that had no title has its headline as title. A source may also have "also_in".
-    Raises InputError for a mapping that is no answer.
-    """
-    try:
-        articles = _articles(answer)
-        return Answer(
-            question=answer["question"],
-            text=answer["text"],
-            claims=tuple(_claim(claim, articles) for claim in answer["claims"]),
-            sources=tuple(_source(source, articles) for source in answer["sources"]),
-            refused=answer["refused"],
-            reason=answer["reason"],
-            unanswered=answer.get("unanswered", ""),
-            disagreements=tuple(
-                Disagreement(
-                    told["about"],
-                    tuple(Side(side["value"], _citation(side["citation"], articles)) for side in told["sides"]),
-                )
-                for told in answer.get("disagreements", ())
-            ),
-            searched=answer.get("searched", ""),
-            generation=answer.get("generation", 0),
-            model=answer.get("model", ""),
-            model_sha256=answer.get("model_sha256", ""),
-            timings=answer.get("timings", {}),
-        )
-    except (KeyError, TypeError) as error:
-        raise InputError(f"this is no answer as Citewire keeps it: {error!r}") from error
-
-
-def _articles(answer: Mapping[str, Any]) -> dict[str, Article]:
-    """Id → article of everything an answer quotes."""
-    pieces: dict[str, list[tuple[int, str]]] = {}
-    known: dict[str, Mapping[str, Any]] = {}
-    for origin, words in _quoted(answer):
-        known[origin["article_id"]] = origin
-        pieces.setdefault(origin["article_id"], []).append((origin["start"], words))
-    return {
-        article_id: Article(
-            id=article_id,
-            text=_at_their_offsets(pieces[article_id]),
-            title=origin["title"] or origin["headline"],
-            source=origin["source"],
-            url=origin["url"],
-            published=origin["published"],
-        )
-        for article_id, origin in known.items()
-    }
-
-
-def _quoted(answer: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Every source and citation with the words it stands for."""
-    yield from ((source, source["text"]) for source in answer["sources"])
-    citations = [citation for claim in answer["claims"] for citation in claim["citations"]]
-    citations += [side["citation"] for told in answer.get("disagreements", ()) for side in told["sides"]]
-    yield from ((citation, citation["quote"]) for citation in citations)
-
-
-def _at_their_offsets(pieces: Iterable[tuple[int, str]]) -> str:
-    """The pieces, which may overlap, each at its offset in code points, with blanks between them."""
-    text = ""
-    for start, words in sorted(pieces):
-        text = text.ljust(start)[:start] + words + text[start + len(words) :]
-    return text
-
-
-def _claim(claim: Mapping[str, Any], articles: Mapping[str, Article]) -> Claim:
-    citations = tuple(_citation(citation, articles) for citation in claim["citations"])
-    verbatim = claim.get("verbatim", False)  # older conversations do not say
-    return Claim(claim["text"], claim["start"], claim["end"], citations, claim["support"], claim["supported"], verbatim)
-
-
-def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> Citation:
-    return Citation(citation["number"], articles[citation["article_id"]], citation["start"], citation["end"])
-
-
-def _source(source: Mapping[str, Any], articles: Mapping[str, Article]) -> Source:
-    from index.search import Hit  # brings numpy, which a look at `citewire --help` need not wait for
-
-    start, end = source["start"], source["end"]
-    article, score = articles[source["article_id"]], source["score"]
-    also_in = tuple(source.get("also_in", ()))
-    return Source(source["number"], Hit(article, start, end, score, 0.0, 0.0, Span(start, end), also_in=also_in))
 
 
 def _conversation(sql: sqlite3.Connection, conversation: str) -> Conversation:
