@@ -25,6 +25,7 @@ from urllib.robotparser import RobotFileParser
 
 from index import __version__
 from index.errors import ReadError
+from index.public import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,13 +39,19 @@ TIMEOUT_S = 20.0
 TOTAL_S = 60.0
 PAUSE_S = 0.5
 MAX_REDIRECTS = 5
+MOST_CHARS = 8192
+"""Of an address; RFC 9110 asks servers for 8000."""
+MOST_HOST_CHARS = 253
+"""Of a name in the DNS, without the last dot (RFC 1035)."""
 PORTS = frozenset((80, 443, 8000, 8080, 8443))
 USER_AGENT = f"citewire/{__version__} (reads articles for one person; obeys robots.txt)"
 AGENT_NAME = "citewire"
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
-"""Networks whose addresses lead to an IPv4 address inside them: NAT64, 6to4 and Teredo."""
+_LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+"""Letters, digits, hyphens, and the underscores that some servers have, at most 63 of them (RFC 1035)."""
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +182,14 @@ class Fetcher:
             try:
                 link.settimeout(self._left(deadline))
                 link.connect((ip, port))
+                self._check_other(link, ip)
                 if scheme == "https":
                     link = _context().wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
                     links.append(link)
                     link.do_handshake()
+            except ReadError:
+                link.close()
+                raise
             except OSError as error:
                 link.close()
                 failure = error
@@ -202,6 +213,13 @@ class Fetcher:
                 raise ReadError(f"port {port} is none that articles are read from; save the page instead")
         return addresses
 
+    def _check_other(self, link: socket.socket, ip: str) -> None:
+        """A public address of this very machine is inside: what listens there may be closed to the internet."""
+        if ip not in self.allowed and link.getsockname()[0] == ip:
+            raise ReadError(
+                f"{ip} is this machine, which is not on the public internet for itself; save the page instead"
+            )
+
     def _wait_for(self, host: str) -> None:
         """Leave a pause between two requests to one server."""
         ready = self._asked.get(host, 0.0) + self.pause_s
@@ -223,10 +241,13 @@ class _Answer:
 
 
 def normal(address: str) -> str:
-    """The address as it is fetched and remembered: host in lower case, no fragment, characters as URLs allow.
+    """The address as it is fetched and remembered: host in its one form, no fragment, characters as URLs allow.
 
-    Raises ReadError for what is no http or https address with a host, or holds a user name or password.
+    A host in numbers (0x7f.1, 2130706433) becomes the IPv4 address it stands for, as in browsers. Raises ReadError for
+    what is no http or https address with a host, or holds a user name or password.
     """
+    if len(address) > MOST_CHARS:
+        raise ReadError(f"the address has {len(address)} characters, at most {MOST_CHARS} are possible")
     try:
         parts = urlsplit(address.strip())
         server, port = parts.hostname, parts.port
@@ -234,41 +255,64 @@ def normal(address: str) -> str:
         raise ReadError(f"{address[:200]!r} is no address; check it") from None
     if parts.scheme.lower() not in ("http", "https") or not server:
         raise ReadError(f"{address[:200]!r}: only http and https addresses are fetched")
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.netloc:
         raise ReadError("addresses with a user name or password are not fetched; save the page instead")
-    try:
-        name = server if ":" in server else server.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise ReadError(f"{server[:200]!r} is no name of a server; check the address") from None
-    place = f"[{name}]" if ":" in name else name
+    if port == 0:
+        raise ReadError(f"{address[:200]!r}: there is no port 0; check the address")
+    place = _server(server, is_bracketed="[" in parts.netloc)
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme.lower()]:
         place += f":{port}"
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = f"?{quote(parts.query, safe='/%:@!$&()*+,;=?~-._' + chr(39))}" if parts.query else ""
-    return f"{parts.scheme.lower()}://{place.lower()}{path}{query}"
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._", errors="replace")
+    query = quote(parts.query, safe="/%:@!$&()*+,;=?~-._'", errors="replace")
+    return f"{parts.scheme.lower()}://{place}{path}{f'?{query}' if query else ''}"
+
+
+def _server(text: str, *, is_bracketed: bool) -> str:
+    """The name or IP address of a server as it stands in a URL, in its one form. Raises ReadError."""
+    wrong = ReadError(f"{text[:200]!r} is no name of a server; check the address")
+    if is_bracketed:
+        try:
+            address = ipaddress.IPv6Address(text)
+        except ValueError:
+            raise wrong from None
+        if address.scope_id is not None:
+            raise ReadError(f"[{text[:80]}] is not on the public internet; save the page instead")
+        return str(address.ipv4_mapped) if address.ipv4_mapped is not None else f"[{address.compressed}]"
+    if len(text) > MOST_HOST_CHARS:
+        raise wrong
+    try:
+        name = text.encode("idna").decode("ascii").lower().removesuffix(".")
+    except UnicodeError:
+        raise wrong from None
+    if not _NAME.fullmatch(name) or len(name) > MOST_HOST_CHARS:
+        raise wrong
+    if _NUMBER.fullmatch(name.rpartition(".")[2]):
+        try:
+            return _in_numbers(name.split("."))
+        except ValueError:
+            raise wrong from None
+    return name
+
+
+def _in_numbers(parts: Sequence[str]) -> str:
+    """The IPv4 address that one to four numbers stand for, the last one for all bytes that are left.
+
+    They are decimal, octal with a 0 in front, or hexadecimal with 0x. Raises ValueError.
+    """
+    if len(parts) > 4:
+        raise ValueError(parts)
+    numbers = [
+        int(part[2:] or "0", 16) if part[:2] == "0x" else int(part, 8 if part[:1] == "0" else 10) for part in parts
+    ]
+    *first, last = numbers
+    if any(number > 255 for number in first) or last >= 256 ** (4 - len(first)):
+        raise ValueError(parts)
+    return str(ipaddress.IPv4Address(sum(number << 8 * (3 - n) for n, number in enumerate(first)) + last))
 
 
 def host(address: str) -> str:
     """The server's name in an address."""
     return urlsplit(address).hostname or ""
-
-
-def is_public(ip: str) -> bool:
-    """Whether an IP address is one of the public internet, seen through any IPv6 disguise of an IPv4 address."""
-    try:
-        address = ipaddress.ip_address(ip.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(str(address.ipv4_mapped))
-        if any(address in network for network in _TRANSLATED):
-            return False
-    return (
-        address.is_global
-        and not (address.is_multicast or address.is_reserved or address.is_unspecified)
-        and not getattr(address, "is_site_local", False)
-    )
 
 
 def _hang_up(links: Sequence[socket.socket]) -> None:

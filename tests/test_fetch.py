@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import ipaddress
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from index import fetch
 from index.errors import ReadError
-from index.fetch import Fetched, Fetcher, is_public, normal
+from index.fetch import Fetched, Fetcher, normal
+from index.public import is_public
 
 if TYPE_CHECKING:
     from http.server import BaseHTTPRequestHandler
@@ -106,6 +109,135 @@ def test_this_machine_is_refused_however_it_is_written(site: Site, host: str, mo
     with pytest.raises(ReadError, match=r"not on the public internet|cannot be read"):
         get(Fetcher(pause_s=0), f"http://{host}:{site.port}/")
     assert site.requests == []
+
+
+BLOCKS = (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    "::/128", "::1/128", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64",
+    "2001::/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:2::/48", "2001:3::/32", "2001:4:112::/48",
+    "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16",
+    "3fff::/20", "4000::/2", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+)  # fmt: skip
+"""Blocks of addresses that are not of the public internet, from the registries and not from the code."""
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_no_address_of_a_special_block_is_public(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for known in ("is_global", "is_private", "is_reserved", "is_multicast", "is_link_local", "is_loopback"):
+        for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+            monkeypatch.setattr(kind, known, property(lambda self: pytest.fail("Python's own list was asked")))
+    network = ipaddress.ip_network(block)
+    tried = {network[0], network[-1], network[network.num_addresses // 2], network[network.num_addresses // 3]}
+    assert [str(address) for address in tried if is_public(str(address))] == []
+    if network.version == 4:
+        disguised = [f"{prefix}{address}" for prefix in ("::ffff:", "::", "64:ff9b::") for address in tried]
+        disguised += [f"2002:{int(address) >> 16:x}:{int(address) & 0xFFFF:x}::1" for address in tried]  # 6to4
+        disguised += [f"2606:4700::5efe:{address}" for address in tried]  # ISATAP
+        assert [address for address in disguised if is_public(address)] == []
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0", "191.255.255.255",
+        "192.0.1.0", "192.0.3.0", "192.88.98.255", "192.88.100.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
+        "::ffff:8.8.8.8", "2001:200::1", "2001:4860:4860::8888", "2003::1", "2620:4f:7fff::1", "3ffd::1", "2a00::1",
+    ],
+)  # fmt: skip
+def test_the_neighbours_of_special_blocks_are_public(ip: str) -> None:
+    assert is_public(ip)
+
+
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [
+        ("127.1", "127.0.0.1"), ("0x7f.1", "127.0.0.1"), ("0177.0.0.01", "127.0.0.1"), ("2130706433", "127.0.0.1"),
+        ("0X7F000001", "127.0.0.1"), ("127.0.0.1.", "127.0.0.1"), ("127。0。0。1", "127.0.0.1"), ("0x", "0.0.0.0"),  # noqa: S104
+        ("\uff11\uff12\uff17.0.0.1", "127.0.0.1"), ("①②⑦.1", "127.0.0.1"), ("1\u00ad27.0.0.1", "127.0.0.1"),
+        ("0", "0.0.0.0"), ("[::ffff:127.0.0.1]", "127.0.0.1"), ("[::FFFF:7F00:1]", "127.0.0.1"),  # noqa: S104
+        ("[0:0:0:0:0:0:0:1]", "::1"), ("[2606:4700:0:0::1111]", "2606:4700::1111"),
+        ("EXAMPLE.org.", "example.org"), ("example。org", "example.org"),
+        ("b\u00fccher.example", "xn--bcher-kva.example"),
+        ("under_score.example", "under_score.example"),
+    ],
+)  # fmt: skip
+def test_a_server_has_one_name_however_it_is_written(written: str, host: str) -> None:
+    place = f"[{host}]" if ":" in host else host
+    assert normal(f"http://{written}/a") == f"http://{place}/a"
+    assert fetch.host(normal(f"http://{written}/a")) == host
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://256.1.1.1/", "http://1.2.3.4.5/", "http://08.1/", "http://1.2.3.256/", "http://4294967296/",
+        "http://1..1/", "http://./", "http://../", "http://.example/", "http://example../",
+        "http://exa mple.org/", "http://%31%32%37.0.0.1/", "http://example.org%00/", "http://-a.example/",
+        "http://a,b.example/", "http://a;b/", "http://a\\@127.0.0.1/", "http://@127.0.0.1/", "http://:@x.example/",
+        "http://x.example:0/", "http://x.example:65536/", "http://x.example:-1/", "http://x.example:8０/",
+        "http://x.example:80:80/", "http://[fe80::1%25eth0]/", "http://[2606:4700::1111%25lo]/", "http://[::1/",
+        "http://[v1.a]/", "http://[127.0.0.1]/", "http://[]/", "http:/127.0.0.1/", "http:127.0.0.1", "//127.0.0.1/",
+        "http:\\\\127.0.0.1\\", "http://" + "a." * 127 + "a/", "http://" + "a" * 64 + ".example/",
+        "http://" + "ü" * 100_000,
+        "http://x.example/" + "a" * 10_000, "http://a\u2100b.example/", "http://\ud800.example/", "",
+    ],
+)  # fmt: skip
+def test_what_names_no_server_is_refused_before_anything_is_looked_up(
+    fetcher: Fetcher, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = answers(monkeypatch, "93.184.216.34")
+    with pytest.raises(ReadError) as refused:
+        get(fetcher, address)
+    assert asked == []
+    assert len(str(refused.value)) < 400
+
+
+def test_paths_of_any_characters_become_ones_that_a_request_can_have() -> None:
+    address = normal("http://x.example/\ud800\r\nHost: evil.example?q=\ud800\t\0 x")
+    assert address.isascii()
+    assert address.isprintable()
+    assert " " not in address
+
+
+def test_a_resolver_that_changes_its_mind_is_asked_once_for_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is public when it is checked and leads inside when it is used."""
+    ips = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
+    reached: list[str] = []
+
+    def resolve(host: str, port: int, **kwargs: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(ips), port))]
+
+    def connect(self: socket.socket, place: tuple[str, int]) -> None:
+        reached.append(place[0])
+        raise OSError("the test goes no further")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    for _ in range(2):
+        with pytest.raises(ReadError):
+            get(Fetcher(pause_s=0), "http://rebinding.example/")
+    assert reached == ["93.184.216.34"], "the second answer was refused without a connection"
+
+
+def test_a_public_address_of_this_machine_is_inside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, "127.0.0.1")
+    monkeypatch.setattr(fetch, "is_public", lambda ip: True)
+    monkeypatch.setattr(fetch, "PORTS", frozenset((site.port,)))
+    site.replies["/"] = (200, {}, b"<p>secret")
+    with pytest.raises(ReadError, match="this machine"):
+        get(Fetcher(pause_s=0), f"http://innocent.example:{site.port}/")
+    assert site.requests == []
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+def test_no_proxy_of_the_environment_is_used(
+    site: Site, fetcher: Fetcher, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    site.replies["/"] = (200, {}, b"<p>x")
+    assert get(fetcher, site.address).content == b"<p>x"
 
 
 def test_an_unusual_port_of_a_public_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
