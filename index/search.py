@@ -197,7 +197,8 @@ class Index:
             left = _salvage(folder / DATABASE)
             with cls.open(workshop, embedder=embedder, fetcher=fetcher) as index:
                 added = index.add(left.articles, progress=progress)
-                synced = index.sync(left.roots, progress=progress) if left.roots else SyncReport()
+                index._publish(Change(roots=left.roots))  # an address that cannot be reached today stays a source
+                synced = index.sync(progress=progress) if left.roots else SyncReport()
                 read_again = set(index._origins())
                 index.remove(uri for uri in left.excluded if uri in read_again)
             _replace_database(workshop, folder, keep_old=not left.whole)

@@ -50,7 +50,11 @@ def read_address(store: Store, fetcher: fetch.Fetcher, address: str, run: Run, i
             _put(store, _article(got, address), address, run)
             run.change.origins[address] = _fingerprint(got.stamp)
     except ReadError as error:
-        run.fail(address, f"{error}. It stays remembered; to forget it: citewire index remove {address}")
+        if address in run.change.roots and not known and not fingerprint:
+            run.change.roots.remove(address)
+            run.fail(address, f"{error}. It is not remembered, since nothing was ever read from it")
+        else:
+            run.fail(address, f"{error}. It stays remembered; to forget it: citewire index remove {address}")
     interrupt.tick("read", 1, 1)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index import Article, Index, InputError
+from index.fetch import Fetcher
 from index.search import DATABASE
 from tests.fakes import BagOfWordsEmbedder
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from index.fetch import Fetcher
     from tests.conftest import Site
 
 TALKS = "The talks broke down in 2009, and both sides left the city without a word to the press. "
@@ -95,10 +95,51 @@ def test_this_machine_is_no_source(site: Site, tmp_path: Path, monkeypatch: pyte
         report = index.sync(f"{site.address}/a")
         assert "not on the public internet" in report.failed[0].reason
         assert index.articles() == []
-        assert "index remove" in report.failed[0].reason
-        index.remove(f"{site.address}/a")
+        assert "not remembered" in report.failed[0].reason
         assert index.stats().sources == ()
     assert site.requests == []
+
+
+def test_an_address_is_remembered_once_it_gave_something(site: Site, index: Index) -> None:
+    address = f"{site.address}/a"
+    for status, body in ((404, b""), (503, b""), (200, b"<html></html>")):
+        site.replies["/a"] = (status, {}, body)
+        assert "not remembered" in index.sync(address).failed[0].reason
+        assert index.stats().sources == ()
+    site.replies["/a"] = page(TALKS)
+    index.sync(address)
+    site.replies["/a"] = (404, {}, b"")
+    for sources in ((), (address,)):
+        assert "stays remembered; to forget it: citewire index remove" in index.sync(sources).failed[0].reason
+        assert index.stats().sources == (address,)
+    index.remove(address)
+    assert index.stats().sources == ()
+
+
+def test_a_redirect_to_the_inside_is_not_remembered_and_not_read(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One server of the two may be reached, as if it were public; what it leads to may not."""
+    with Index.open(
+        tmp_path / "home", embedder=BagOfWordsEmbedder(), fetcher=Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
+    ) as index:
+        for number, target in enumerate(("http://127.1.1.1/", "http://[::1]/", "http://0x7f.2/", "//2130706434/")):
+            site.replies[f"/{number}"] = (302, {"Location": target}, b"")
+            report = index.sync(f"{site.address}/{number}")
+            assert "not on the public internet" in report.failed[0].reason
+        assert index.stats().sources == ()
+        assert index.articles() == []
+
+
+def test_a_rebuild_keeps_addresses_that_cannot_be_reached_today(site: Site, index: Index, fetcher: Fetcher) -> None:
+    site.replies["/a"] = page(TALKS)
+    index.sync(f"{site.address}/a")
+    index.close()
+    site.replies["/a"] = (503, {}, b"")
+    Index.rebuild(index.home, embedder=BagOfWordsEmbedder(), fetcher=fetcher)
+    with Index.open(index.home, embedder=BagOfWordsEmbedder(), fetcher=fetcher) as rebuilt:
+        assert rebuilt.stats().sources == (f"{site.address}/a",)
+        assert len(rebuilt.articles()) == 1
 
 
 def test_the_articles_of_a_feed_are_fetched_whole(site: Site, index: Index) -> None:
