@@ -22,6 +22,7 @@ from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, LayoutError, StoreError
 from index.fetch import Fetcher
 from index.filters import Filter
+from index.location import Locations
 from index.store import Change, Store
 from index.sync import Failure, Interrupt, Progress, SyncReport
 
@@ -371,6 +372,11 @@ class Index:
     def derived(self, article_id: str) -> Path:
         """A folder for what can be made again from this article; it is deleted when the article changes or goes."""
         return derived.folder(self.home, article_id)
+
+    def has_read(self, path: str | Path) -> bool:
+        """Whether this file was read into the index and is still remembered there, removed articles included."""
+        uri = Locations.of(self.home).uri(path)
+        return uri in self._origins()
 
     def listing(self) -> list[Listed]:
         """Every article, copies included, in the order of adding, with how it is searched."""

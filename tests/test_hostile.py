@@ -178,7 +178,7 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
 """Every function that makes HTML, given one text wherever it takes one, and an address."""
 NO_TEXT = {
     "markup.escape", "markup.safe_url", "markup.at_words", "markup.count", "markup.day", "render.stopped",
-    "render.no_sources",
+    "render.no_sources", "render.finished",
 }  # fmt: skip
 """Functions that make no HTML of their own, or none from a text."""
 

@@ -12,6 +12,8 @@ from index.errors import Error
 from ui import render
 from ui.conversations import Conversations
 from ui.markup import count
+from ui.owners import Owners
+from ui.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,8 @@ class Backend:
         self._opened: Future[Engine] | None = None
         self._loaded: Future[Engine] | None = None
         self._conversations: Conversations | None = None
+        self._owners: Owners | None = None
+        self._uploads: Uploads | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -66,6 +70,26 @@ class Backend:
             if self._conversations is None:
                 self._conversations = Conversations(engine.index.home)
             return self._conversations
+
+    def owners(self) -> Owners:
+        """The names of the browsers that keep conversations in the engine's home. Raises what opening raised."""
+        engine, kept = self.opened(), self.conversations()
+        assert engine is not None  # noqa: S101 - nothing cancels it
+        with self._lock:
+            if self._owners is None:
+                self._owners = Owners(engine.index.home, has_kept=lambda owner: bool(kept.list(owner)))
+            return self._owners
+
+    def uploads(self) -> Uploads:
+        """The copies of files that visitors handed in. Raises what opening raised."""
+        engine = self.opened()
+        assert engine is not None  # noqa: S101 - nothing cancels it
+        with self._lock:
+            if self._uploads is None:
+                index = engine.index
+                self._uploads = Uploads(index.uploads)
+                self._uploads.sweep(is_indexed=index.has_read)
+            return self._uploads
 
     def is_loading(self) -> bool:
         """Whether the models are still on their way."""
@@ -109,6 +133,8 @@ class Backend:
             if self._engine is None:
                 self._engine = self._make()
             opened.set_result(self._engine)
+            with contextlib.suppress(OSError, Error):  # of a home that cannot be written, as when something is uploaded
+                self.uploads()
             self._engine.load()
             loaded.set_result(self._engine)
             threading.Thread(target=self._idle, args=(self._engine,), name="citewire-idle", daemon=True).start()

@@ -230,6 +230,7 @@ def run_chat(options: argparse.Namespace) -> int:
         open_browser=not options.no_browser,
         settings=settings,
         auth=accounts.login if accounts else None,
+        role=accounts.role if accounts else None,
         proxies=proxies,
     )
     return OK

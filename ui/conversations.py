@@ -243,6 +243,16 @@ class Conversations:
         with self._reading(conversation, owner) as sql:
             return _conversation(sql, conversation)
 
+    def turn(self, conversation: str, owner: str, *, number: int) -> Kept:
+        """One turn of a conversation. Raises InputError for one that there is not."""
+        with self._reading(conversation, owner) as sql:
+            row = sql.execute(
+                f"SELECT {_TURN} FROM turn WHERE conversation = ? AND number = ?", (conversation, number)
+            ).fetchone()
+        if row is None:
+            raise InputError(f"the conversation has no turn {number}")
+        return _kept(row)
+
     def rename(self, conversation: str, owner: str, title: str) -> None:
         """Give it another title, cut to a line of TITLE_CHARS. Raises InputError for an empty one."""
         title = _shortened(_storable(title))
@@ -436,11 +446,13 @@ def _conversation(sql: sqlite3.Connection, conversation: str) -> Conversation:
         "SELECT title, created, updated FROM conversation WHERE id = ?", (conversation,)
     ).fetchone()
     rows = sql.execute(f"SELECT {_TURN} FROM turn WHERE conversation = ? ORDER BY number", (conversation,))
-    turns = tuple(
-        Kept(number, question, json.loads(answer), asked_at, thumb, reason)
-        for number, question, answer, asked_at, thumb, reason in rows
-    )
-    return Conversation(conversation, title, created, updated, turns)
+    return Conversation(conversation, title, created, updated, tuple(map(_kept, rows)))
+
+
+def _kept(row: tuple[Any, ...]) -> Kept:
+    """A row of _TURN."""
+    number, question, answer, asked_at, thumb, reason = row
+    return Kept(number, question, json.loads(answer), asked_at, thumb, reason)
 
 
 def _make(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,14 +52,16 @@ class Library:
         self.index = index
         self._generation = -1
         self._rows: tuple[Row, ...] = ()
+        self._lock = threading.Lock()
 
     def rows(self) -> tuple[Row, ...]:
-        """Every article in the order of adding."""
-        generation = self.index.stats().generation
-        if generation != self._generation:
-            self._rows = tuple(map(_row, self.index.articles()))
-            self._generation = generation
-        return self._rows
+        """Every article in the order of adding. Tabs that open at once wait for one reading of them."""
+        with self._lock:
+            generation = self.index.generation
+            if generation != self._generation:
+                self._rows = tuple(map(_row, self.index.articles()))
+                self._generation = generation
+            return self._rows
 
     def outlets(self) -> tuple[str, ...]:
         """The outlets that are known, in alphabetical order."""

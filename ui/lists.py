@@ -47,13 +47,14 @@ def progress(stage: str, done: int, total: int) -> str:
     return f'<p class="status busy">{escape(told)}</p>{"" if stage == "wait" else bar}'
 
 
-def articles(rows: Sequence[Row], *, found: int, total: int, chosen: Collection[str]) -> str:
-    """The articles of the library; `rows` are those shown of `found`."""
+def articles(rows: Sequence[Row], *, found: int, total: int, chosen: Collection[str], can_remove: bool = True) -> str:
+    """The articles of the library; `rows` are those shown of `found`. Without `can_remove`, nothing offers to."""
     if not total:
-        return '<p class="empty">No articles yet. Drop files above, or give an address.</p>'
+        add = " Drop files above, or give an address." if can_remove else ""
+        return f'<p class="empty">No articles yet.{add}</p>'
     more = f", the first {len(rows)} are shown" if found > len(rows) else ""
     head = f'<p class="note">{count(found, "article")} of {total:,}{more}</p>'
-    lines = "".join(_article(row, chosen=row.id in chosen) for row in rows)
+    lines = "".join(_article(row, chosen=row.id in chosen, can_remove=can_remove) for row in rows)
     return f'{head}<ul class="rows" aria-label="Articles">{lines}</ul>'
 
 
@@ -65,16 +66,17 @@ def conversations(known: Sequence[Summary], *, searched: bool = False) -> str:
     return f'<ul class="rows" aria-label="Conversations">{"".join(map(_conversation, known))}</ul>'
 
 
-def models(known: Sequence[Model], *, here: Collection[str], speeds: dict[str, float]) -> str:
+def models(known: Sequence[Model], *, here: Collection[str], speeds: dict[str, float], can_pull: bool = True) -> str:
     """The models of models.txt with size, speed as measured or as expected by one that was, and a way to get those that
-    are missing."""
+    are missing for whoever `can_pull`."""
     lines = []
     for model in known:
         guess = expected(model, known, speeds)
         speed = "" if guess is None else f", about {guess:.0f} tokens/s expected here"
         speed = f", {speeds[model.name]:.0f} tokens/s here" if model.name in speeds else speed
         size = f"{model.size_bytes / 1e9:.1f} GB"
-        state = "downloaded" if model.name in here else button("pull", "Download", model=model.name)
+        missing = button("pull", "Download", model=model.name) if can_pull else "not downloaded"
+        state = "downloaded" if model.name in here else missing
         lines.append(
             f"<li><strong>{escape(model.name)}</strong> {size}{speed} · {state}"
             f'<p class="origin">{escape(model.note)}</p></li>'
@@ -82,17 +84,17 @@ def models(known: Sequence[Model], *, here: Collection[str], speeds: dict[str, f
     return f'<ul class="rows models" aria-label="Models">{"".join(lines)}</ul>'
 
 
-def _article(row: Row, *, chosen: bool) -> str:
+def _article(row: Row, *, chosen: bool, can_remove: bool) -> str:
     known = [part for part in (row.source, day(row.published), count(row.words, "word")) if part]
     about = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)
     also = f" · also in {' · '.join(f'<bdi>{escape(one)}</bdi>' for one in row.also_in)}" if row.also_in else ""
     checked = " checked" if chosen else ""
+    remove = button("remove", "Remove", article=row.id, classes="act sure") if can_remove else ""
     return (
         f'<li><label class="choose"><input type="checkbox" data-act="choose" data-article="{escape(row.id)}"{checked}>'
         f'<span class="hidden">Ask only about {escape(row.headline)}</span></label><div class="entry">'
         f"{button('open', f'<bdi>{escape(row.headline)}</bdi>', article=row.id, classes='title')}"
-        f'<p class="origin">{about}{also}</p></div>'
-        f"{button('remove', 'Remove', article=row.id, classes='act sure')}</li>"
+        f'<p class="origin">{about}{also}</p></div>{remove}</li>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,13 @@ from index import models
 from index.manifest import MODES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rag.settings import Settings
 
 LENGTHS = (48, 512)
 """Tokens of the shortest and the longest answer that can be asked for."""
+NAME_CHARS = 200
 USUAL_MODE = ""
 """As suits the model."""
 MODE_LABELS = {USUAL_MODE: "As suits the model", "write": "Write an answer", "quote": "Quote the articles"}
@@ -22,7 +26,7 @@ def settings(remembered: object, base: Settings) -> Settings:
     """`base` with what is remembered and valid; a model only by its name in models.txt, if it is downloaded."""
     told: dict[str, Any] = {}
     known = remembered if isinstance(remembered, dict) else {}
-    if known.get("mode") in MODES:
+    if isinstance(known.get("mode"), str) and known["mode"] in MODES:
         told["mode"] = known["mode"]
     if _is_number(known.get("caution")) and 0 <= known["caution"] <= 1:
         told["caution"] = float(known["caution"])
@@ -31,6 +35,16 @@ def settings(remembered: object, base: Settings) -> Settings:
     if isinstance(known.get("model"), str) and known["model"] in downloaded():
         told["llm"] = known["model"]
     return replace(base, **told)
+
+
+def storable(chosen: Mapping[str, object]) -> dict[str, str | int | float]:
+    """What a browser may be given to remember: short texts and finite numbers, whatever was sent in their place."""
+    return {
+        name: value
+        for name, value in chosen.items()
+        if (isinstance(value, str) and len(value) <= NAME_CHARS)
+        or (isinstance(value, (int, float)) and _is_number(value) and math.isfinite(value))
+    }
 
 
 def listed() -> tuple[models.Model, ...]:

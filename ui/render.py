@@ -46,7 +46,8 @@ def status(text: str, tone: Tone = "busy") -> str:
 def exchange(question: str, reply: str, *, number: int = 1, busy: bool = False) -> str:
     """A question and the reply to it; `reply` is HTML made here."""
     return (
-        f'<section class="exchange" data-busy="{str(busy).lower()}" aria-label="Question {number}">'
+        f'<section class="exchange" data-number="{number}" data-busy="{str(busy).lower()}" '
+        f'aria-label="Question {number}">'
         f'<div class="question"><span class="who">You</span><p class="text">{escape(question)}</p></div>'
         f'<div class="reply"><span class="who">Citewire</span>{reply}</div></section>'
     )
@@ -180,11 +181,24 @@ def sources(said: Answer, *, exchange_number: int) -> str:
     return "".join(parts)
 
 
-def earlier_sources(question: str, panel: str) -> str:
+def earlier_sources(question: str, panel: str, *, exchange_number: int = 0) -> str:
     """The folded sources of an earlier question; `panel` is HTML made here."""
     if not panel:
         return ""
-    return f'<details class="earlier"><summary>Earlier: <bdi>{escape(question)}</bdi></summary>{panel}</details>'
+    number = f' data-number="{exchange_number}"'
+    return (
+        f'<details class="earlier"{number}><summary>Earlier: <bdi>{escape(question)}</bdi></summary>{panel}</details>'
+    )
+
+
+def finished(exchanges: Sequence[tuple[str, str]], *, keep: int, serial: int) -> str:
+    """What the page's script does with its past exchanges: keep the first `keep`, then take these in.
+
+    Each is the HTML of the exchange and of its folded sources, made here; one that the page has is replaced. Another
+    `serial` each time makes it another value.
+    """
+    parts = "".join(f"<div>{exchange}</div><div>{panel}</div>" for exchange, panel in exchanges)
+    return f'<div class="finished" data-keep="{keep}" data-serial="{serial}" hidden>{parts}</div>'
 
 
 def no_sources() -> str:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ui import markdown, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from index.article import Article
     from rag.answer import Answer, Source, Turn
+
+MOST_SESSIONS = 300
+"""Tabs of all people that are remembered. One with the most that it may hold takes about half a megabyte."""
+MOST_OF_ONE_PERSON = 30
+"""Tabs of one person: more than anybody reads in, and few enough that one person does not push out the others'."""
+MOST_QUESTIONS = 3
+"""Questions that one person may have waiting or running. The model answers one at a time, so the others wait anyway."""
+MOST_ADDING = 2
+"""Uploads or syncs that one person may have running."""
+WHOLE_EXCHANGES = 8
+"""Exchanges of a tab that are held with their evidence; older ones are read from the kept conversation when needed."""
+MOST_SHOWN = 1000
+"""Ids of articles that a tab remembers having shown: ten lists of the longest kind."""
 
 
 @dataclass(slots=True)
@@ -29,12 +43,20 @@ class Exchange:
     turn: int = 0
     thumb: str | None = None
     reason: str = ""
+    said: Turn | None = None
+    is_whole: bool = True
 
     def finish(self, answer: Answer) -> None:
         """Take in the checked answer."""
         self.answer, self.sources = answer, answer.sources
+        self.said = answer.turn if answer.text.strip() else None
         self.searched = answer.searched or self.searched
         self.reply = render.answer(answer, exchange_number=self.number, draft=self.written)
+
+    def let_go(self) -> None:
+        """Drop the answer and its evidence; the question and the turn for the history stay."""
+        self.answer, self.sources, self.searched, self.written, self.reply = None, (), "", "", ""
+        self.is_whole = False
 
     def shown(self, *, busy: bool = False) -> str:
         """Question and reply as HTML."""
@@ -55,6 +77,15 @@ class Exchange:
             return ""
         return render.evidence(self.sources, query=self.searched, exchange_number=self.number)
 
+    def folded_panel(self) -> str:
+        """`panel` under a heading that opens it, for an exchange that is not the last."""
+        return render.earlier_sources(self.question, self.panel(), exchange_number=self.number)
+
+    def article_ids(self) -> set[str]:
+        """The articles that are shown with this exchange."""
+        cited = self.answer.citations if self.answer is not None else ()
+        return {source.hit.article.id for source in self.sources} | {citation.article.id for citation in cited}
+
     def place(self, details: Mapping[str, Any]) -> tuple[Article, int, int, int | None] | None:
         """Article, start, end and number of the citation or the passage that `details` name, if there is one."""
         for citation in self.answer.citations if self.answer is not None else ():
@@ -68,38 +99,49 @@ class Exchange:
 
 @dataclass(slots=True)
 class Session:
-    """The exchanges of one tab, what it is doing, and the Events that stop that."""
+    """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown."""
 
+    person: str = ""
     exchanges: list[Exchange] = field(default_factory=list)
     running: threading.Event | None = None
     adding: threading.Event | None = None
     conversation: str = ""
     replacing: int = 0
     chosen: set[str] = field(default_factory=set)
+    _shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being answered or added."""
+        return self.running is not None or self.adding is not None
 
     def history(self) -> list[Turn]:
         """The exchanges that were answered, oldest first."""
-        return [
-            exchange.answer.turn
-            for exchange in self.exchanges
-            if exchange.answer is not None and exchange.answer.text.strip()
-        ]
+        return [exchange.said for exchange in self.exchanges if exchange.said is not None]
 
     def exchange(self, number: object) -> Exchange | None:
-        """The exchange of this number, if there is one."""
-        return next((one for one in self.exchanges if str(one.number) == str(number)), None)
+        """The exchange of this number, as an integer or as the text that the page sends, if there is one."""
+        if isinstance(number, bool) or not isinstance(number, (int, str)):
+            return None
+        return next((one for one in self.exchanges if number in (one.number, str(one.number))), None)
 
-    def past(self) -> str:
-        """All exchanges but the last as HTML."""
-        return "".join(exchange.shown() for exchange in self.exchanges[:-1])
+    def show(self, article_ids: Iterable[str]) -> None:
+        """Note that these articles are on the page; the MOST_SHOWN latest are remembered."""
+        for article_id in article_ids:
+            self._shown[article_id] = None
+            self._shown.move_to_end(article_id)
+        while len(self._shown) > MOST_SHOWN:
+            self._shown.popitem(last=False)
 
-    def panel(self) -> str:
-        """The sources of the last question, and those of earlier ones folded away."""
-        if not self.exchanges:
-            return render.no_sources()
-        *earlier, last = self.exchanges
-        folded = [render.earlier_sources(exchange.question, exchange.panel()) for exchange in reversed(earlier)]
-        return last.panel() + "".join(folded)
+    def was_shown(self, article_id: object) -> bool:
+        """Whether this is the id of an article that the tab was shown: all that it may open, choose or remove."""
+        return isinstance(article_id, str) and (article_id in self._shown or article_id in self.chosen)
+
+    def let_go(self) -> None:
+        """Hold the last WHOLE_EXCHANGES whole and of those before only what the history needs."""
+        for exchange in self.exchanges[:-WHOLE_EXCHANGES]:
+            if exchange.is_whole:
+                exchange.let_go()
 
     def stop(self) -> None:
         """Stop the running question, if there is one."""
@@ -108,34 +150,110 @@ class Session:
 
 
 class Sessions:
-    """The sessions of all tabs that are open."""
+    """The sessions of the tabs that are open, each of the person who began it.
+
+    A person is a login or a browser, as text. Another person who knows the name of a tab has a session of their own
+    under it, which has nothing of the first. The longest unused are forgotten beyond MOST_SESSIONS and
+    MOST_OF_ONE_PERSON, but never one that is answering or adding. Safe to use from several threads.
+    """
 
     def __init__(self) -> None:
         """None yet."""
-        self._known: dict[str, Session] = {}
+        self._known: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._asking: dict[threading.Event, str] = {}
+        self._adding: dict[threading.Event, str] = {}
         self._lock = threading.Lock()
 
-    def of(self, tab: str | None) -> Session:
-        """The session of a tab, begun if need be."""
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._known)
+
+    def of(self, tab: str | None, person: str = "") -> Session:
+        """The session of a tab, begun if need be. While all others are busy, a new one is not remembered."""
+        key = (person, tab or "")
         with self._lock:
-            return self._known.setdefault(tab or "", Session())
+            known = self._known.get(key)
+            if known is None:
+                known = Session(person)
+                if self._make_room(person):
+                    self._known[key] = known
+            else:
+                self._known.move_to_end(key)
+            return known
+
+    def known(self, tab: str | None, person: str = "") -> Session:
+        """The session of a tab, or an empty one that is not remembered: for events that only read or stop."""
+        with self._lock:
+            key = (person, tab or "")
+            if key in self._known:
+                self._known.move_to_end(key)
+            return self._known.get(key) or Session(person)
 
     def is_current(self, tab: str | None, session: Session) -> bool:
         """Whether this is still what the tab shows."""
-        return self._known.get(tab or "") is session
+        return self._known.get((session.person, tab or "")) is session
 
-    def renew(self, tab: str | None) -> Session:
-        """Stop what the tab asks and begin anew; what it is adding and has chosen stays."""
+    def begin(self, session: Session, *, most: int = MOST_QUESTIONS) -> threading.Event | None:
+        """Let a session ask: the Event that stops it, or None while its person has `most` questions already."""
         with self._lock:
-            old = self._known.pop(tab or "", Session())
+            if session.running is not None or self._number(self._asking, session.person) >= most:
+                return None
+            session.running = threading.Event()
+            self._asking[session.running] = session.person
+            return session.running
+
+    def begin_adding(self, session: Session, *, most: int = MOST_ADDING) -> threading.Event | None:
+        """Let a session add articles, as `begin` lets it ask."""
+        with self._lock:
+            if session.adding is not None or self._number(self._adding, session.person) >= most:
+                return None
+            session.adding = threading.Event()
+            self._adding[session.adding] = session.person
+            return session.adding
+
+    def end(self, event: threading.Event) -> None:
+        """What `begin` or `begin_adding` gave this Event for is over, whatever became of its session."""
+        with self._lock:
+            self._asking.pop(event, None)
+            self._adding.pop(event, None)
+            for session in self._known.values():
+                session.running = None if session.running is event else session.running
+                session.adding = None if session.adding is event else session.adding
+
+    def renew(self, tab: str | None, person: str = "") -> Session:
+        """Stop what the tab asks and begin anew; what it is adding, has chosen and was shown stays."""
+        key = (person, tab or "")
+        with self._lock:
+            old = self._known.pop(key, None) or Session(person)
             old.stop()
-            new = self._known[tab or ""] = Session(adding=old.adding, chosen=old.chosen)
+            new = Session(person, adding=old.adding, chosen=old.chosen, _shown=old._shown)
+            if self._make_room(person):
+                self._known[key] = new
             return new
 
-    def drop(self, tab: str | None) -> None:
+    def drop(self, tab: str | None, person: str = "") -> None:
         """The tab was closed: stop what it asked. What it is adding goes on."""
         with self._lock:
-            self._known.pop(tab or "", Session()).stop()
+            closed = self._known.pop((person, tab or ""), None)
+        if closed is not None:
+            closed.stop()
+
+    @staticmethod
+    def _number(events: Mapping[threading.Event, str], person: str) -> int:
+        return sum(one == person for one in events.values())
+
+    def _make_room(self, person: str) -> bool:
+        """Forget the longest unused until there is room for one more of this person; whether there is."""
+        of_person = [key for key in self._known if key[0] == person]
+        if len(of_person) >= MOST_OF_ONE_PERSON and not self._forget_one_of(of_person):
+            return False
+        return len(self._known) < MOST_SESSIONS or self._forget_one_of(list(self._known))
+
+    def _forget_one_of(self, keys: Iterable[tuple[str, str]]) -> bool:
+        idle = next((key for key in keys if not self._known[key].is_busy), None)
+        if idle is not None:
+            del self._known[idle]
+        return idle is not None
 
 
 def kept(answer: Answer, *, draft: str = "") -> dict[str, Any]:

@@ -6,9 +6,8 @@ token, and reading a prompt takes longer than a reader's patience.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator  # noqa: TC003 (Gradio resolves the annotations)
+from collections.abc import Callable, Iterator, Sequence  # noqa: TC003 (Gradio resolves the annotations)
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -20,19 +19,27 @@ from ui.backend import told
 from ui.follow import Step, follow
 from ui.library import narrowed
 from ui.markup import button
-from ui.session import Exchange, Session, kept
+from ui.session import MOST_QUESTIONS, Exchange, Session, kept
 from ui.suggest import suggest
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, owner, region
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
+    import threading
+
     from index import Article, Index
     from index.filters import Filter
     from rag.answer import Answer
     from rag.engine import Engine
+    from ui.conversations import Kept
 
 QUESTION_CHARS = 1000
 SUGGESTED_FROM = 40
 """How many articles suggestions are made from, the latest added first."""
+TOO_MANY = (
+    f"{MOST_QUESTIONS} of your questions are waiting or being answered, as many as one person may have; wait for one"
+)
+OUT_OF_DATE = "this page does not show that article any more; find it in the library again"
+GONE = "the evidence of this question is not held any more; ask it again"
 
 
 class Chat:
@@ -43,15 +50,17 @@ class Chat:
         self.frame = frame
         self.sessions = frame.sessions
         self.backend = frame.backend
+        self._suggested: tuple[Index, int, str] | None = None
 
     def lay_out(self, lay_out_scope: Callable[[], None]) -> None:
         """Conversation, panel and composer; `lay_out_scope` puts what is asked about above the composer."""
         with gr.Column(elem_id="conversation"):
-            self.past = region("", "past")
+            region("<div></div>", "past")
             self.current = region("", "current", live=True, js=_FOLLOW)
             self.suggestions = region("", "suggestions")
         with gr.Column(elem_id="sources"):
             self.panel = region(render.no_sources(), "panel")
+            region("<div></div>", "earlier")
         with gr.Column(elem_id="composer"):
             self.note = region("", "note", live=True)
             lay_out_scope()
@@ -74,7 +83,7 @@ class Chat:
         """`scope` are the fields that narrow what is asked about."""
         self.status = status
         bus, context = self.frame.bus, [self.frame.memory, *scope]
-        self.shown = [self.past, self.current, self.panel, self.suggestions]
+        self.shown = [self.frame.finished, self.current, self.panel, self.suggestions]
         asked = [self.question, self.ask, self.stop, self.note, self.status, *self.shown]
         typed = [self.ask.click, self.question.submit]
         asking = [
@@ -86,24 +95,34 @@ class Chat:
         new.click(self._new, None, asked, cancels=asking, **AT_ONCE)
         bus.edit(self._edit, None, [self.question, self.note], **AT_ONCE)
         bus.keep(self._keep, None, self.note, **AT_ONCE)
-        bus.open(self._open, None, self.frame.reader, **AT_ONCE)
+        bus.open(self._open, self.frame.memory, self.frame.reader, **AT_ONCE)
         bus.close(lambda: "", None, self.frame.reader, **AT_ONCE)
 
     def start(self) -> str:
         """Suggestions for an empty page. Raises what opening raised."""
         index = self.frame.engine().index
-        ids = [row.id for row in self.frame.library().rows()[-SUGGESTED_FROM:]]
-        return render.suggestions(suggest([index.article(one) for one in reversed(ids)]))
+        generation = index.generation
+        known = self._suggested
+        if known is None or known[:2] != (index, generation):  # every tab that opens asks for the same
+            ids = [row.id for row in self.frame.library().rows()[-SUGGESTED_FROM:]]
+            found = render.suggestions(suggest([index.article(one) for one in reversed(ids)]))
+            known = self._suggested = (index, generation, found)
+        return known[2]
 
-    def redrawn(self, session: Session) -> Updates:
-        """Everything a session's conversation consists of."""
+    def redrawn(self, session: Session, *, keep: int = 0) -> Updates:
+        """A session's conversation, of which the page has the first `keep` exchanges."""
         exchanges = session.exchanges
         return {
-            self.past: session.past(),
+            **self.finished(exchanges[keep:-1], keep=keep),
             self.current: exchanges[-1].shown() if exchanges else "",
-            self.panel: session.panel(),
+            self.panel: exchanges[-1].panel() if exchanges else render.no_sources(),
             self.suggestions: gr.update(visible=not exchanges),
         }
+
+    def finished(self, exchanges: Sequence[Exchange], *, keep: int) -> Updates:
+        """Past exchanges that the page takes in, each sent once; see `render.finished`."""
+        shown = [(exchange.shown(), exchange.folded_panel()) for exchange in exchanges]
+        return {self.frame.finished: render.finished(shown, keep=keep, serial=time.monotonic_ns())}
 
     def idle(self) -> Updates:
         """The composer when nothing is being answered."""
@@ -121,32 +140,40 @@ class Chat:
     def _ask_suggested(
         self, memory: Any, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
     ) -> Iterator[Updates]:
-        question = str(details(event).get("question", ""))
+        question = words(details(event).get("question"))
         yield from self._ask(question, memory, (outlet, since, until), request)
 
     def _ask_again(
         self, memory: Any, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
     ) -> Iterator[Updates]:
-        session = self.sessions.of(request.session_hash)
+        session = self.frame.known_session(request)
         exchange = session.exchange(details(event).get("exchange"))
-        if exchange is not None and session.running is None:
-            session.replacing = exchange.number
-            yield from self._ask(exchange.question, memory, (outlet, since, until), request)
+        if exchange is None or session.running is not None:
+            yield {self.status: gr.skip()}
+            return
+        session.replacing = exchange.number
+        yield from self._ask(exchange.question, memory, (outlet, since, until), request)
 
     def _ask(
         self, question: str, memory: Any, scope: tuple[str, str, str], request: gr.Request, *, is_typed: bool = False
     ) -> Iterator[Updates]:
-        session = self.sessions.of(request.session_hash)
-        question = question.strip()[:QUESTION_CHARS]
-        if session.running is not None or not question:
+        question = words(question).strip()[:QUESTION_CHARS]
+        if not question or self.frame.known_session(request).running is not None:
             yield {self.status: gr.skip()}
             return
-        cancel = session.running = threading.Event()
-        whose = owner(memory, request)
+        session = self.frame.session(request)
+        cancel = self.sessions.begin(session)
+        if cancel is None:
+            yield {self.note: render.problem(TOO_MANY)}
+            return
+        tab = request.session_hash
         try:
+            whose = self._owner(memory, request)
+            keep = max(len(session.exchanges) - 1, 0)  # what stood in `current` becomes part of the past
             exchange = self._begin(session, question, whose)
+            keep = min(keep, exchange.number - 1)
             yield {
-                **self.redrawn(session),
+                **self.redrawn(session, keep=keep),
                 **self._busy(exchange),
                 self.ask: gr.update(interactive=False),
                 self.stop: gr.update(interactive=True),
@@ -155,13 +182,15 @@ class Chat:
                 **({self.question: ""} if is_typed else {}),
             }
             for updates in self._reply(session, exchange, memory, scope, cancel):
-                if self.sessions.is_current(request.session_hash, session):
+                if self.sessions.is_current(tab, session):
                     yield updates
             trouble = self._keep_answer(session, exchange, whose)
+            session.let_go()
         finally:
             cancel.set()
-            session.running = None
-        if self.sessions.is_current(request.session_hash, session):
+            self.sessions.end(cancel)
+            session.running = None  # also of a session that is not remembered
+        if self.sessions.is_current(tab, session):
             yield {
                 self.current: exchange.shown(),
                 self.status: trouble or self.backend.status(),
@@ -171,6 +200,13 @@ class Chat:
         else:
             # Gradio sends what came last once more at the end, and it is not of this conversation.
             yield {self.status: gr.skip()}
+
+    def _owner(self, memory: object, request: gr.Request) -> str:
+        """Whose conversations the question is kept with; nobody's while the home cannot be opened."""
+        try:
+            return self.frame.owner(memory, request)
+        except Exception:  # noqa: BLE001 (the answer says what it was)
+            return ""
 
     def _begin(self, session: Session, question: str, whose: str) -> Exchange:
         """A new exchange at the end, in place of the one being replaced and all after it."""
@@ -197,9 +233,8 @@ class Chat:
             if engine is None:
                 exchange.reply = render.stopped()
                 return
-            outlet, since, until = scope
-            chosen = frozenset(session.chosen)
-            only = narrowed(outlet=outlet or "", since=since or "", until=until or "", articles=chosen)
+            outlet, since, until = (words(one, most_chars=QUESTION_CHARS) for one in scope)
+            only = narrowed(outlet=outlet, since=since, until=until, articles=frozenset(session.chosen))
             yield from self._watch(session, exchange, engine, memory, only, cancel)
         except Exception as error:  # noqa: BLE001 (a question that fails must not end the conversation)
             exchange.reply = render.problem(told(error))
@@ -222,14 +257,15 @@ class Chat:
                 first, pieces = first or last, pieces + written
             for event in batch:
                 self._take(exchange, event)
+            session.show(exchange.article_ids())
             if exchange.answer is not None:
                 if pieces > 8 and last - first > 0.2:
                     self.backend.words_per_s[exchange.answer.model] = (pieces - 1) / (last - first)
-                yield {self.current: exchange.shown(busy=True), self.panel: session.panel()}
+                yield {self.current: exchange.shown(busy=True), self.panel: exchange.panel()}
                 return
             changed = self._busy(exchange)
             if any(isinstance(event, Evidence) for event in batch):
-                changed[self.panel] = session.panel()
+                changed[self.panel] = exchange.panel()
             yield changed
 
     def _take(self, exchange: Exchange, event: Evidence | Token | Answer | Step) -> None:
@@ -268,42 +304,67 @@ class Chat:
 
     async def _stop(self, request: gr.Request) -> tuple[Any, Any]:
         """Set the Event. A coroutine, so that it needs no thread when all of them wait for the model."""
-        session = self.sessions.of(request.session_hash)
+        session = self.frame.known_session(request)
         if session.running is None:
             return gr.skip(), gr.skip()
         session.stop()
         return render.status("Stopping…"), gr.update(interactive=False)
 
     async def _new(self, request: gr.Request) -> Updates:
-        session = self.sessions.renew(request.session_hash)
+        session = self.sessions.renew(request.session_hash, person(request))
         return {**self.redrawn(session), **self.idle(), self.status: self.backend.status()}
 
     async def _edit(self, request: gr.Request, event: gr.EventData) -> tuple[Any, Any]:
-        session = self.sessions.of(request.session_hash)
+        session = self.frame.known_session(request)
         exchange = session.exchange(details(event).get("exchange"))
         if exchange is None or session.running is not None:
             return gr.skip(), gr.skip()
         session.replacing = exchange.number
         note = f"Asking replaces the last question. {button('keep', 'Keep it')}"
-        return str(details(event).get("query") or exchange.question), f'<p class="note">{note}</p>'
+        query = words(details(event).get("query"), most_chars=QUESTION_CHARS)
+        return query or exchange.question, f'<p class="note">{note}</p>'
 
     async def _keep(self, request: gr.Request) -> str:
-        self.sessions.of(request.session_hash).replacing = 0
+        self.frame.known_session(request).replacing = 0
         return ""
 
-    def _open(self, request: gr.Request, event: gr.EventData) -> str:
+    def whole(self, session: Session, exchange: Exchange, memory: object, request: gr.Request) -> Exchange:
+        """An exchange with its evidence, read from the kept conversation if the session let it go.
+
+        Raises InputError when it is not kept either.
+        """
+        if exchange.is_whole:
+            return exchange
+        if not (session.conversation and exchange.turn):
+            raise InputError(GONE)
+        kept = self.backend.conversations().turn(
+            session.conversation, self.frame.owner(memory, request), number=exchange.turn
+        )
+        return reopened(exchange.number, kept)
+
+    def _open(self, memory: object, request: gr.Request, event: gr.EventData) -> str:
         """The article that was pressed, at the words that were pressed."""
         wanted = details(event)
-        exchange = self.sessions.of(request.session_hash).exchange(wanted.get("exchange"))
+        session = self.frame.known_session(request)
+        exchange = session.exchange(wanted.get("exchange"))
         try:
             index = self.frame.engine().index
             if exchange is None:
-                article = index.article(str(wanted.get("article", "")))
+                if not session.was_shown(wanted.get("article")):
+                    raise InputError(OUT_OF_DATE)
+                article = index.article(words(wanted.get("article")))
                 return reader.article(article, copies=index.copies(article.id))
-            place = exchange.place(wanted)
+            place = self.whole(session, exchange, memory, request).place(wanted)
             return _at_words(index, *place) if place is not None else ""
         except Exception as error:  # noqa: BLE001 (shown in place of the article)
             return reader.problem(told(error))
+
+
+def reopened(number: int, kept: Kept) -> Exchange:
+    """An exchange as it was kept."""
+    exchange = Exchange(number, kept.question, turn=kept.number, thumb=kept.thumb, reason=kept.reason)
+    exchange.finish(kept.restored())
+    return exchange
 
 
 def _at_words(index: Index, article: Article, start: int, end: int, number: int | None) -> str:

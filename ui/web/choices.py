@@ -13,8 +13,10 @@ from rag.settings import Settings
 from ui import lists, preferences, render
 from ui.backend import told
 from ui.follow import Step, follow
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region
+from ui.payload import NAME_CHARS
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region, words
 
+SETTINGS = ("model", "mode", "caution", "length")
 AS_STARTED = ""
 """The model that the page was started with."""
 
@@ -63,8 +65,10 @@ class Choices:
     def wire(self, tab: gr.Tab) -> None:
         """Remember what is changed, download what is asked for."""
         fields = [self.model, self.mode, self.caution, self.length]
+        remembered = [self.frame.memory, *fields]
         for field in fields:
-            field.input(self._remember, [self.frame.memory, *fields], self.frame.memory, **AT_ONCE)
+            # Not preprocessed: Gradio fails for a model that was downloaded since. The values are checked when used.
+            field.input(self._remember, remembered, self.frame.memory, preprocess=False, **AT_ONCE)
         tab.select(self._list, None, [self.list, self.model], **AT_ONCE)
         self.frame.bus.pull(self._pull, None, [self.pulling, self.list, self.model], **QUIET)
 
@@ -88,22 +92,31 @@ class Choices:
             return Settings()
 
     def _remember(self, memory: Any, model: str, mode: str, caution: float, length: float) -> dict[str, Any]:
-        # Only our own keys: what a browser holds may look like one of Gradio's updates.
-        known = memory.get("owner") if isinstance(memory, dict) else None
-        return {"owner": known, "settings": {"model": model, "mode": mode, "caution": caution, "length": length}}
+        chosen = {"model": model, "mode": mode, "caution": caution, "length": length}
+        return self.remembered({"owner": memory.get("owner") if isinstance(memory, dict) else None, "settings": chosen})
 
-    def _list(self) -> tuple[str, Any]:
-        speeds = self.frame.backend.words_per_s
-        shown = lists.models(preferences.listed(), here=preferences.downloaded(), speeds=speeds)
+    def remembered(self, memory: dict[str, Any]) -> dict[str, Any]:
+        """What a browser is given to remember: our own keys only. Others may look like one of Gradio's updates."""
+        owner, settings = memory.get("owner"), memory.get("settings")
+        chosen = {name: settings.get(name) for name in SETTINGS} if isinstance(settings, dict) else {}
+        return {
+            "owner": words(owner, most_chars=NAME_CHARS) or None,
+            "settings": preferences.storable(chosen) or None,
+        }
+
+    def _list(self, request: gr.Request) -> tuple[str, Any]:
+        speeds, can_pull = self.frame.backend.words_per_s, self.frame.can_edit(request)
+        shown = lists.models(preferences.listed(), here=preferences.downloaded(), speeds=speeds, can_pull=can_pull)
         return shown, gr.update(choices=_models())
 
-    def _pull(self, event: gr.EventData) -> Iterator[Updates]:
+    def _pull(self, request: gr.Request, event: gr.EventData) -> Iterator[Updates]:
         """Download a model that models.txt lists, showing how far it is."""
-        name = str(details(event).get("model", ""))
+        name = words(details(event).get("model"), most_chars=NAME_CHARS)
         try:
+            self.frame.require_editor(request)
             known = {model.name for model in preferences.listed()}
             if name not in known:
-                raise ModelError(f"models.txt lists no {name}")
+                raise ModelError(f"models.txt lists no {name or 'model without a name'}")
             yield {self.pulling: render.status(f"Downloading {name}…")}
             for batch in follow(lambda hear: [models.pull(name, "llm", progress=hear)]):
                 if isinstance(batch[-1], Step):
@@ -111,7 +124,7 @@ class Choices:
             pulled = render.status(f"{name} is downloaded and can be chosen above.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
             pulled = render.problem(told(error))
-        shown, choices = self._list()
+        shown, choices = self._list(request)
         yield {self.pulling: pulled, self.list: shown, self.model: choices}
 
 

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import os
-import secrets
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read by gradio when it is imported
+# Read by gradio when it is imported, and when its queue is made. Its queue would hold the last 10,000 events and make a
+# table of them with pandas after each; nothing here reads that.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)
 
 import gradio as gr
 
+from index.errors import InputError
 from ui.library import Library
-from ui.session import Sessions
+from ui.payload import TEXT_CHARS
+from ui.session import Session, Sessions
+from ui.tabs import PERSON
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rag.engine import Engine
+    from ui.auth import Role
     from ui.backend import Backend
 
 Updates = dict[Any, Any]
 """What an event changes: component → new value or gr.update()."""
+
+READERS_ASK = (
+    "your login is a reader's: it asks, but does not add or remove; whoever runs the page can change that with: "
+    "citewire auth role FILE NAME editor"
+)
+"""Said to a reader whose event would change the library."""
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
@@ -31,10 +44,15 @@ AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 class Frame:
     """One for the page; it serves every session."""
 
-    def __init__(self, backend: Backend, *, local: bool) -> None:
-        """Create inside gr.Blocks. `local` says that only this machine reaches the page."""
+    def __init__(self, backend: Backend, *, local: bool, role: Callable[[str], Role] | None = None) -> None:
+        """Create inside gr.Blocks. `local` says that only this machine reaches the page.
+
+        `role` gives that of a login; a login without one is a reader's. Without logins whoever has the page is an
+        editor.
+        """
         self.backend = backend
         self.local = local
+        self._role = role
         self.sessions = Sessions()
         self._library: Library | None = None
         self.memory = gr.BrowserState(None, storage_key="citewire", secret="not secret")  # noqa: S106
@@ -46,6 +64,7 @@ class Frame:
         self.bus = region("", "bus", js=script)
         self.reader = region("", "reader", js=_READING)
         self.export = region("", "export", js=_SAVING)
+        self.finished = region("", "finished", js=_FINISHED)
 
     def engine(self) -> Engine:
         """The engine, opened. Raises what opening raised."""
@@ -60,6 +79,34 @@ class Frame:
             self._library = Library(index)
         return self._library
 
+    def session(self, request: gr.Request) -> Session:
+        """The session of the tab that sent an event, begun if need be."""
+        return self.sessions.of(request.session_hash, person(request))
+
+    def known_session(self, request: gr.Request) -> Session:
+        """The session of the tab that sent an event, or an empty one that nothing remembers."""
+        return self.sessions.known(request.session_hash, person(request))
+
+    def can_edit(self, request: gr.Request) -> bool:
+        """Whether whoever sent an event may add and remove articles and download models. The client has no say."""
+        name = getattr(request, "username", None)
+        if self._role is None:
+            return name is None
+        return isinstance(name, str) and self._role(name) == "editor"
+
+    def require_editor(self, request: gr.Request) -> None:
+        """Raise InputError, with the command that mends it, unless whoever sent an event may add and remove."""
+        if not self.can_edit(request):
+            raise InputError(READERS_ASK)
+
+    def owner(self, memory: object, request: gr.Request) -> str:
+        """Whose conversations a visitor sees: the login's, else the browser's; "" when neither is known."""
+        name = getattr(request, "username", None)
+        if name or self._role is not None:
+            return f"login:{name}" if name else ""
+        known = memory.get("owner") if isinstance(memory, dict) else None
+        return self.backend.owners().owner(known) if known else ""
+
 
 def region(value: Any, name: str, *, live: bool = False, js: str = "") -> gr.HTML:
     """A part of the page that we fill with HTML. Screen readers announce the changes of a live one."""
@@ -67,23 +114,29 @@ def region(value: Any, name: str, *, live: bool = False, js: str = "") -> gr.HTM
     return gr.HTML(value, elem_id=name, js_on_load=announce + js or None, apply_default_css=False)
 
 
-def owner(memory: object, request: gr.Request) -> str:
-    """Whose conversations a visitor sees: the login's, else the browser's; "" when neither is known."""
-    if getattr(request, "username", None):
-        return f"login:{request.username}"
-    known = memory.get("owner") if isinstance(memory, dict) else None
-    return f"browser:{known}" if isinstance(known, str) and len(known) >= 16 else ""
-
-
-def new_owner() -> str:
-    """A name for a browser that nobody can guess."""
-    return secrets.token_urlsafe(24)
+def person(request: gr.Request) -> str:
+    """Who sent an event: the login, else the browser as ui/tabs.py knows it; "" in a test without a server."""
+    name = getattr(request, "username", None)
+    if name:
+        return f"login:{name}"
+    asked = getattr(request, "request", None)
+    known = asked.scope.get(PERSON) if asked is not None else None
+    return known if isinstance(known, str) else ""
 
 
 def details(event: gr.EventData) -> Mapping[str, Any]:
-    """What page.js sent along: texts, but for `checked`."""
+    """What page.js sent along: texts, but for `checked`. What is of another type or too long is left out."""
     sent = getattr(event, "_data", None)
-    return sent if isinstance(sent, dict) else {}
+    return {name: value for name, value in sent.items() if _is_plain(value)} if isinstance(sent, dict) else {}
+
+
+def words(value: object, *, most_chars: int = TEXT_CHARS) -> str:
+    """The text of a field, cut to `most_chars`; "" for what is no text."""
+    return value[:most_chars] if isinstance(value, str) else ""
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, bool) or (isinstance(value, str) and len(value) <= TEXT_CHARS)
 
 
 _READING = """
@@ -109,3 +162,29 @@ watch('value', () => {
 });
 """
 """Saves what is put here as a file."""
+
+_FINISHED = """
+const list = (id) => document.querySelector(`#${id} .taken`) || (() => {
+  const made = document.createElement('div');
+  made.className = 'taken';
+  document.getElementById(id).append(made);
+  return made;
+})();
+const put = (into, node, isFirst) => {
+  const old = [...into.children].find((one) => one.dataset.number === node.dataset.number);
+  if (old) old.replaceWith(node);
+  else if (isFirst) into.prepend(node);
+  else into.append(node);
+};
+watch('value', () => {
+  const sent = element.querySelector('.finished');
+  if (!sent) return;
+  const keep = Number(sent.dataset.keep);
+  for (const one of document.querySelectorAll('#past .taken > *, #earlier .taken > *')) {
+    if (Number(one.dataset.number) > keep) one.remove();
+  }
+  for (const node of [...sent.querySelectorAll(':scope > div > .exchange')]) put(list('past'), node, false);
+  for (const node of [...sent.querySelectorAll(':scope > div > .earlier')]) put(list('earlier'), node, true);
+});
+"""
+"""Takes finished exchanges into the past of the conversation, and their sources, folded, below those of the last."""

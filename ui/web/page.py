@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator  # noqa: TC003 (Gradio resolves the annotations)
+from collections.abc import Callable, Iterator  # noqa: TC003 (Gradio resolves the annotations)
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
+from starlette.requests import Request
 
+from ui.payload import Field, Shape, cleaned
+from ui.tabs import Tabs
 from ui.web.chat import Chat
 from ui.web.choices import Choices
-from ui.web.frame import QUIET, Frame, Updates, new_owner, region
+from ui.web.frame import QUIET, Frame, Updates, person, region
 from ui.web.record import Record
 from ui.web.shelf import Shelf
 
 if TYPE_CHECKING:
+    from ui.auth import Role
     from ui.backend import Backend
 
 STREAMS = 24
@@ -25,15 +32,19 @@ STREAMS = 24
 class Page:
     """The components and their events."""
 
-    def __init__(self, backend: Backend, *, local: bool = True) -> None:
-        """`backend` is shared by all sessions; `local` says that only this machine reaches the page."""
+    def __init__(self, backend: Backend, *, local: bool = True, role: Callable[[str], Role] | None = None) -> None:
+        """`backend` is shared by all sessions; `local` says that only this machine reaches the page.
+
+        `role` gives that of a login; see Frame.
+        """
         self.backend = backend
         self.local = local
+        self.role = role
 
     def blocks(self) -> gr.Blocks:
         """Lay out the page and wire it."""
         with gr.Blocks(title="Citewire", analytics_enabled=False, fill_width=True) as demo:
-            self.frame = Frame(self.backend, local=self.local)
+            self.frame = Frame(self.backend, local=self.local, role=self.role)
             self.chat, self.shelf = Chat(self.frame), Shelf(self.frame)
             self.record, self.choices = Record(self.frame), Choices(self.frame)
             with gr.Column(elem_id="page"):
@@ -65,18 +76,22 @@ class Page:
         self.record.wire(self.chat, self.record_tab)
         self.choices.wire(self.settings_tab)
         memory = self.frame.memory
-        opened = [memory, self.status, self.chat.suggestions, self.shelf.outlet]
+        opened = [memory, self.status, self.chat.suggestions, self.shelf.outlet, self.shelf.adding]
         opened += [self.choices.model, self.choices.mode, self.choices.caution, self.choices.length]
         demo.load(self._opened, memory, opened, **QUIET)
         demo.unload(self._closed)
 
-    def _opened(self, memory: Any) -> Iterator[Updates]:
+    def _opened(self, memory: Any, request: gr.Request) -> Iterator[Updates]:
         """Everything at once that is known at once; the status again when the models are loaded or will not load."""
         self.backend.start()
         known = memory if isinstance(memory, dict) else {}
-        known = {"owner": known.get("owner") or new_owner(), "settings": known.get("settings")}
-        yield {self.frame.memory: known, self.status: self.backend.status()}
+        may_add = {self.shelf.adding: gr.update(visible=self.frame.can_edit(request))}
+        yield {self.status: self.backend.status(), **may_add}
         with contextlib.suppress(Exception):  # the status line says what it was
+            owners = self.backend.owners()
+            owner = owners.renewed(known.get("owner")) or owners.new()
+            known = self.choices.remembered({**known, "owner": owner})
+            yield {self.frame.memory: known}
             _, outlets = self.shelf.outlets()
             yield {
                 self.chat.suggestions: self.chat.start(),
@@ -87,4 +102,55 @@ class Page:
         yield {self.status: self.backend.status()}
 
     def _closed(self, request: gr.Request) -> None:
-        self.frame.sessions.drop(request.session_hash)
+        self.frame.sessions.drop(request.session_hash, person(request))
+
+
+def tabs(demo: gr.Blocks, *, has_logins: bool) -> Middleware:
+    """What ties the tabs of a page to those who opened them and checks their events; for `gr.Blocks.launch`."""
+    known = shapes(demo)
+
+    def clean(sent: object) -> dict[str, Any]:
+        return cleaned(sent, known, is_uploaded=_is_uploaded)
+
+    def login(scope: Any) -> str | None:
+        cookies = Request(scope).cookies
+        for kind in ("", "-unsecure"):
+            name = demo.app.tokens.get(cookies.get(f"access-token{kind}-{demo.app.cookie_id}"))
+            if name is not None:
+                return str(name)
+        return None
+
+    def tab_of(event: str) -> str | None:
+        queued = demo._queue.event_ids_to_events.get(event)
+        return None if queued is None else str(queued.session_hash)
+
+    return Middleware(Tabs, clean=clean, login=login if has_logins else None, tab_of=tab_of)
+
+
+def _is_uploaded(path: str) -> bool:
+    """Whether this is a file that Gradio took in for an upload."""
+    try:
+        real, folder = Path(path).resolve(strict=True), Path(get_upload_folder()).resolve()
+    except (OSError, ValueError):
+        return False
+    return real.is_file() and folder in real.parents and str(real) == path
+
+
+def shapes(demo: gr.Blocks) -> dict[int, Shape]:
+    """What each event of a page takes, by its number; for ui/payload.py."""
+    return {
+        number: Shape(tuple(map(_field, event.inputs)), has_details=bool(event.collects_event_data))
+        for number, event in demo.fns.items()
+    }
+
+
+def _field(component: Any) -> Field:
+    if isinstance(component, gr.BrowserState):
+        return Field("memory")
+    if isinstance(component, gr.File):
+        return Field("files")
+    if isinstance(component, gr.Slider):
+        return Field("number", least=component.minimum, most=component.maximum)
+    if isinstance(component, gr.Radio):
+        return Field("text", choices=tuple(value for _, value in component.choices))
+    return Field("text")

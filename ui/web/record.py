@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from index.errors import Error, InputError
+from index.errors import InputError
 from ui import lists, markdown, render
 from ui.backend import told
-from ui.session import Exchange, Session
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, owner, region
+from ui.web.chat import reopened
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ui.conversations import Conversation, Kept
+    from ui.conversations import Conversation
+    from ui.session import Session
     from ui.web.chat import Chat
+
+QUERY_CHARS = 200
+REASON_CHARS = 500
+TITLE_CHARS = 200
+"""What is cut before the kept title is made of it."""
 
 
 class Record:
@@ -30,7 +36,7 @@ class Record:
     def lay_out(self) -> None:
         """A field to search, and the list."""
         self.text = gr.Textbox(
-            label="Find in questions and answers", placeholder="words", elem_id="recall", max_length=200
+            label="Find in questions and answers", placeholder="words", elem_id="recall", max_length=QUERY_CHARS
         )
         self.said = region("", "said", live=True)
         self.list = region("", "conversations")
@@ -46,21 +52,21 @@ class Record:
         bus.rename(self._rename, [self.text, memory], listed, **QUIET)
         bus.delete(self._delete, [self.text, memory], listed, **QUIET)
         bus.export(self._export, memory, [self.frame.export, self.said], **QUIET)
-        bus.rate(self._rate, memory, [chat.past, chat.current, chat.note], **QUIET)
+        bus.rate(self._rate, memory, [self.frame.finished, chat.current, chat.note], **QUIET)
 
     def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[str, str]:
         return self._after(lambda _: None, text, memory, request, "")
 
     def _rename(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
         sent = details(event)
-        wanted, title = str(sent.get("conversation", "")), str(sent.get("title", ""))
+        wanted, title = words(sent.get("conversation")), words(sent.get("title"), most_chars=TITLE_CHARS)
         store = self.frame.backend.conversations
         return self._after(lambda whose: store().rename(wanted, whose, title), text, memory, request, "Renamed.")
 
     def _delete(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
-        wanted = str(details(event).get("conversation", ""))
+        wanted = words(details(event).get("conversation"))
         store = self.frame.backend.conversations
-        session = self.frame.sessions.of(request.session_hash)
+        session = self.frame.known_session(request)
 
         def delete(whose: str) -> None:
             store().delete(wanted, whose)
@@ -75,20 +81,20 @@ class Record:
         self, change: Callable[[str], None], text: str, memory: Any, request: gr.Request, done: str
     ) -> tuple[str, str]:
         """The list after a change, and how the change went."""
-        whose = owner(memory, request)
-        if not whose:
-            return lists.conversations(()), ""
         said = ""
         try:
+            whose = self.frame.owner(memory, request)
+            if not whose:
+                return lists.conversations(()), ""
             store = self.frame.backend.conversations()
             try:
                 change(whose)
                 said = render.status(done, "ready") if done else ""
             except InputError as error:
                 said = render.problem(told(error))
-            words = (text or "").strip()
-            known = store.search(whose, words) if words else store.list(whose)
-            return lists.conversations(known, searched=bool(words)), said
+            query = words(text, most_chars=QUERY_CHARS).strip()
+            known = store.search(whose, query) if query else store.list(whose)
+            return lists.conversations(known, searched=bool(query)), said
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
             return "", render.problem(told(error))
 
@@ -96,17 +102,21 @@ class Record:
         """A conversation in the place of the one that is shown."""
         try:
             kept = self._get(memory, request, event)
-            exchanges = [_exchange(number, turn) for number, turn in enumerate(kept.turns, start=1)]
-        except Error as error:
+            exchanges = [reopened(number, turn) for number, turn in enumerate(kept.turns, start=1)]
+        except Exception as error:  # noqa: BLE001 (shown in place of the conversation)
             return {self.said: render.problem(told(error))}
-        session: Session = self.frame.sessions.renew(request.session_hash)
+        session: Session = self.frame.sessions.renew(request.session_hash, person(request))
         session.conversation, session.exchanges = kept.id, exchanges
-        return {**self.chat.redrawn(session), **self.chat.idle(), self.said: ""}
+        for exchange in exchanges:
+            session.show(exchange.article_ids())
+        redrawn = self.chat.redrawn(session)
+        session.let_go()
+        return {**redrawn, **self.chat.idle(), self.said: ""}
 
     def _export(self, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
         try:
             kept = self._get(memory, request, event)
-        except Error as error:
+        except Exception as error:  # noqa: BLE001 (shown in place of the file)
             return "", render.problem(told(error))
         is_json = details(event).get("format") == "json"
         text = kept.to_json() if is_json else markdown.render_conversation(kept)
@@ -114,34 +124,29 @@ class Record:
         return lists.file(name, text, serial=time.monotonic_ns()), render.status(f"Saved as {name}", "ready")
 
     def _get(self, memory: Any, request: gr.Request, event: gr.EventData) -> Conversation:
-        wanted = str(details(event).get("conversation", ""))
-        return self.frame.backend.conversations().get(wanted, owner(memory, request))
+        wanted, whose = words(details(event).get("conversation")), self.frame.owner(memory, request)
+        return self.frame.backend.conversations().get(wanted, whose)
 
     def _rate(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
-        session = self.frame.sessions.of(request.session_hash)
+        session = self.frame.known_session(request)
         sent = details(event)
         exchange = session.exchange(sent.get("exchange"))
         if exchange is None or not exchange.turn:
             return {self.chat.note: gr.skip()}
-        thumb, reason = str(sent.get("thumb", "")), str(sent.get("reason", ""))[:500]
+        thumb, reason = words(sent.get("thumb")), words(sent.get("reason"), most_chars=REASON_CHARS)
         taken_back = exchange.thumb == thumb and "reason" not in sent
         try:
             self.frame.backend.conversations().feedback(
                 session.conversation,
-                owner(memory, request),
+                self.frame.owner(memory, request),
                 turn=exchange.turn,
                 thumb=None if taken_back else thumb,  # type: ignore[arg-type] # checked there
                 reason=reason,
             )
-        except Error as error:
+            exchange.thumb, exchange.reason = (None, "") if taken_back else (thumb, reason)
+            shown = self.chat.whole(session, exchange, memory, request)
+        except Exception as error:  # noqa: BLE001 (shown above the composer)
             return {self.chat.note: render.problem(told(error))}
-        exchange.thumb, exchange.reason = (None, "") if taken_back else (thumb, reason)
         if exchange is session.exchanges[-1]:
             return {self.chat.current: exchange.shown()}
-        return {self.chat.past: session.past()}
-
-
-def _exchange(number: int, kept: Kept) -> Exchange:
-    exchange = Exchange(number, kept.question, turn=kept.number, thumb=kept.thumb, reason=kept.reason)
-    exchange.finish(kept.restored())
-    return exchange
+        return self.chat.finished([shown], keep=len(session.exchanges) - 1)

@@ -24,7 +24,7 @@ from ui import uploads
 from ui.auth import WaitError
 from ui.backend import Backend
 from ui.guard import Guard
-from ui.web.page import Page
+from ui.web.page import Page, tabs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from rag.settings import Settings
+    from ui.auth import Role
     from ui.proxy import Network
 
     Login = Callable[[str, str], bool | Awaitable[bool]]
@@ -51,16 +52,18 @@ def serve(
     settings: Settings | None = None,
     engine: Engine | None = None,
     auth: Login | None = None,
+    role: Callable[[str], Role] | None = None,
     proxies: Sequence[Network] = (),
 ) -> None:
     """Serve the page until interrupted. `port` None takes the first free one from 7860.
 
     The page is up before the models are loaded. An `engine` that is handed in stays open afterwards. `auth` says
-    whether a name and a password may in; without it everyone may. `proxies` may say for whom they ask.
+    whether a name and a password may in; without it everyone may. `role` gives that of a login; a
+    login without one is a reader's. `proxies` may say for whom they ask.
     Raises InputError when the port is taken.
     """
     backend = Backend((lambda: Engine.open(home, settings=settings)) if engine is None else engine)
-    demo = build(backend, local=host in LOOPBACK)
+    demo = build(backend, local=host in LOOPBACK, role=role)
     try:
         url = launch(demo, host=host, port=port, auth=auth, proxies=proxies)
         backend.start()  # not sooner: loading takes the processor that the page needs to come up
@@ -78,13 +81,16 @@ def serve(
             backend.close()
 
 
-def build(engine: Engine | Callable[[], Engine] | Backend, *, local: bool = True) -> gr.Blocks:
+def build(
+    engine: Engine | Callable[[], Engine] | Backend, *, local: bool = True, role: Callable[[str], Role] | None = None
+) -> gr.Blocks:
     """The page over an engine, or over a function that opens one; for `launch`.
 
-    Folders of this machine can be added only when the page is `local`.
+    Folders of this machine can be added only when the page is `local`. `role` gives that of a login; a login
+    without one is a reader's, and without logins whoever has the page is an editor.
     """
     backend = engine if isinstance(engine, Backend) else Backend(engine)
-    return Page(backend, local=local).blocks()
+    return Page(backend, local=local, role=role).blocks()
 
 
 def launch(
@@ -100,7 +106,7 @@ def launch(
     theme = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=family, font_mono=["monospace"])
     hosts = (*LOOPBACK, host) if host in LOOPBACK else None
     app: dict[str, Any] = {
-        "middleware": [Middleware(Guard, hosts=hosts, proxies=proxies)],
+        "middleware": [Middleware(Guard, hosts=hosts, proxies=proxies), tabs(demo, has_logins=auth is not None)],
         "docs_url": None,
         "redoc_url": None,
         "exception_handlers": {WaitError: _wait},

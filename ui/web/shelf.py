@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator  # noqa: TC003 (Gradio resolves the annotations)
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from index.errors import Error, InputError
+from index import read
+from index.errors import Error, InputError, ReadError
 from index.sync import Cancelled, SyncReport
 from ui import lists, render, uploads
 from ui.backend import told
@@ -18,7 +21,9 @@ from ui.follow import Step, follow
 from ui.library import SORTS, Query
 from ui.lists import FileResult
 from ui.markup import button, count
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region
+from ui.session import MOST_ADDING
+from ui.web.chat import OUT_OF_DATE
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region, words
 
 if TYPE_CHECKING:
     from index import Index
@@ -26,6 +31,17 @@ if TYPE_CHECKING:
 EVERYWHERE = ""
 MOST_LINES = 100
 """Most addresses or folders at once."""
+FIELD_CHARS = 200
+"""Longest text of a field of the list that is looked at."""
+SAME_FILE_S = 60.0
+"""How long a file stays where the server took it in after it was copied: another visitor who hands in the very same
+file meanwhile finds it there."""
+BUSY = (
+    f"Something is being added already; wait for it, or cancel it. One person can add {MOST_ADDING} things at a time."
+)
+
+Work = Callable[[Callable[[str, int, int], None], threading.Event], SyncReport]
+"""Adds articles: hears how far it is, listens to an Event that stops it."""
 
 
 class Shelf:
@@ -47,7 +63,7 @@ class Shelf:
 
     def lay_out(self) -> None:
         """Adding above, the list below."""
-        with gr.Row(elem_id="adding"):
+        with gr.Row(elem_id="adding") as self.adding:
             self.upload = gr.File(
                 label=f"Files: {', '.join(ending[1:] for ending in uploads.TYPES)}",
                 file_count="multiple",
@@ -98,10 +114,19 @@ class Shelf:
     def _find(self, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request) -> str:
         try:
             library = self.frame.library()
-            found = library.find(Query(text or "", outlet or "", since or "", until or "", sort or "newest"))
-            chosen = self.frame.sessions.of(request.session_hash).chosen
-            total = len(library.rows())
-            return lists.articles(library.shown(found), found=len(found), total=total, chosen=chosen)
+            found = library.find(
+                Query(*(words(one, most_chars=FIELD_CHARS) for one in (text, outlet, since, until, sort)))
+            )
+            shown = library.shown(found)
+            session = self.frame.session(request)
+            session.show(row.id for row in shown)
+            return lists.articles(
+                shown,
+                found=len(found),
+                total=len(library.rows()),
+                chosen=session.chosen,
+                can_remove=self.frame.can_edit(request),
+            )
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
             return render.problem(told(error))
 
@@ -122,35 +147,55 @@ class Shelf:
         self, paths: list[str] | None, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
     ) -> Iterator[Updates]:
         """Copy the files into the home, index them, and say what became of each."""
-        if not paths:
+        handed_in = [Path(path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+        if not handed_in:
             yield {self.added: gr.skip()}
             return
         results: list[FileResult] = []
         stored: dict[str, str] = {}
-        folder = self.frame.engine().index.uploads
-        for number, path in enumerate(map(Path, paths)):
-            try:
-                if number >= uploads.MOST_FILES:
-                    raise InputError(f"at most {uploads.MOST_FILES} files at once; run: citewire index add FOLDER")
-                stored[uploads.keep(path, folder=folder).name] = path.name
-            except (Error, OSError) as error:
-                results.append(FileResult(path.name, told(error)))
-            finally:
-                path.unlink(missing_ok=True)
+
+        def work(hear: Callable[[str, int, int], None], cancel: threading.Event) -> SyncReport:
+            index = self.frame.engine().index
+            with self.backend.uploads().batch() as batch:
+                for number, path in enumerate(handed_in):
+                    hear("read", number, len(handed_in))
+                    if cancel.is_set():
+                        raise Cancelled("stopped")
+                    try:
+                        if number >= uploads.MOST_FILES:
+                            most = f"at most {uploads.MOST_FILES} files at once"
+                            raise InputError(f"{most}; run: citewire index add FOLDER")
+                        copy = batch.keep(path)
+                        stored[copy.name] = path.name
+                    except (Error, OSError) as error:
+                        results.append(FileResult(path.name, _why(error)))
+                report = _run(index, [str(self.backend.uploads().folder / name) for name in stored], hear, cancel)
+                for failure in report.failed:
+                    copy = self.backend.uploads().folder / Path(failure.path).name
+                    if copy.name in stored and _gives_nothing(copy):
+                        batch.discard(copy)
+                        with contextlib.suppress(Error):
+                            index.remove([copy])  # else each sync would report it again
+                batch.commit()
+            return report
 
         def told_of(report: SyncReport) -> str:
             problems = {Path(failure.path).name: failure.reason for failure in report.failed}
-            added = [FileResult(name, problems.get(kept)) for kept, name in stored.items()]
+            added = [FileResult(name, problems.get(copy)) for copy, name in stored.items()]
             return lists.uploads([*results, *added], summary=_summary(report))
 
-        find = (text, outlet, since, until, sort, request)
-        yield from self._sync([str(folder)] if stored else [], told_of, find)
+        try:
+            yield from self._sync(work, told_of, (text, outlet, since, until, sort, request))
+        finally:
+            _delete_later(handed_in)
 
     def _add_places(
         self, places: str, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
     ) -> Iterator[Updates]:
         """Read pages, feeds and folders, and remember them for the next sync."""
-        wanted = [line.strip() for line in (places or "").splitlines() if line.strip()][:MOST_LINES]
+        wanted = [line.strip() for line in words(places).splitlines() if line.strip()][:MOST_LINES]
+        if not self.frame.can_edit(request):
+            wanted = []  # nothing is looked at for a reader; `_sync` says so
         results = [FileResult(place, self._why_not(place)) for place in wanted]
         fine = [_expanded(one.name) for one in results if one.problem is None]
 
@@ -160,7 +205,10 @@ class Shelf:
             well = [one for one in results if one.problem is not None or _expanded(one.name) not in failed]
             return lists.uploads([*problems, *well], summary=_summary(report))
 
-        yield from self._sync(fine, told_of, (text, outlet, since, until, sort, request))
+        def work(hear: Callable[[str, int, int], None], cancel: threading.Event) -> SyncReport:
+            return _run(self.frame.engine().index, fine, hear, cancel)
+
+        yield from self._sync(work, told_of, (text, outlet, since, until, sort, request))
         yield {self.places: ""}
 
     def _why_not(self, place: str) -> str | None:
@@ -171,15 +219,29 @@ class Shelf:
         is_there = os.path.isdir(_expanded(place))  # noqa: PTH112 (Path.is_dir raises for a name that is too long)
         return None if is_there else "there is no such folder; addresses begin with https://"
 
-    def _sync(
-        self, sources: list[str], told_of: Callable[[SyncReport], str], find: tuple[Any, ...]
-    ) -> Iterator[Updates]:
-        """Sync `sources`, showing how far it is; then what became of them and the list as it is now."""
-        session = self.frame.sessions.of(find[-1].session_hash)
-        if session.adding is not None:
-            yield {self.added: render.status("Something is being added already; wait for it, or cancel it.", "error")}
+    def _sync(self, work: Work, told_of: Callable[[SyncReport], str], find: tuple[Any, ...]) -> Iterator[Updates]:
+        """Do `work`, showing how far it is; then what became of it and the list as it is now.
+
+        The work goes on to its end in its thread when the tab is closed meanwhile.
+        """
+        request = find[-1]
+        try:
+            self.frame.require_editor(request)
+        except InputError as error:
+            yield {self.added: render.problem(told(error))}
             return
-        cancel = session.adding = threading.Event()
+        cancel = self.frame.sessions.begin_adding(self.frame.session(request))
+        if cancel is None:
+            yield {self.added: render.status(BUSY, "error")}
+            return
+
+        def at_last(hear: Callable[[str, int, int], None]) -> list[SyncReport]:
+            try:
+                return [work(hear, cancel)]
+            finally:
+                self.frame.sessions.end(cancel)
+
+        batches = follow(at_last)
         yield {
             self.added: render.status("Reading…"),
             self.add: gr.update(interactive=False),
@@ -187,7 +249,7 @@ class Shelf:
         }
         try:
             added = ""
-            for batch in follow(lambda hear: [_run(self.frame.engine().index, sources, hear, cancel)]):
+            for batch in batches:
                 last = batch[-1]
                 added = lists.progress(last.stage, last.done, last.total) if isinstance(last, Step) else told_of(last)
                 yield {self.added: added}
@@ -195,8 +257,6 @@ class Shelf:
             added = render.status("Cancelled. Nothing was added; what was read so far makes the next try quicker.")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
             added = render.problem(told(error))
-        finally:
-            session.adding = None
         yield {self.added: added, **self._after(find)}
 
     def _after(self, find: tuple[Any, ...]) -> Updates:
@@ -214,7 +274,7 @@ class Shelf:
         }
 
     async def _cancel(self, request: gr.Request) -> tuple[Any, Any]:
-        session = self.frame.sessions.of(request.session_hash)
+        session = self.frame.known_session(request)
         if session.adding is None:
             return gr.skip(), gr.skip()
         session.adding.set()
@@ -230,19 +290,27 @@ class Shelf:
         request: gr.Request,
         event: gr.EventData,
     ) -> Updates:
-        article = str(details(event).get("article", ""))
+        """Remove an article by its id: one that the tab was shown, for a person who may remove."""
+        article, session = details(event).get("article"), self.frame.known_session(request)
         try:
-            self.frame.engine().index.remove([article])
-            self.frame.sessions.of(request.session_hash).chosen.discard(article)
+            self.frame.require_editor(request)
+            if not session.was_shown(article):
+                raise InputError(OUT_OF_DATE)
+            self.frame.engine().index.remove_articles([words(article)])
+            session.chosen.discard(words(article))
             added = render.status("Removed.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
             added = render.problem(told(error))
         return {**self._after((text, outlet, since, until, sort, request)), self.added: added, self.frame.reader: ""}
 
     def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> tuple[Any, str]:
-        chosen = self.frame.sessions.of(request.session_hash).chosen
+        session = self.frame.known_session(request)
         sent = details(event)
-        (chosen.add if sent.get("checked") else chosen.discard)(str(sent.get("article", "")))
+        article = words(sent.get("article"))
+        if sent.get("checked") is True and session.was_shown(article):
+            session.chosen.add(article)
+        else:
+            session.chosen.discard(article)
         return self._narrow(outlet, since, until, request)
 
     def _unchoose(
@@ -257,16 +325,17 @@ class Shelf:
         sort: str,
         request: gr.Request,
     ) -> tuple[Any, str, str]:
-        self.frame.sessions.of(request.session_hash).chosen.clear()
+        self.frame.known_session(request).chosen.clear()
         shown = self._find(text, of, after, before, sort, request)
         return *self._narrow(outlet, since, until, request), shown
 
     def _narrow(self, outlet: str, since: str, until: str, request: gr.Request) -> tuple[Any, str]:
         """What is asked about, in words."""
-        number = len(self.frame.sessions.of(request.session_hash).chosen)
+        number = len(self.frame.known_session(request).chosen)
+        outlet, since, until = (words(one, most_chars=FIELD_CHARS).strip() for one in (outlet, since, until))
         parts = [outlet] if outlet else []
-        parts += [f"from {since.strip()}"] if since and since.strip() else []
-        parts += [f"to {until.strip()}"] if until and until.strip() else []
+        parts += [f"from {since}"] if since else []
+        parts += [f"to {until}"] if until else []
         parts += [count(number, "chosen article")] if number else []
         clear = button("unchoose", "Ask about all again")
         note = f'<p class="note">{count(number, "article")} chosen. {clear}</p>' if number else ""
@@ -278,6 +347,33 @@ def _run(
 ) -> SyncReport:
     # Without sources a sync would read again all that is remembered.
     return index.sync(sources, progress=hear, cancel=cancel) if sources else SyncReport()
+
+
+def _gives_nothing(copy: Path) -> bool:
+    """Whether no article can be read from a file."""
+    try:
+        return not read.read(copy, left_out=lambda _: None)
+    except ReadError:
+        return True
+
+
+def _why(error: Exception) -> str:
+    """Why a file was not copied: for an error of the system, without the place where it would have been."""
+    return f"it could not be copied: {error.strerror}" if isinstance(error, OSError) and error.strerror else told(error)
+
+
+def _delete_later(handed_in: list[Path]) -> None:
+    """Delete files where the server took them in. Their place is named after their content, see SAME_FILE_S."""
+
+    def delete() -> None:
+        for path in handed_in:
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime >= SAME_FILE_S / 2:
+                    path.unlink()
+
+    timer = threading.Timer(SAME_FILE_S, delete)
+    timer.daemon = True
+    timer.start()
 
 
 def _expanded(place: str) -> str:
