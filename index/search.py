@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from filelock import FileLock, Timeout
-
-from index import derived, filters, ranking
+from index import derived, filters, ranking, rebuild
 from index import home as homes
 from index import reranker as rerankers
 from index import sync as syncing
-from index.article import Article, Span
 from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, LayoutError, StoreError
 from index.fetch import Fetcher
 from index.filters import Filter
 from index.location import Locations
+from index.lock import write_lock
 from index.store import Change, Store
-from index.sync import Failure, Interrupt, Progress, SyncReport
+from index.sync import Interrupt, Progress, SyncReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from index.article import Article, Span
     from index.ranking import Ranked
+    from index.rebuild import Repair
     from index.reranker import Reranker
     from index.store import Generation
     from index.vectors import Vectors
@@ -142,14 +140,23 @@ class Index:
     """
 
     def __init__(
-        self, home: Path, embedder: Embedder, fetcher: Fetcher | None = None, reranker: Reranker | None = None
+        self,
+        home: Path,
+        embedder: Embedder,
+        fetcher: Fetcher | None = None,
+        reranker: Reranker | None = None,
+        *,
+        aside: Path | None = None,
+        generation: int = 0,
     ) -> None:
-        """Use `Index.open`."""
+        """Use `Index.open`. With `aside`, the index is made in this empty folder, from the same files as that of the
+        home, and begins with `generation`."""
         self.home = home
+        self._place = aside or home
         self.embedder = embedder
         self.reranker = reranker
         self.fetcher = fetcher or Fetcher(offline=homes.is_offline())
-        self._store = Store(home / DATABASE, embedder=embedder.name)
+        self._store = Store(self._place / DATABASE, embedder=embedder.name, generation=generation)
         self._vectors: Vectors | None = None
         self._vectors_lock = threading.Lock()
 
@@ -162,7 +169,8 @@ class Index:
         fetcher: Fetcher | None = None,
         reranker: Reranker | None = None,
     ) -> Self:
-        """Open the index in `home` (default: see index/home.py), creating it when missing.
+        """Open the index in `home` (default: see index/home.py), creating it when there never was one. In a home that
+        cannot be written, an index can be searched and read.
 
         Without `reranker`, that of CITEWIRE_RERANKER is used, if it is set.
 
@@ -170,10 +178,7 @@ class Index:
         StoreError for a database that cannot be used, InputError for a home that cannot be written.
         """
         folder = homes.resolve(home)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"the home {folder} cannot be made ({error.strerror}); choose one with --home") from error
+        _make(folder)
         return cls(folder, embedder or SentenceEmbedder(), fetcher, reranker or rerankers.chosen())
 
     @classmethod
@@ -185,29 +190,53 @@ class Index:
         fetcher: Fetcher | None = None,
         progress: Progress | None = None,
     ) -> SyncReport:
-        """Build the index in `home` anew, from its remembered sources and its own copies of other articles.
+        """Build the index in `home` anew: embed every article again, after all remembered sources were read again.
 
-        The new one is made aside and put in place when it is whole. The old one stays beside it, with ".old" in its
-        name, if anything in it could not be carried over. What the user removed stays removed. Close other users of
-        this home first.
+        An article whose source cannot be read, or that came from none, is taken from the old database. What the user
+        removed stays removed. The new database is made aside and put in place when it is whole; until then, and when
+        anything fails, the old one is as it was. Who has the index open, in this process or another, sees the new
+        one at the next read. The old one stays beside it, with ".old" in its name, if anything in it is lost.
         Raises as `open` does.
         """
-        folder = homes.resolve(home)
-        workshop = folder / "rebuild"
-        with _write_lock(folder, Interrupt(progress, None)):
-            left = _salvage(folder / DATABASE)
-            with cls.open(workshop, embedder=embedder, fetcher=fetcher) as index:
-                added = index.add(left.articles, progress=progress)
-                index._publish(Change(roots=left.roots))  # an address that cannot be reached today stays a source
-                synced = index.sync(progress=progress) if left.roots else SyncReport()
-                read_again = set(index._origins())
-                index.remove(uri for uri in left.excluded if uri in read_again)
-            _replace_database(workshop, folder, keep_old=not left.whole)
-        return SyncReport(
-            added=added.added + synced.added,
-            failed=(*left.failed, *synced.failed),
-            embedded=added.embedded + synced.embedded,
-        )
+        return cls._made_anew(home, embedder, fetcher, Interrupt(progress, None), mend=False).report
+
+    @classmethod
+    def repair(
+        cls,
+        home: str | Path | None = None,
+        *,
+        embedder: Embedder | None = None,
+        fetcher: Fetcher | None = None,
+        progress: Progress | None = None,
+    ) -> Repair:
+        """Mend the database in `home`: what is as it was written stays, and the rest is made from it again.
+
+        Altered articles are taken from those that repeat them, or read again from the file or address they came from,
+        for which the remembered sources are synced. Words and vectors are made of the texts again. Otherwise as
+        `rebuild`.
+        """
+        return cls._made_anew(home, embedder, fetcher, Interrupt(progress, None), mend=True)
+
+    @classmethod
+    def _made_anew(
+        cls,
+        home: str | Path | None,
+        embedder: Embedder | None,
+        fetcher: Fetcher | None,
+        interrupt: Interrupt,
+        *,
+        mend: bool,
+    ) -> Repair:
+        folder, used = homes.resolve(home), embedder or SentenceEmbedder()
+        _make(folder)
+
+        def aside(place: Path, generation: int) -> Index:
+            return cls(folder, used, fetcher, aside=place, generation=generation)
+
+        done = rebuild.rebuild(folder, DATABASE, aside, interrupt, mend=mend)
+        with cls(folder, used, fetcher) as index, index._store.read() as generation:
+            index._vectors_of(generation)
+        return done
 
     def __enter__(self) -> Self:
         """The index itself."""
@@ -240,7 +269,7 @@ class Index:
         exist, index.sync.Cancelled when `cancel` was set; then the index is as before.
         """
         interrupt = Interrupt(progress, cancel)
-        with _write_lock(self.home, interrupt):
+        with self._writing(interrupt):
             report, change = syncing.sync(self._store, self.embedder, _listed(sources), interrupt, self.fetcher)
             self._publish(change)
         return report
@@ -254,7 +283,7 @@ class Index:
     ) -> SyncReport:
         """Add articles made by the caller; one with a known id replaces it. Raises InputError, Cancelled."""
         interrupt = Interrupt(progress, cancel)
-        with _write_lock(self.home, interrupt):
+        with self._writing(interrupt):
             report, change = syncing.add(self._store, self.embedder, articles, interrupt)
             self._publish(change)
         return report
@@ -276,7 +305,7 @@ class Index:
 
     def _remove(self, names: Iterable[str | Path], *, only_ids: bool) -> int:
         interrupt = Interrupt(None, None)
-        with _write_lock(self.home, interrupt):
+        with self._writing(interrupt):
             change = syncing.remove(self._store, self.embedder, names, interrupt, only_ids=only_ids)
             self._publish(change)
             for origin in change.forget_origins | change.exclude_origins:
@@ -423,18 +452,25 @@ class Index:
             ids = generation.vector_ids_in_use()
             if len(ids):
                 try:
-                    stored = len(Vectors.load(self._snapshot(generation.number), generation.number))
+                    path = self._snapshot(generation.number)
+                    stored = len(Vectors.load(path, generation.number, database=generation.database))
                     if stored != len(ids):
                         problems.append(f"the FAISS snapshot holds {stored} vectors, the database {len(ids)}")
                 except SnapshotError as error:
                     problems.append(f"FAISS snapshot: {error}; the next search rebuilds it")
         return problems
 
-    def _origins(self) -> dict[str, tuple[str, bool]]:
-        with self._store.read() as generation:
-            return generation.origins()
+    @contextlib.contextmanager
+    def _writing(self, interrupt: Interrupt) -> Iterator[None]:
+        """Hold the write lock; what a killed rebuild left lying is deleted, for it may hold what was removed since."""
+        with write_lock(self._place, interrupt):
+            rebuild.forget_leftovers(self._place, DATABASE)
+            yield
 
     def _publish(self, change: Change) -> None:
+        if self._place != self.home:
+            self._store.publish(change)
+            return
         changed = {put.article.id for put in change.put} | change.drop
         # Before, so that a kill leaves nothing of a text that is gone; after, for who made it meanwhile.
         derived.forget(self.home, changed)
@@ -452,27 +488,29 @@ class Index:
         """
         from index.vectors import SnapshotError, Vectors
 
+        number, database = generation.number, generation.database
         current = self._vectors
-        if current is not None and current.generation == generation.number:
+        if current is not None and current.is_of(database, number):
             return current
         with self._vectors_lock:
             current = self._vectors
-            if current is not None and current.generation == generation.number:
+            if current is not None and current.is_of(database, number):
                 return current
-            path = self._snapshot(generation.number)
+            path = self._snapshot(number)
             try:
-                loaded = Vectors.load(path, generation.number)
+                loaded = Vectors.load(path, number, database=database)
             except SnapshotError:
                 ids = generation.vector_ids_in_use()
                 if not len(ids):
                     self._sweep_snapshots(None)
                     return None
-                loaded = Vectors.build(generation.number, ids, generation.vectors, before=current)
+                loaded = Vectors.build(number, ids, generation.vectors, before=current, database=database)
                 # A home that cannot be written, or a full disk, costs speed at the next start and nothing else.
                 with contextlib.suppress(OSError):
                     loaded.save(path)
                     self._sweep_snapshots(path)
-            if current is None or current.generation < loaded.generation:
+            # A reader of an older generation that came late changes nothing.
+            if current is None or current.generation <= loaded.generation:
                 self._vectors = loaded
             return loaded
 
@@ -522,77 +560,11 @@ def _also_in(article: Article, copies: Sequence[Article]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-@contextlib.contextmanager
-def _write_lock(home: Path, interrupt: Interrupt) -> Iterator[None]:
-    """One writer at a time, in this process and any other; the lock goes with the process that held it."""
-    lock = FileLock(home / "write.lock")
-    while True:
-        try:
-            lock.acquire(timeout=0.2)
-            break
-        except Timeout:
-            interrupt.tick("wait", 0, 1)
+def _make(home: Path) -> None:
     try:
-        yield
-    finally:
-        lock.release()
-
-
-@dataclass(slots=True)
-class _Salvage:
-    """What can still be read from a database of any layout."""
-
-    roots: list[str] = field(default_factory=list)
-    excluded: list[str] = field(default_factory=list)
-    articles: list[Article] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
-    whole: bool = True
-
-
-def _salvage(path: Path) -> _Salvage:
-    left = _Salvage()
-    if not path.exists():
-        return left
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-
-        def rows(table: str, columns: Sequence[str], where: str) -> list[tuple[Any, ...]]:
-            try:
-                known = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
-                wanted = ", ".join(column if column in known else "NULL" for column in columns)
-                return connection.execute(f"SELECT {wanted} FROM {table} WHERE {where}").fetchall()
-            except sqlite3.Error:
-                left.whole = False
-                return []
-
-        left.excluded = [uri for (uri,) in rows("origin", ["uri"], "excluded")]
-        left.articles = [
-            Article(*row)
-            for row in rows(
-                "article", [one.name for one in fields(Article)], "origin IS NULL OR origin LIKE 'http%://%'"
-            )
-        ]
-        roots = [uri for (uri,) in rows("root", ["uri"], "TRUE")]
-    for uri in roots:
-        if "://" in uri or os.path.exists(uri):  # noqa: PTH110 - a stored string, not yet known to be a good path
-            left.roots.append(uri)
-        else:
-            left.whole = False
-            left.failed.append(Failure(uri, f"not found, so not indexed again; the old index is {path.name}.old"))
-    return left
-
-
-def _replace_database(workshop: Path, folder: Path, *, keep_old: bool) -> None:
-    """Put the database made in `workshop` in the place of the one in `folder`."""
-    for suffix in ("", "-wal", "-shm"):
-        old = folder / f"{DATABASE}{suffix}"
-        if old.exists() and keep_old:
-            old.replace(folder / f"{DATABASE}.old{suffix}")
-        old.unlink(missing_ok=True)
-    for snapshot in folder.glob("vectors-*.faiss"):
-        snapshot.unlink(missing_ok=True)
-    for file in (*workshop.glob(f"{DATABASE}*"), *workshop.glob("vectors-*.faiss")):
-        file.replace(folder / file.name)
-    shutil.rmtree(workshop, ignore_errors=True)
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the home {home} cannot be made ({error.strerror}); choose one with --home") from error
 
 
 __all__ = ["Hit", "Index", "LayoutError", "Listed", "Standing", "Stats"]

@@ -22,7 +22,6 @@ import hashlib
 import itertools
 import json
 import math
-import os
 import queue
 import secrets
 import sqlite3
@@ -31,7 +30,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from index import migrate
+from index import database, location, migrate, replace
 from index.article import Article, Span
 from index.checksum import checksum, vector_checksums
 from index.duplicate import joined, split
@@ -64,6 +63,10 @@ LOCK_WAIT_MS = 60_000
 CHECKPOINT_WAIT_MS = 100
 
 REBUILD = "run: citewire index rebuild"
+MEND = "to mend it: citewire index check --repair; to make it anew: citewire index rebuild"
+
+MARKER = "database.id"
+"""File beside the database that is made with it: a database that is not there was lost if its marker is."""
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -167,15 +170,16 @@ def vector_key(text: str) -> bytes:
 class Store:
     """The SQLite file in a home. Any thread may read; `publish` and `save_vectors` belong to one writer."""
 
-    def __init__(self, path: Path, *, embedder: str) -> None:
-        """Open `path`, or create it. Raises LayoutError or StoreError; then nothing was changed."""
+    def __init__(self, path: Path, *, embedder: str, generation: int = 0) -> None:
+        """Open `path`, or create it, empty and with this generation. Raises LayoutError or StoreError; then nothing
+        was changed."""
         self.path = path
         self.embedder = embedder
-        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[_Open] = queue.SimpleQueue()
         self._closed = False
         try:
-            with self._connection() as connection:
-                self._prepare(connection)
+            with self._connection(create=not self._is_there()) as connection:
+                self._prepare(connection, generation)
         except BaseException:
             self.close()
             raise
@@ -189,15 +193,22 @@ class Store:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Generation]:
-        """One generation, unchanged for as long as the block lasts, whatever a writer does meanwhile."""
-        with self._connection() as connection, _transaction(connection, "DEFERRED"):
-            yield Generation(connection)
+        """One generation, unchanged for as long as the block lasts, whatever a writer does meanwhile.
+
+        Raises LayoutError when another Citewire, or another embedder, has made the database anew meanwhile.
+        """
+        with self._connection() as connection, database.transaction(connection, "DEFERRED"):
+            generation = Generation(connection)
+            self._refuse_other(connection)
+            yield generation
 
     def save_vectors(self, keys: Sequence[bytes], matrix: NDArray[np.float32]) -> None:
         """Keep computed vectors, `matrix` of shape (len(keys), dimension); no query sees them before `publish`."""
         values = [row.tobytes() for row in matrix]
         rows = zip(keys, values, vector_checksums(keys, values), strict=True)
-        with self._connection() as connection, _transaction(connection, "IMMEDIATE"):
+        with self._connection() as connection, database.transaction(connection, "IMMEDIATE"):
+            self._refuse_other(connection)
+            self._refuse_altered(connection)
             connection.executemany(
                 "INSERT INTO vector (key, value, checksum) VALUES (?, ?, ?) "
                 "ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum",
@@ -213,7 +224,9 @@ class Store:
         and its bytes overwritten.
         """
         with self._connection() as connection:
-            with _transaction(connection, "IMMEDIATE"):
+            with database.transaction(connection, "IMMEDIATE"):
+                self._refuse_other(connection)
+                self._refuse_altered(connection)
                 _write_sources(connection, change)
                 generation = int(_meta(connection)["generation"])
                 if change:
@@ -249,59 +262,113 @@ class Store:
             return generation.problems()
 
     @contextlib.contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def _connection(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
         if self._closed:
             raise StoreError(f"{self.path} was closed; open the index again")
         try:
-            connection = self._take()
+            taken = self._connect(create=True) if create else self._take()
             try:
-                yield connection
+                yield taken.connection
             finally:
-                self._give_back(connection)
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"{self.path}: {error}; see what is wrong with: citewire doctor") from error
-        except sqlite3.DatabaseError as error:
-            raise StoreError(f"{self.path} cannot be used ({error}); {REBUILD}") from error
+                self._give_back(taken)
+        except sqlite3.Error as error:
+            raise database.explained(self.path, error, damaged=MEND, waited_s=LOCK_WAIT_MS / 1000) from error
 
-    def _take(self) -> sqlite3.Connection:
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            return self._connect()
+    def _take(self) -> _Open:
+        """A connection to the file that is there: it may have been replaced since the last time."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                taken = self._idle.get_nowait()
+                if taken.file == self._file(closely=taken.is_read_only):
+                    return taken
+                taken.close()
+        return self._connect()
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, taken: _Open) -> None:
         if self._closed:
-            connection.close()
+            taken.close()
         else:
-            self._idle.put(connection)
+            self._idle.put(taken)
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=LOCK_WAIT_MS / 1000, isolation_level=None, check_same_thread=False
-        )
+    def _file(self, *, closely: bool = False) -> tuple[int, ...]:
+        """What tells the file from another one of this name; `closely`, from itself with another content, too."""
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA secure_delete = ON")
+            found = self.path.stat()
+        except FileNotFoundError:
+            raise StoreError(lost(self.path)) from None
+        if not closely:
+            return found.st_dev, found.st_ino
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, _size(_log(self.path))
+
+    def _is_there(self) -> bool:
+        """Whether the database is there. Raises StoreError if it should be and is not."""
+        replace.finish(self.path)
+        if self.path.is_dir():
+            raise StoreError(f"{self.path} is a folder, not a database; move it away, then open the index again")
+        # Another process may be making it just now, and the marker comes last.
+        if _size(self.path) == 0 and traces(self.path) and _size(self.path) == 0:
+            raise StoreError(lost(self.path))
+        return _size(self.path) > 0
+
+    def _connect(self, *, create: bool = False) -> _Open:
+        while True:
+            replace.finish(self.path)
+            opened = self._open(create=create)
+            # A file that was replaced meanwhile must not be written to by its new name.
+            if not replace.is_unfinished(self.path) and opened.file == self._file(closely=opened.is_read_only):
+                return opened
+            opened.close()
+
+    def _open(self, *, create: bool) -> _Open:
+        if not create:
+            self._file()  # says so if it is gone
+        closing = contextlib.ExitStack()
+        is_read_only = False
+        try:
+            try:
+                connection = _writable(self.path, create=create)
+            except sqlite3.Error as error:
+                if not (database.is_unwritable(error) and self.path.is_file()):
+                    raise
+                is_read_only = True
+                connection = closing.enter_context(database.open_read_only(self.path, wait_s=LOCK_WAIT_MS / 1000))
+            else:
+                closing.callback(connection.close)
             # Altered text may be no text any more; it is read all the same, and its checksum tells.
             connection.text_factory = _text
             connection.create_function("checksum", -1, checksum, deterministic=True)
-        except sqlite3.Error:
-            connection.close()
+            return _Open(connection, self._file(closely=is_read_only), closing, is_read_only)
+        except BaseException:
+            closing.close()
             raise
-        return connection
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self, connection: sqlite3.Connection, generation: int) -> None:
         layout = _layout(connection)
         if layout == 0 and _is_empty(connection):
-            with _transaction(connection, "EXCLUSIVE"):
+            with database.transaction(connection, "EXCLUSIVE"):
                 if _is_empty(connection):
+                    if traces(self.path):
+                        raise StoreError(lost(self.path))
                     for statement in _SCHEMA.split(";\n"):
                         connection.execute(statement)
+                    _set_meta(connection, "generation", str(generation))
                     _set_meta(connection, "database", secrets.token_hex(16))
                     _seal(connection)
         elif migrate.OLDEST <= layout < LAYOUT:
             self._migrate(connection)
+        self._refuse_other(connection)
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be lost either
+            marker = self.path.with_name(MARKER)
+            if not marker.exists():
+                marker.write_text(f"{_meta(connection)['database']}\n")
+
+    def _refuse_altered(self, connection: sqlite3.Connection) -> None:
+        """Raise StoreError if a writer would give a right checksum to what was altered."""
+        if _meta(connection).get("checksum") != _meta_checksum(connection):
+            raise StoreError(f"{self.path} was altered: its generation, embedder or last ids; {MEND}")
+
+    def _refuse_other(self, connection: sqlite3.Connection) -> None:
+        """Raise LayoutError unless this Citewire, with this embedder, can use what the transaction sees."""
         layout = _layout(connection)
         if layout != LAYOUT:
             raise LayoutError(f"{self.path} has layout {layout}, this Citewire reads layout {LAYOUT}; {REBUILD}")
@@ -311,15 +378,15 @@ class Store:
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         """Bring an older layout to LAYOUT, after a copy of the whole database was made beside it."""
-        with _transaction(connection, "IMMEDIATE"):
+        with database.transaction(connection, "IMMEDIATE"):
             layout = _layout(connection)
             if layout == LAYOUT:  # another process was quicker
                 return
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if found != "ok":
                 raise StoreError(f"{self.path} is damaged ({' '.join(found.split())}); {REBUILD}")
-            self._copy_to(self.path.with_name(f"{self.path.name}.layout-{layout}"))
-            migrate.migrate(connection, _SCHEMA.split(";\n"), _present_uri)
+            database.copy_beside(self.path, self.path.with_name(f"{self.path.name}.layout-{layout}"))
+            migrate.migrate(connection, _SCHEMA.split(";\n"), lambda uri: location.migrated(uri, self.path.parent))
             _set_meta(connection, "database", secrets.token_hex(16))
             _seal(connection)
             connection.execute(f"PRAGMA user_version = {LAYOUT}")
@@ -329,20 +396,19 @@ class Store:
         for copy in self.path.parent.glob(f"{self.path.name}.layout-*"):
             copy.unlink(missing_ok=True)
 
-    def _copy_to(self, path: Path) -> None:
-        """Make `path` a copy of the committed database, whole or not at all."""
-        draft = path.with_name(f"{path.name}.tmp")
-        draft.unlink(missing_ok=True)
-        try:
-            with (
-                contextlib.closing(sqlite3.connect(self.path)) as source,
-                contextlib.closing(sqlite3.connect(draft)) as target,
-            ):
-                source.backup(target)
-            _sync_file(draft)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A connection, with the file that it is to."""
+
+    connection: sqlite3.Connection
+    file: tuple[int, ...]
+    closing: contextlib.ExitStack
+    is_read_only: bool
+
+    def close(self) -> None:
+        """Close it, with whatever was opened for it."""
+        self.closing.close()
 
 
 class Generation:
@@ -352,8 +418,11 @@ class Generation:
         """Within a transaction of `connection`."""
         self._sql = connection
         meta = _meta(connection)
-        self.number = int(meta["generation"])
-        self.database = meta["database"]
+        try:
+            self.number = int(meta["generation"])
+            self.database = meta["database"]
+        except (KeyError, ValueError) as error:
+            raise StoreError(f"the number of the generation, or the id of the database, was altered; {MEND}") from error
 
     def roots(self) -> list[str]:
         """What the user asked to be indexed."""
@@ -629,15 +698,52 @@ _REFERENCES: Mapping[str, str] = {
 }
 
 
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    connection.execute(f"BEGIN {kind}")
+def traces(path: Path) -> list[str]:
+    """Names of files in the home that are made after its database: without one, they say that it was lost."""
+    folder = path.parent
+    beside = [file for file in folder.glob(f"{path.name}.*") if file.suffix not in (".tmp", ".new")]
+    found = [folder / MARKER, *sorted(folder.glob("vectors-*.faiss")), *sorted(beside)]
+    return [file.name for file in found if file.exists()] + [_log(path).name] * bool(_size(_log(path)))
+
+
+def lost(path: Path) -> str:
+    """What to say of a database that is gone."""
+    beside = ", ".join(traces(path)[:3])
+    return (
+        f"the database {path} is gone{f', while {beside} is still there' if beside else ''}. Put it back, or restore "
+        "a backup: citewire restore FILE; or begin anew: citewire index rebuild"
+    )
+
+
+def _writable(path: Path, *, create: bool) -> sqlite3.Connection:
+    how = "rwc" if create else "rw"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={how}",
+        uri=True,
+        timeout=LOCK_WAIT_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
         raise
-    connection.execute("COMMIT")
+    return connection
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _layout(connection: sqlite3.Connection) -> int:
@@ -647,20 +753,6 @@ def _layout(connection: sqlite3.Connection) -> int:
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
-
-
-def _present_uri(uri: str) -> str:
-    """The form in which a uri of layout 1 is kept."""
-    return uri
-
-
-def _sync_file(path: Path) -> None:
-    """Wait until the content of a file is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _text(content: bytes) -> str:

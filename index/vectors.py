@@ -40,8 +40,8 @@ OUTGROWN = 2.0
 """A partition is trained anew when the vectors have become this many times those it was trained for."""
 ADD_AT_ONCE = 65_536
 
-_HEADER = struct.Struct("<8sQQ32s")  # magic, generation, payload bytes, sha256 of the payload
-_MAGIC = b"citewire"
+_HEADER = struct.Struct("<8sQ32sQ32s")  # magic, generation, database, payload bytes, sha256 of the payload
+_MAGIC = b"citewir2"
 
 
 class SnapshotError(Exception):
@@ -50,26 +50,42 @@ class SnapshotError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Inner-product search over unit vectors by integer id. Immutable, so threads share it freely."""
+    """Inner-product search over unit vectors by integer id. Immutable, so threads share it freely.
+
+    Generations are counted within a `database`, whose id it is: in another, an id belongs to another vector.
+    """
 
     generation: int
     _faiss: Any
+    database: str = ""
 
     @classmethod
-    def build(cls, generation: int, ids: NDArray[np.int64], fetch: Fetch, *, before: Vectors | None = None) -> Vectors:
+    def build(
+        cls,
+        generation: int,
+        ids: NDArray[np.int64],
+        fetch: Fetch,
+        *,
+        before: Vectors | None = None,
+        database: str = "",
+    ) -> Vectors:
         """Index the vectors with these `ids`, ascending, shape (n,), n > 0.
 
-        Given those of a generation `before`, only the difference is fetched and added, unless the kind of index
-        or the size of its partition no longer fits.
+        Given those of a generation `before` of the same database, only the difference is fetched and added, unless the
+        kind of index or the size of its partition no longer fits.
         """
-        if before is None or not before._fits(len(ids)):
-            return cls(generation, _filled(_empty(ids, fetch), ids, fetch))
+        if before is None or before.database != database or not before._fits(len(ids)):
+            return cls(generation, _filled(_empty(ids, fetch), ids, fetch), database)
         held = before.ids()
         index: Any = faiss.clone_index(before._faiss)
         gone = np.setdiff1d(held, ids)
         if len(gone):
             index.remove_ids(gone)
-        return cls(generation, _filled(index, np.setdiff1d(ids, held), fetch))
+        return cls(generation, _filled(index, np.setdiff1d(ids, held), fetch), database)
+
+    def is_of(self, database: str, generation: int) -> bool:
+        """Whether these are the vectors of this generation of this database."""
+        return (self.database, self.generation) == (database, generation)
 
     def __len__(self) -> int:
         """Number of vectors."""
@@ -97,7 +113,9 @@ class Vectors:
     def save(self, path: Path) -> None:
         """Write the snapshot and replace `path` with it atomically. Raises OSError."""
         payload = faiss.serialize_index(self._faiss).data
-        header = _HEADER.pack(_MAGIC, self.generation, payload.nbytes, hashlib.sha256(payload).digest())
+        header = _HEADER.pack(
+            _MAGIC, self.generation, self.database.encode(), payload.nbytes, hashlib.sha256(payload).digest()
+        )
         draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
             with draft.open("wb") as file:
@@ -110,21 +128,23 @@ class Vectors:
             draft.unlink(missing_ok=True)
 
     @classmethod
-    def load(cls, path: Path, generation: int) -> Vectors:
-        """Read a snapshot. Raises SnapshotError unless it is whole and of `generation`."""
+    def load(cls, path: Path, generation: int, *, database: str = "") -> Vectors:
+        """Read a snapshot. Raises SnapshotError unless it is whole and of this generation of this database."""
         try:
             content = path.read_bytes()
         except OSError as error:
             raise SnapshotError(f"{path.name} cannot be read: {error.strerror or error}") from error
         if len(content) < _HEADER.size:
             raise SnapshotError(f"{path.name} is truncated")
-        magic, of_generation, size, sha256 = _HEADER.unpack_from(content)
+        magic, of_generation, of_database, size, sha256 = _HEADER.unpack_from(content)
         payload = memoryview(content)[_HEADER.size :]
         if magic != _MAGIC or len(payload) != size or hashlib.sha256(payload).digest() != sha256:
             raise SnapshotError(f"{path.name} is damaged")
         if of_generation != generation:
             raise SnapshotError(f"{path.name} is of generation {of_generation}, not {generation}")
-        return cls(generation, faiss.deserialize_index(np.frombuffer(payload, dtype=np.uint8)))
+        if of_database.rstrip(b"\0") != database.encode():
+            raise SnapshotError(f"{path.name} is of another database")
+        return cls(generation, faiss.deserialize_index(np.frombuffer(payload, dtype=np.uint8)), database)
 
     def _choosing(self, among: NDArray[np.int64]) -> Any:
         """Parameters of a search that sees these ids alone. The fewer they are, the more cells it looks at: the

@@ -205,7 +205,7 @@ def test_a_layout_that_is_not_known_is_refused(old_home: Path, embedder: BagOfWo
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
-from index import Index, migrate, store
+from index import Index, database, migrate, store
 from tests.fakes import BagOfWordsEmbedder
 
 def dying(function):
@@ -219,7 +219,7 @@ def dying(function):
 
 left = int(sys.argv[2])
 for module, name in (
-    (store.Store, "_copy_to"), (store, "_sync_file"), (migrate, "migrate"), (migrate, "_copy_sources"),
+    (database, "copy_beside"), (database, "sync_file"), (migrate, "migrate"), (migrate, "_copy_sources"),
     (migrate, "_copy_passages"), (migrate, "_copy_articles"), (migrate, "_complete_vectors"), (store, "_seal"),
 ):
     setattr(module, name, dying(getattr(module, name)))
@@ -230,13 +230,13 @@ Index.open(sys.argv[1], embedder=BagOfWordsEmbedder()).close()
 def test_killed_at_any_step_either_layout_is_whole(old_home: Path, embedder: BagOfWordsEmbedder) -> None:
     before = content(old_home / DATABASE)
     script = KILLED.format(root=str(Path(__file__).parent.parent))
-    for step in range(1, 10):
+    for step in range(1, 11):
         done = subprocess.run(
             [sys.executable, "-c", script, str(old_home), str(step)], env={**os.environ}, capture_output=True
         )
-        assert done.returncode == (0 if step == 9 else -signal.SIGKILL), done.stderr
+        assert done.returncode == (0 if step == 10 else -signal.SIGKILL), done.stderr
         assert content(old_home / DATABASE) == before
-        assert layout(old_home / DATABASE) == (2 if step == 9 else 1)
+        assert layout(old_home / DATABASE) == (2 if step == 10 else 1)
     with Index.open(old_home, embedder=embedder) as index:
         assert index.search("wheat harvest")[0].text == HARVEST
         assert not list(old_home.glob("*.tmp"))

@@ -341,7 +341,7 @@ def _index_commands(commands: Commands) -> None:
     )
     _command(group, "remove", run_remove, "--json").add_argument("ids", nargs="+", metavar="ID|PATH")
     _command(group, "status", run_status, "--json")
-    _command(group, "rebuild", run_rebuild, "--json", stopped="stopped half way; to finish: citewire index rebuild")
+    _command(group, "rebuild", run_rebuild, "--json", stopped="stopped; the index is as it was")
 
 
 def _question_commands(commands: Commands) -> None:

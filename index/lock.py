@@ -1,0 +1,45 @@
+"""Lock: one writer at a time in a home, in this process and any other: sync, add, remove, rebuild, repair, restore."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from index.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from index.sync import Interrupt
+
+NAME = "write.lock"
+TICK_S = 0.2
+"""How often a writer that waits says so, and notices that it was cancelled."""
+
+
+@contextlib.contextmanager
+def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]:
+    """Hold the home's lock for the block, however long another writer takes; it goes with the process that held it.
+
+    Raises Cancelled, or StoreError for a home that cannot be written.
+    """
+    lock = FileLock(home / NAME)
+    while True:
+        try:
+            lock.acquire(timeout=TICK_S)
+            break
+        except Timeout:
+            if interrupt is not None:
+                interrupt.tick("wait", 0, 1)
+        except OSError as error:
+            raise StoreError(
+                f"{home} cannot be written ({error.strerror or error}); what is in it can be searched and read. "
+                f"See who may write it with: ls -ld {home}"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()

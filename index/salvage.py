@@ -1,0 +1,237 @@
+"""Salvage: what can still be read from a database of any layout, however damaged, and is as it was written.
+
+Without checksums (layout 1), what can be read is taken to be sound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sqlite3
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from index import database
+from index.article import Article
+from index.checksum import checksum, healed, vector_checksums
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+ARTICLE = tuple(one.name for one in fields(Article))
+KEPT_WITH_ARTICLE = ("origin", "keys", "copy_of", "superseded_by", "passages")
+AT_ONCE = 1000
+CHECKED = 2
+"""The first layout with checksums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An article with the file or address it came from."""
+
+    article: Article
+    origin: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What was remembered of a file or address; without a fingerprint, it is read again by the next sync."""
+
+    fingerprint: str
+    is_excluded: bool
+    feed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An article that is not as it was written. `origin` may have been altered, too."""
+
+    id: str
+    origin: str | None
+
+
+@dataclass(slots=True)
+class Salvage:
+    """What a database still gives.
+
+    `is_readable` is whether SQLite could read all of it, `whole` whether it also is as it was written. `layout` is 0 if
+    nothing could be read.
+    """
+
+    roots: list[str] = field(default_factory=list)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    articles: list[Stored] = field(default_factory=list)
+    damaged: list[Damaged] = field(default_factory=list)
+    doubtful_roots: list[str] = field(default_factory=list)
+    embedder: str | None = None
+    generation: int = 0
+    layout: int = 0
+    is_readable: bool = True
+    whole: bool = True
+
+
+def salvage(path: Path) -> Salvage:
+    """Read the database `path`; nothing, of a file that is none."""
+    left = Salvage()
+    if not path.exists():
+        return left
+    try:
+        with database.open_read_only(path) as connection:
+            connection.text_factory = _text
+            left.layout = connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = _Tables(connection, left)
+            _read_meta(tables, left)
+            _read_articles(tables, left)
+            _read_sources(tables, left)
+    except (sqlite3.Error, OSError):
+        left.is_readable = False
+    left.whole = left.whole and left.is_readable and not left.damaged and not left.doubtful_roots
+    return left
+
+
+def sound_vectors(path: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    """Keys and values of the vectors of a database that are as they were written, some at a time."""
+    with contextlib.suppress(sqlite3.Error, OSError), database.open_read_only(path) as connection:
+        rows = _Tables(connection, Salvage()).rows("vector", ("key", "value", "checksum"))
+        while some := list(itertools.islice(rows, AT_ONCE)):
+            sound = sound_rows(some)
+            if sound:
+                yield [key for key, _ in sound], [value for _, value in sound]
+
+
+def sound_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[bytes, bytes]]:
+    """Key and value of those of these (key, value, checksum) whose checksum is right."""
+    found: list[tuple[bytes, bytes]] = []
+    shaped = [row for row in rows if isinstance(row[0], bytes) and isinstance(row[1], bytes)]
+    for _, group in itertools.groupby(shaped, key=lambda row: (len(row[0]), len(row[1]))):
+        keys, values, sums = zip(*group, strict=True)
+        right = vector_checksums(keys, values)
+        found += [
+            (key, value) for key, value, stored, now in zip(keys, values, sums, right, strict=True) if stored == now
+        ]
+    return found
+
+
+class _Tables:
+    """The tables of a connection, of which parts may be unreadable."""
+
+    def __init__(self, connection: sqlite3.Connection, left: Salvage) -> None:
+        self._connection = connection
+        self._left = left
+
+    def columns(self, table: str) -> set[str]:
+        try:
+            return {name for _, name, *_ in self._connection.execute(f"PRAGMA table_info({table})")}
+        except sqlite3.Error:
+            return set()
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """The rows in their order; NULL for a column that this layout has not.
+
+        Where the table cannot be read on, those from its end are read up to there.
+        """
+        known = self.columns(table)
+        if not known:
+            self._left.is_readable = False
+            return
+        wanted = ", ".join(column if column in known else "NULL" for column in columns)
+        key = "rowid" if table in ("article", "vector") else next(column for column in columns if column in known)
+        seen: set[object] = set()
+        for order in ("ASC", "DESC"):
+            try:
+                found = self._connection.execute(f"SELECT {key}, {wanted} FROM {table} ORDER BY {key} {order}")
+                for identity, *row in found:
+                    if identity in seen:
+                        return
+                    seen.add(identity)
+                    yield tuple(row)
+            except sqlite3.Error:
+                self._left.is_readable = False
+            else:
+                return
+
+
+def _read_meta(tables: _Tables, left: Salvage) -> None:
+    meta = {key: value for key, value in tables.rows("meta", ("key", "value")) if isinstance(value, str)}
+    left.embedder = meta.get("embedder")
+    if meta.get("generation", "").isdecimal():
+        left.generation = int(meta["generation"])
+
+
+def _read_articles(tables: _Tables, left: Salvage) -> None:
+    rows = list(tables.rows("article", (*ARTICLE, *KEPT_WITH_ARTICLE, "checksum")))
+    is_checked = "checksum" in tables.columns("article")
+    texts: dict[object, list[object]] = {}
+    for row in rows:
+        for one in (row[0], row[len(ARTICLE) + 2]):  # its id, and that of its original
+            if one is not None:
+                texts.setdefault(one, []).append(row[1])
+    for *values, stored in rows:
+        sound: Sequence[Any] | None = values
+        if is_checked and checksum(*values) != stored:
+            alike = [*texts.get(values[0], ()), *texts.get(values[len(ARTICLE) + 2], ())]
+            sound = _as_it_was(values, stored, alike)
+        article_id, origin = values[0], values[len(ARTICLE)]
+        if sound is None or not _is_article(sound[: len(ARTICLE) + 1]):
+            left.damaged.append(Damaged(str(article_id), origin if isinstance(origin, str) else None))
+        else:
+            left.articles.append(Stored(Article(*sound[: len(ARTICLE)]), sound[len(ARTICLE)]))
+
+
+def _is_article(values: Sequence[Any]) -> bool:
+    """Whether these can be an article and its origin: id and text are there, and all is text."""
+    if not all(isinstance(value, str) for value in values[:2]):
+        return False
+    return all(value is None or (isinstance(value, str) and _is_unicode(value)) for value in values)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _as_it_was(values: Sequence[Any], stored: object, alike: Sequence[object]) -> Sequence[Any] | None:
+    """The values of an altered article as they were: with the text of one that repeats it, or with one bit put back."""
+    for text in alike:
+        tried = (values[0], text, *values[2:])
+        if isinstance(text, str) and checksum(*tried) == stored:
+            return tried
+    return healed(values, stored)
+
+
+def _read_sources(tables: _Tables, left: Salvage) -> None:
+    for uri, stored in tables.rows("root", ("uri", "checksum")):
+        sound = _sound("root", (uri,), stored, left)
+        if sound is None or not _is_unicode(str(uri)):
+            left.doubtful_roots.append(str(uri))
+        else:
+            left.roots.append(sound[0])
+    with_articles = {one.origin for one in left.articles} | {one.origin for one in left.damaged}
+    to_read_again = {one.origin for one in left.damaged}
+    for *values, stored in tables.rows("origin", ("uri", "fingerprint", "excluded", "feed", "checksum")):
+        sound = _sound("origin", values, stored, left)
+        if sound is None:
+            left.whole = False
+            uri, _, _, feed = values
+            # What has no article was removed by the user, who must not get it back.
+            if isinstance(uri, str) and _is_unicode(uri):
+                is_excluded = uri not in with_articles
+                left.origins[uri] = Origin("", is_excluded, feed if isinstance(feed, str) else None)
+        else:
+            uri, fingerprint, excluded, feed = sound
+            left.origins[uri] = Origin("" if uri in to_read_again else fingerprint, bool(excluded), feed)
+
+
+def _sound(kind: str, values: Sequence[Any], stored: object, left: Salvage) -> Sequence[Any] | None:
+    if left.layout < CHECKED or checksum(kind, *values) == stored:
+        return values
+    whole = healed((kind, *values), stored)
+    return None if whole is None or whole[0] != kind else whole[1:]
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
