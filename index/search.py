@@ -460,6 +460,10 @@ class Index:
                     problems.append(f"FAISS snapshot: {error}; the next search rebuilds it")
         return problems
 
+    def _origins(self) -> dict[str, tuple[str, bool]]:
+        with self._store.read() as generation:
+            return generation.origins()
+
     @contextlib.contextmanager
     def _writing(self, interrupt: Interrupt) -> Iterator[None]:
         """Hold the write lock; what a killed rebuild left lying is deleted, for it may hold what was removed since."""
