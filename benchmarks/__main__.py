@@ -16,6 +16,8 @@ MEASUREMENTS = {
     "disagreement": "noticing that articles tell a fact differently, and only then",
     "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
     "lessons": "what an adapter of the default model is to learn (benchmarks/tuning.py)",
+    "faults": "every writer killed or failed at every step: what is lost",
+    "beside": "searches while articles are indexed",
     "page": "opening the page, and how long after Enter the evidence is seen",
     "reading": "text, title, byline and date of saved web pages",
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
