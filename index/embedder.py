@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from index import models
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Texts in one forward pass. On two cores 16 to 64 differ by less than the noise."""
+BATCH_BESIDE_QUESTIONS = 4
+"""The same while questions come, each of which waits for the pass in hand (python -m benchmarks beside)."""
+QUESTIONS_COME_S = 60.0
+"""How long after a question the next one is expected: time to read an answer and to type another question."""
+QUESTIONS_AHEAD = 8
+"""Questions that go ahead of waiting documents at most, so that many who ask do not hold up a sync for good."""
 
 
 class Embedder(Protocol):
@@ -53,7 +61,8 @@ class SentenceEmbedder:
         self._model_entry = models.choose(name, "embedder")
         weights = max(self._model_entry.files, key=lambda file: file.size)
         self.name = f"{self._model_entry.name}@{weights.sha256[:12]}"
-        self._lock = threading.Lock()
+        self._loading = threading.Lock()
+        self._turns = _Turns()
         self._loaded: Any = None
 
     @property
@@ -68,18 +77,23 @@ class SentenceEmbedder:
     def embed_documents(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
-        """See Embedder. Texts are batched by length: a batch costs as much as its longest text."""
+        """See Embedder. Texts are batched by length: a batch costs as much as its longest text.
+
+        Questions go between two batches, and while they come batches are small.
+        """
         import numpy as np
 
         model = self._model()
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-        for first in range(0, len(by_length), BATCH):
-            rows = by_length[first : first + BATCH]
-            with self._lock:
+        first = 0
+        while first < len(by_length):
+            with self._turns.documents():
+                rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if self._turns.questions_come else BATCH)]
                 vectors[rows] = model.encode_document(
                     [texts[i] for i in rows], normalize_embeddings=True, show_progress_bar=False
                 )
+            first += len(rows)
             if progress is not None:
                 progress(len(rows))
         return vectors
@@ -89,12 +103,12 @@ class SentenceEmbedder:
         import numpy as np
 
         model = self._model()
-        with self._lock, _one_thread():
+        with self._turns.question(), _one_thread():
             vector = model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vector, dtype=np.float32)
 
     def _model(self) -> Any:
-        with self._lock:
+        with self._loading:
             if self._loaded is None:
                 folder = models.locate(self._model_entry.name, "embedder")
                 # Everything is on disk: neither transformers nor the hub client may look further.
@@ -111,6 +125,60 @@ class SentenceEmbedder:
                         f"run: citewire models pull {self._model_entry.name}"
                     ) from error
             return self._loaded
+
+
+class _Turns:
+    """Whose turn it is to use the model, which serves one at a time: questions before documents, each in their order."""
+
+    def __init__(self) -> None:
+        """Nobody uses it."""
+        self._changed = threading.Condition()
+        self._is_used = False
+        self._questions: deque[object] = deque()
+        self._documents: deque[object] = deque()
+        self._went_ahead = 0
+        self._last_question_s = float("-inf")
+
+    @property
+    def questions_come(self) -> bool:
+        """Whether another question is likely to come soon."""
+        return time.monotonic() - self._last_question_s < QUESTIONS_COME_S
+
+    @contextlib.contextmanager
+    def question(self) -> Iterator[None]:
+        """Use the model for a question."""
+        with self._turn(self._questions):
+            self._last_question_s = time.monotonic()
+            self._went_ahead += 1
+            yield
+
+    @contextlib.contextmanager
+    def documents(self) -> Iterator[None]:
+        """Use the model for documents: when no question waits, or enough have gone ahead."""
+        with self._turn(self._documents):
+            self._went_ahead = 0
+            yield
+
+    @contextlib.contextmanager
+    def _turn(self, line: deque[object]) -> Iterator[None]:
+        waiting = object()
+        with self._changed:
+            line.append(waiting)
+            try:
+                self._changed.wait_for(lambda: not self._is_used and self._next() is waiting)
+                self._is_used = True
+            finally:
+                line.remove(waiting)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_used = False
+                self._changed.notify_all()
+
+    def _next(self) -> object:
+        is_enough = self._went_ahead >= QUESTIONS_AHEAD
+        return (self._documents if self._documents and (is_enough or not self._questions) else self._questions)[0]
 
 
 @contextlib.contextmanager
