@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -122,13 +122,14 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
 @contextlib.contextmanager
 def another_process(index: Index, new: Iterator[Path]) -> Iterator[dict[str, float]]:
     """Syncs by the command line, one after the other, for as long as the block lasts; counts what they did."""
-    running: list[subprocess.Popen[bytes]] = []
 
     def sync(folder: Path, is_over: threading.Event) -> None:
         command = [sys.executable, "-m", "ui.cli", "--home", str(index.home), "index", "sync", str(folder)]
         environment = {**os.environ, "PYTHONPATH": str(TOP)}
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
-            running[:] = [process]
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        )
+        with process:
             while process.poll() is None and not is_over.wait(0.05):
                 pass
             process.terminate()

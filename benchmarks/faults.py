@@ -125,12 +125,8 @@ class Sweep:
 
     def judge(self, outcome: Outcome) -> str:
         """What should not be; "" if nothing."""
-        if not outcome.injected and outcome.ended == "done":
-            allowed = self._states[-1:]
-        elif outcome.again:
-            allowed = self._states[-1:]
-        else:
-            allowed = self._states[outcome.acknowledged : outcome.acknowledged + 2]
+        is_finished = outcome.ended == "done" or outcome.again == "done"
+        allowed = self._states[-1:] if is_finished else self._states[outcome.acknowledged :][:2]
         if not outcome.is_told:
             return f"an error that is not meant for people: {outcome.error}"
         if outcome.again not in ("", "done"):

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 SOURCE = Path(__file__).with_suffix(".c")
 TOP = SOURCE.parent.parent
@@ -98,7 +98,7 @@ class Injector:
         command = [compiler, "-shared", "-fPIC", "-O2", "-Wall", "-o", str(library), str(SOURCE), "-ldl"]
         subprocess.run(command, check=True)  # noqa: S603
         environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.injection"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=TOP,
         )  # fmt: skip

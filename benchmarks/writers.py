@@ -116,7 +116,7 @@ def _sync(index: Index, place: Path, acknowledge: Acknowledge) -> None:
     acknowledge()
 
 
-def _add(index: Index, place: Path, acknowledge: Acknowledge) -> None:
+def _add(index: Index, _: Path, acknowledge: Acknowledge) -> None:
     for article in (
         Article("comet", COMET, title="A comet"),
         Article("handed", "Handed in again. It names the harbor of Rijeka."),
@@ -126,7 +126,7 @@ def _add(index: Index, place: Path, acknowledge: Acknowledge) -> None:
         acknowledge()
 
 
-def _remove(index: Index, place: Path, acknowledge: Acknowledge) -> None:
+def _remove(index: Index, _: Path, acknowledge: Acknowledge) -> None:
     for article in index.articles():
         if REMOVED in article.text or article.id == "handed":
             index.remove(article.id)
@@ -153,7 +153,7 @@ def _rebuild_beside(index: Index, place: Path, acknowledge: Acknowledge) -> None
     acknowledge()
 
 
-def _search(index: Index, place: Path, acknowledge: Acknowledge) -> None:
+def _search(index: Index, _: Path, acknowledge: Acknowledge) -> None:
     """A search of a generation without a snapshot, which is built and saved."""
     assert index.search("wheat harvest")[0].article.text == HARVEST
     acknowledge()
@@ -182,7 +182,7 @@ def _conversations_state(place: Path) -> Any:
         ]
 
 
-def _talk(kept: Any, place: Path, acknowledge: Acknowledge) -> None:
+def _talk(kept: Any, _: Path, acknowledge: Acknowledge) -> None:
     """A new conversation of three turns, the last with a thumb."""
     mine = [one.id for one in kept.list("me") if one.title == QUESTIONS[0]]
     conversation = mine[0] if mine else kept.create("me")
@@ -202,7 +202,7 @@ def _talked(place: Path) -> None:
                 kept.append(conversation, owner="me", question=f"{title} {number}", answer={"text": title * 50})
 
 
-def _forget(kept: Any, place: Path, acknowledge: Acknowledge) -> None:
+def _forget(kept: Any, _: Path, acknowledge: Acknowledge) -> None:
     for one in kept.list("me"):
         if REMOVED in one.title:
             kept.delete(one.id, "me")
@@ -214,13 +214,15 @@ def _open_shelf(place: Path) -> AbstractContextManager[Any]:
     from rag.shelf import Shelf
 
     home = place / HOME
-    return contextlib.nullcontext(Shelf(lambda id: derived.folder(home, id), home / derived.FOLDER, limit_bytes=9_000))
+    return contextlib.nullcontext(
+        Shelf(lambda one: derived.folder(home, one), home / derived.FOLDER, limit_bytes=9_000)
+    )
 
 
 SHELVED = tuple((f"article-{number % 3}", f"key-{number}") for number in range(6))
 
 
-def _shelve(shelf: Any, place: Path, acknowledge: Acknowledge) -> None:
+def _shelve(shelf: Any, *_: object) -> None:
     """More than there is room for."""
     for article, key in SHELVED:
         shelf.put(article, key, key.encode() * 400)

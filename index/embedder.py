@@ -128,7 +128,7 @@ class SentenceEmbedder:
 
 
 class _Turns:
-    """Whose turn it is to use the model, which serves one at a time: questions before documents, each in their order."""
+    """Whose turn it is to use the model, one at a time: questions before documents, and each of them in order."""
 
     def __init__(self) -> None:
         """Nobody uses it."""

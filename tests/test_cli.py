@@ -91,6 +91,15 @@ def test_bare_sync_of_nothing_says_what_to_do(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == "citewire: nothing was added yet; run: citewire index add PATH\n"
 
 
+def test_indexing_leaves_the_cores_to_others_who_want_them(articles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "getpriority", lambda which, who: 15 if asked else 0)
+    monkeypatch.setattr(os, "setpriority", lambda which, who, priority: asked.append(priority))
+    for command in (["add", str(articles)], ["sync"], ["rebuild"]):
+        assert cli.main(["index", *command]) == 0
+    assert asked == [cli.NICENESS, 15, 15], "a priority that is lower already stays"
+
+
 def test_a_missing_path_is_one_line_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["index", "add", str(tmp_path / "not\x1b[31mhere")]) == 1
     shown = capsys.readouterr()

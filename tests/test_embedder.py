@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -84,8 +85,8 @@ def test_batches_are_small_only_while_questions_come(
     embedder.embed_documents(DOCUMENTS[: 2 * BATCH])
     embedder.embed_query(QUESTION)
     embedder.embed_documents(DOCUMENTS[: 2 * BATCH_BESIDE_QUESTIONS])
-    long_after = embedding.time.monotonic() + QUESTIONS_COME_S
-    monkeypatch.setattr(embedding.time, "monotonic", lambda: long_after)
+    long_after = time.monotonic() + QUESTIONS_COME_S
+    monkeypatch.setattr(time, "monotonic", lambda: long_after)
     embedder.embed_documents(DOCUMENTS[:BATCH])
     large, small = f"{BATCH} documents", f"{BATCH_BESIDE_QUESTIONS} documents"
     assert model.passes == [large, large, "question", small, small, large]

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 OK, ERROR, NOT_ANSWERED, BROKEN_PIPE, INTERRUPTED = 0, 1, 3, 141, 130
+NICENESS = 10
+"""Priority (nice) of indexing: beside it a chat gets nine tenths of a core that both want."""
 MARKS = {doctor.Status.FINE: "✓", doctor.Status.ABSENT: "–", doctor.Status.WRONG: "✗"}
 
 EXAMPLES = """\
@@ -122,6 +124,7 @@ def run_add(options: argparse.Namespace) -> int:
 
 def run_sync(options: argparse.Namespace) -> int:
     """Re-read everything that was added, or only the given paths, and index what has changed."""
+    _give_way()
     with index.Index.open(options.home) as opened, Bars() as progress:
         if not options.paths and not opened.stats().sources:
             raise InputError("nothing was added yet; run: citewire index add PATH")
@@ -137,9 +140,17 @@ def run_sync(options: argparse.Namespace) -> int:
 
 def run_rebuild(options: argparse.Namespace) -> int:
     """Embed every article again, for another embedder or after a change of layout."""
+    _give_way()
     with Bars() as progress:
         report = index.Index.rebuild(options.home, progress=progress)
     return _print_report(report, as_json=options.json)
+
+
+def _give_way() -> None:
+    """Index at a lower priority than others have, so that a chat beside it stays quick; alone it is as fast."""
+    if hasattr(os, "setpriority"):
+        priority = max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS)
+        os.setpriority(os.PRIO_PROCESS, 0, priority)
 
 
 def run_list(options: argparse.Namespace) -> int:
