@@ -24,8 +24,6 @@ from ui.follow import Step, follow
 from ui.library import Library, Query
 from ui.speed import expected
 from ui.suggest import suggest
-from ui.web.frame import Frame
-from ui.web.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -327,12 +325,3 @@ def test_the_library_follows_the_index(library: Library) -> None:
     assert [row.id for row in library.find(Query())] == ["b", "c"]
     with pytest.raises(InputError, match="no date"):
         library.find(Query(since="soon"))
-
-
-def test_only_a_page_of_this_machine_reads_its_folders(engine: Engine, tmp_path: Path) -> None:
-    for local, problem in ((True, None), (False, "https://")):
-        shelf = Shelf(Frame(backend.Backend(engine), local=local))
-        told = shelf._why_not(str(tmp_path))
-        assert (told is None) if problem is None else (problem in (told or ""))
-        assert shelf._why_not("https://news.example/feed") is None
-        assert shelf._why_not("javascript:alert(1)") is not None

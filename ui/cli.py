@@ -29,7 +29,7 @@ from index.manifest import MODES
 from index.watch import watch
 from rag.settings import Settings
 from rag.shelf import Shelf
-from ui import auth, doctor, markdown, proxy, terminal
+from ui import auth, doctor, markdown, page_token, proxy, terminal
 from ui.conversations import Conversations
 from ui.progress import Bars, Notes
 
@@ -224,7 +224,7 @@ def run_ask(options: argparse.Namespace) -> int:
 
 
 def run_chat(options: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C or SIGTERM."""
     # Sooner than the page, which takes seconds to import.
     proxies = proxy.parse(options.proxy)
     accounts = auth.Accounts.load(options.auth) if options.auth else None
@@ -243,6 +243,9 @@ def run_chat(options: argparse.Namespace) -> int:
         auth=accounts.login if accounts else None,
         role=accounts.role if accounts else None,
         proxies=proxies,
+        allowed_hosts=options.allowed_host,
+        allowed_folders=options.allow_folders,
+        token=options.token or os.environ.get(page_token.VARIABLE) or None,
     )
     return OK
 
@@ -387,6 +390,26 @@ def _question_commands(commands: Commands) -> None:
         default=[],
         metavar="ADDRESS",
         help="address of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed; repeatable",
+    )
+    command.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which browsers reach the page, besides that of --host; repeatable",
+    )
+    command.add_argument(
+        "--allow-folders",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="only folders within this one can be added on the page; repeatable (default: any, but none with --auth, "
+        "--proxy or another --host)",
+    )
+    command.add_argument(
+        "--token",
+        help="the token in the address of a page without --auth (default: CITEWIRE_TOKEN, which others do not see in "
+        "the list of processes, else one that is kept in the home)",
     )
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
 

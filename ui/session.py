@@ -231,6 +231,15 @@ class Sessions:
                 self._known[key] = new
             return new
 
+    def stop_all(self) -> bool:
+        """Stop what every tab asks and adds; whether any of it still runs."""
+        with self._lock:
+            known = list(self._known.values())
+        events = [event for session in known for event in (session.running, session.adding) if event is not None]
+        for event in events:
+            event.set()
+        return bool(events)
+
     def drop(self, tab: str | None, person: str = "") -> None:
         """The tab was closed: stop what it asked. What it is adding goes on."""
         with self._lock:

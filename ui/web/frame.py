@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rag.engine import Engine
     from ui.auth import Role
     from ui.backend import Backend
+    from ui.folders import Folders
 
 Updates = dict[Any, Any]
 """What an event changes: component → new value or gr.update()."""
@@ -44,14 +45,14 @@ AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 class Frame:
     """One for the page; it serves every session."""
 
-    def __init__(self, backend: Backend, *, local: bool, role: Callable[[str], Role] | None = None) -> None:
-        """Create inside gr.Blocks. `local` says that only this machine reaches the page.
+    def __init__(self, backend: Backend, *, folders: Folders, role: Callable[[str], Role] | None = None) -> None:
+        """Create inside gr.Blocks. `folders` says which ones of this machine can be added.
 
         `role` gives that of a login; a login without one is a reader's. Without logins whoever has the page is an
         editor.
         """
         self.backend = backend
-        self.local = local
+        self.folders = folders
         self._role = role
         self.sessions = Sessions()
         self._library: Library | None = None

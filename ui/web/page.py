@@ -24,6 +24,7 @@ from ui.web.shelf import Shelf
 if TYPE_CHECKING:
     from ui.auth import Role
     from ui.backend import Backend
+    from ui.folders import Folders
 
 STREAMS = 24
 """Events of one kind that may run at once; fewer than Gradio's 40 threads, so that no one waits for one."""
@@ -32,19 +33,19 @@ STREAMS = 24
 class Page:
     """The components and their events."""
 
-    def __init__(self, backend: Backend, *, local: bool = True, role: Callable[[str], Role] | None = None) -> None:
-        """`backend` is shared by all sessions; `local` says that only this machine reaches the page.
+    def __init__(self, backend: Backend, *, folders: Folders, role: Callable[[str], Role] | None = None) -> None:
+        """`backend` is shared by all sessions; `folders` says which ones of this machine can be added.
 
         `role` gives that of a login; see Frame.
         """
         self.backend = backend
-        self.local = local
+        self.folders = folders
         self.role = role
 
     def blocks(self) -> gr.Blocks:
         """Lay out the page and wire it."""
         with gr.Blocks(title="Citewire", analytics_enabled=False, fill_width=True) as demo:
-            self.frame = Frame(self.backend, local=self.local, role=self.role)
+            self.frame = Frame(self.backend, folders=self.folders, role=self.role)
             self.chat, self.shelf = Chat(self.frame), Shelf(self.frame)
             self.record, self.choices = Record(self.frame), Choices(self.frame)
             with gr.Column(elem_id="page"):

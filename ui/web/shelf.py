@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -73,7 +72,9 @@ class Shelf:
                 scale=1,
             )
             with gr.Column(scale=1, min_width=280):
-                where = "Addresses of pages or feeds" + (", or folders of this machine" if self.frame.local else "")
+                where = "Addresses of pages or feeds" + (
+                    ", or folders of this machine" if self.frame.folders.possible else ""
+                )
                 self.places = gr.Textbox(
                     label=f"{where}, one a line", lines=2, max_lines=5, elem_id="places", placeholder="https://"
                 )
@@ -196,28 +197,30 @@ class Shelf:
         wanted = [line.strip() for line in words(places).splitlines() if line.strip()][:MOST_LINES]
         if not self.frame.can_edit(request):
             wanted = []  # nothing is looked at for a reader; `_sync` says so
-        results = [FileResult(place, self._why_not(place)) for place in wanted]
-        fine = [_expanded(one.name) for one in results if one.problem is None]
+        results: list[FileResult] = []
+        found: dict[str, str] = {}
+        for place in wanted:
+            try:
+                found[place] = self._resolved(place)
+                results.append(FileResult(place, None))
+            except InputError as error:
+                results.append(FileResult(place, str(error)))
 
         def told_of(report: SyncReport) -> str:
             problems = [FileResult(failure.path, failure.reason) for failure in report.failed]
             failed = {one.name for one in problems}
-            well = [one for one in results if one.problem is not None or _expanded(one.name) not in failed]
+            well = [one for one in results if one.problem is not None or found[one.name] not in failed]
             return lists.uploads([*problems, *well], summary=_summary(report))
 
         def work(hear: Callable[[str, int, int], None], cancel: threading.Event) -> SyncReport:
-            return _run(self.frame.engine().index, fine, hear, cancel)
+            return _run(self.frame.engine().index, list(found.values()), hear, cancel)
 
         yield from self._sync(work, told_of, (text, outlet, since, until, sort, request))
         yield {self.places: ""}
 
-    def _why_not(self, place: str) -> str | None:
-        if place.startswith(("http://", "https://")):
-            return None
-        if not self.frame.local:
-            return "an address that begins with https:// is needed"
-        is_there = os.path.isdir(_expanded(place))  # noqa: PTH112 (Path.is_dir raises for a name that is too long)
-        return None if is_there else "there is no such folder; addresses begin with https://"
+    def _resolved(self, place: str) -> str:
+        """An address as it is, or the real path of a folder. Raises InputError for one that may not be added."""
+        return place if place.startswith(("http://", "https://")) else str(self.frame.folders.find(place))
 
     def _sync(self, work: Work, told_of: Callable[[SyncReport], str], find: tuple[Any, ...]) -> Iterator[Updates]:
         """Do `work`, showing how far it is; then what became of it and the list as it is now.
@@ -374,11 +377,6 @@ def _delete_later(handed_in: list[Path]) -> None:
     timer = threading.Timer(SAME_FILE_S, delete)
     timer.daemon = True
     timer.start()
-
-
-def _expanded(place: str) -> str:
-    """A folder with the home folder in place of its ~; not Path.expanduser, which raises for an unknown user."""
-    return os.path.expanduser(place)  # noqa: PTH111
 
 
 def _summary(report: SyncReport) -> str:

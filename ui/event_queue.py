@@ -1,0 +1,75 @@
+"""Event queue: how much of Gradio's queue one client may take, and that somebody listens to what waits in it.
+
+Knows of Gradio's queue only what it counts there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLIENT, TAB = "citewire.client", "citewire.tab"
+"""Keys of the ASGI scope: who sent an event, and the tab that it named."""
+MOST_OF_TAB = 24
+"""Events of one tab that wait or run: a tab has a few, even while somebody presses everything."""
+MOST_OF_CLIENT = 128
+"""Of one login, or of one address where there are no logins: an office of sixty readers, each with two."""
+MOST = 256
+UNHEARD_S = 10.0
+"""How long an event may wait or run while nobody reads its results. A page listens as soon as it has asked."""
+
+FULL_OF_CLIENT = "You have too much waiting already. Wait for it, or stop it."
+FULL = "Too many readers are waiting just now. Try again in a minute."
+
+
+class EventQueue:
+    """The queue of a gr.Blocks, seen from outside. All methods belong to the server's event loop."""
+
+    def __init__(self, blocks: Any) -> None:
+        """`blocks` is launched later."""
+        self.blocks = blocks
+        self._listeners: Counter[tuple[str, str]] = Counter()
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    def why_full(self, client: str, tab: str) -> tuple[HTTPStatus, str] | None:
+        """Why one more event of this client and tab must not join, or None."""
+        waiting = self._waiting()
+        of_client = [event for event in waiting if event.request.scope.get(CLIENT) == client]
+        of_tab = sum(event.request.scope.get(TAB) == tab for event in of_client)
+        if of_tab >= MOST_OF_TAB or len(of_client) >= MOST_OF_CLIENT:
+            return HTTPStatus.TOO_MANY_REQUESTS, FULL_OF_CLIENT
+        return (HTTPStatus.SERVICE_UNAVAILABLE, FULL) if len(waiting) >= MOST else None
+
+    @contextlib.contextmanager
+    def listening(self, client: str, tab: str) -> Iterator[None]:
+        """While a client reads the results of a tab."""
+        self._listeners[client, tab] += 1
+        try:
+            yield
+        finally:
+            self._listeners[client, tab] -= 1
+            if not self._listeners[client, tab]:
+                del self._listeners[client, tab]
+
+    def expect_listener(self, client: str, tab: str) -> None:
+        """Give up the events of a tab to which its client has not begun to listen in time."""
+        asyncio.get_running_loop().call_later(UNHEARD_S, self._look, client, tab)
+
+    def _look(self, client: str, tab: str) -> None:
+        if self._listeners[client, tab]:
+            return
+        named = [event for event in self._waiting() if event.request.scope.get(TAB) == tab]
+        # Gradio knows the tab by another name; see ui/tabs.py.
+        for name in {event.session_hash for event in named if event.request.scope.get(CLIENT) == client}:
+            task = asyncio.ensure_future(self.blocks._queue.clean_events(session_hash=name))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _waiting(self) -> list[Any]:
+        return list(self.blocks._queue.event_ids_to_events.values())
