@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -111,16 +111,20 @@ class Sweep:
 
     def inject(self, case: Case) -> Result:
         """Run with the fault at this step, and look at what is left."""
-        self._reset()
-        outcome = self._injector.run(self._name, self._place, fault=case.fault, at=case.step)
+        outcome = self.outcome(case.fault, step=case.step)
         wrong = self.judge(outcome)
         return Result(self._name, case.fault.name, case.step, case.call, outcome.ended, outcome.injected, wrong)
+
+    def outcome(self, fault: Fault, *, step: int) -> Outcome:
+        """How a run with the fault at this step ends."""
+        self._reset()
+        return self._injector.run(self._name, self._place, fault=fault, at=step)
 
     def limit_memory(self, memory_bytes: int) -> Result:
         """Run with so much address space and no more."""
         self._reset()
         outcome = self._injector.run(self._name, self._place, at=-1, memory_bytes=memory_bytes)
-        wrong = self.judge(outcome)
+        wrong = self.judge(replace(outcome, is_told=True))  # what is raised for want of memory comes from everywhere
         return Result(self._name, "ulimit -v", memory_bytes, "", outcome.ended, outcome.ended != "done", wrong)
 
     def judge(self, outcome: Outcome) -> str:

@@ -212,6 +212,19 @@ int fsync(int file) { SIMPLE("fsync", file, NULL, REAL(fsync)(file)) }
 int fdatasync(int file) { SIMPLE("fdatasync", file, NULL, REAL(fdatasync)(file)) }
 int ftruncate(int file, off_t size) { SIMPLE("ftruncate", file, NULL, REAL(ftruncate)(file, size)) }
 int ftruncate64(int file, off64_t size) { SIMPLE("ftruncate", file, NULL, REAL(ftruncate64)(file, size)) }
+/* Whether something could be written. */
+int access(const char *path, int how)
+{
+    if (!(how & W_OK)) return REAL(access)(path, how);
+    SIMPLE("access", AT_FDCWD, path, REAL(access)(path, how))
+}
+
+int faccessat(int at, const char *path, int how, int flags)
+{
+    if (!(how & W_OK)) return REAL(faccessat)(at, path, how, flags);
+    SIMPLE("access", at, path, REAL(faccessat)(at, path, how, flags))
+}
+
 int truncate(const char *path, off_t size) { SIMPLE("truncate", AT_FDCWD, path, REAL(truncate)(path, size)) }
 int truncate64(const char *path, off64_t size) { SIMPLE("truncate", AT_FDCWD, path, REAL(truncate64)(path, size)) }
 int fchmod(int file, mode_t mode) { SIMPLE("fchmod", file, NULL, REAL(fchmod)(file, mode)) }

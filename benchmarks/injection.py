@@ -65,6 +65,7 @@ FAULTS = (
     Fault("clock a year on", CLOCK, jump_s=YEAR_S),
 )
 COUNT = Fault("none", FAIL)
+READ_ONLY = Fault("EROFS from the first step on", FAIL, errno.EROFS, until_end=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def _act(writers: Any, request: dict[str, Any], said: int, log: int) -> None:
 def _told(error: Exception) -> dict[str, Any]:
     from index.errors import Error
 
-    is_told = isinstance(error, Error)
+    is_told = isinstance(error, (Error, OSError))  # the front ends show both
     return {"error": str(error) if is_told else "".join(traceback.format_exception(error)), "is_told": is_told}
 
 

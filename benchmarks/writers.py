@@ -8,16 +8,16 @@ differs from run to run, so that states can be compared.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from index import Article, Index
 from tests.fakes import BagOfWordsEmbedder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOME = "home"
 """The folder of a place in which faults are injected."""
@@ -26,7 +26,7 @@ REMOVED = "zqxjkvbrm"
 QUERIES = ("wheat harvest", "islands in dispute", "comet over Lisbon", REMOVED)
 
 Acknowledge = Callable[[], None]
-Open = Callable[["Path"], AbstractContextManager[Any]]
+Open = Callable[[Path], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,25 @@ def _search(index: Index, _: Path, acknowledge: Acknowledge) -> None:
     acknowledge()
 
 
+def _read(_: None, place: Path, acknowledge: Acknowledge) -> None:
+    """All that a reader of the index does."""
+    with open_index(place) as index:
+        assert index.search("wheat harvest")[0].article.text == HARVEST
+        assert len(index.listing()) == len(index.articles()) == index.stats().articles == 4
+        for article in index.articles():
+            assert index.article(article.id) == article
+            index.copies(article.id)
+    acknowledge()
+
+
+def _read_conversations(_: None, place: Path, acknowledge: Acknowledge) -> None:
+    with _open_conversations(place) as kept:
+        assert len(kept.list("me")) == 2
+        assert [len(kept.get(one.id, "me").turns) for one in kept.list("me")] == [3, 3]
+        assert len(kept.search("me", "harvest")) == 1
+    acknowledge()
+
+
 def _without_snapshot(place: Path) -> None:
     _synced(place)
     for path in (place / HOME).glob("vectors-*.faiss"):
@@ -237,6 +256,103 @@ def _shelf_state(place: Path) -> Any:
     return "whole"
 
 
+UPLOADED = {"comet.txt": COMET, "harvest.txt": HARVEST, "empty.txt": " "}
+
+
+def _handed_in(place: Path) -> None:
+    """A home with one upload in it, and files that a visitor hands in."""
+    from ui.uploads import keep
+
+    _synced(place)
+    folder = place / "handed-in"
+    folder.mkdir()
+    for name, text in UPLOADED.items():
+        (folder / name).write_text(text)
+    with open_index(place) as index:
+        (folder / "comet.txt").write_text("A comet of an earlier year.")
+        index.sync([keep(folder / "comet.txt", folder=index.uploads)])
+    (folder / "comet.txt").write_text(COMET)
+
+
+@contextlib.contextmanager
+def _open_uploads(place: Path) -> Iterator[tuple[Index, Any]]:
+    """As the page does at its start."""
+    from ui.uploads import Uploads
+
+    with open_index(place) as index:
+        uploads = Uploads(index.uploads)
+        uploads.sweep(is_indexed=index.has_read)
+        yield index, uploads
+
+
+def _upload(opened: tuple[Index, Any], place: Path, acknowledge: Acknowledge) -> None:
+    index, uploads = opened
+    with uploads.batch() as batch:
+        copies = [batch.keep(place / "handed-in" / name) for name in UPLOADED]
+        report = index.sync(copies)
+        for failure in report.failed:
+            batch.discard(index.uploads / Path(failure.path).name)
+        batch.commit()
+    acknowledge()
+
+
+def _uploads_state(place: Path) -> Any:
+    """The index, and the copies, none of which is without its article."""
+    with _open_uploads(place) as (index, uploads):
+        copies = sorted(path for path in uploads.folder.glob("*") if path.is_file())
+        orphans = [path.name for path in copies if not index.has_read(path)]
+        assert not orphans, f"copies without an article: {orphans}"
+    return [*index_state(place), [(path.name, path.read_text()) for path in copies]]
+
+
+WEIGHTS = {"model.safetensors": bytes(range(256)) * 4096, "config.json": b'{"layers": 2}'}
+
+
+def _published(place: Path) -> None:
+    """A model that can be had from a folder; the home is the folder of models."""
+    _home(place)
+    lines = ["model tiny", "  role embedder", "  default", "  licence Apache-2.0", "  note a tiny one"]
+    for name, content in WEIGHTS.items():
+        (place / name).write_bytes(content)
+        lines.append(f"  file {name} {len(content)} {hashlib.sha256(content).hexdigest()}")
+    lines.append(f"  from path {place}/{{path}}")
+    (place / "models.txt").write_text("\n".join(lines) + "\n")
+
+
+@contextlib.contextmanager
+def _models(place: Path) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in ("CITEWIRE_MODELS", "CITEWIRE_MANIFEST", "CITEWIRE_OFFLINE")}
+    os.environ.update(CITEWIRE_MODELS=str(place / HOME), CITEWIRE_MANIFEST=str(place / "models.txt"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _pull(_: None, __: Path, acknowledge: Acknowledge) -> None:
+    from index import models
+
+    models.pull("tiny", "embedder", progress=lambda *_: None)
+    acknowledge()
+
+
+def _models_state(place: Path) -> Any:
+    """Whether the model can be used; if it can, it is what was published."""
+    from index import models
+    from index.errors import ModelError
+
+    with _models(place):
+        try:
+            found = models.locate("tiny", "embedder")
+        except ModelError:
+            return "missing"
+    assert {name: (found / name).read_bytes() for name in WEIGHTS} == WEIGHTS, "a damaged model would be used"
+    return "there"
+
+
 @contextlib.contextmanager
 def _nothing(_: Path) -> Iterator[None]:
     yield None
@@ -259,7 +375,10 @@ WRITERS: Mapping[str, Writer] = {
     "rebuild": Writer(_with_removed, _nothing, _rebuild, index_state, removes=True),
     "rebuild beside a chat": Writer(_with_removed, open_index, _rebuild_beside, index_state, removes=True),
     "search": Writer(_without_snapshot, open_index, _search, index_state),
+    "read": Writer(_synced, _nothing, _read, index_state),
+    "read conversations": Writer(_talked, _nothing, _read_conversations, _conversations_state),
     "conversation": Writer(_home, _open_conversations, _talk, _conversations_state),
     "conversation, deleted": Writer(_talked, _open_conversations, _forget, _conversations_state, removes=True),
+    "model pull": Writer(_published, _models, _pull, _models_state),
     "shelf": Writer(_home, _open_shelf, _shelve, _shelf_state),
 }

@@ -351,8 +351,14 @@ def _stamps(model: Model) -> dict[str, object]:
 def _stamp(model: Model, file: ModelFile) -> None:
     """Remember that the file as it lies there was verified. In a read-only folder it is hashed each time."""
     folder = models_dir() / model.name
-    draft = folder / f"{_STAMPS}.{os.getpid()}.{threading.get_ident()}"
     with suppress(OSError):
+        # Drafts of killed processes; one that is writing now hashes the file once more.
+        for draft in folder.glob(f"{_STAMPS}.*"):
+            draft.unlink(missing_ok=True)
         stamps = _stamps(model) | {file.path: _stamp_of(folder / file.path, file)}
-        draft.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
-        draft.replace(folder / _STAMPS)
+        draft = folder / f"{_STAMPS}.{os.getpid()}.{threading.get_ident()}"
+        try:
+            draft.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
+            draft.replace(folder / _STAMPS)
+        finally:
+            draft.unlink(missing_ok=True)

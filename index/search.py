@@ -525,6 +525,9 @@ class Index:
         for path in self.home.glob("vectors-*.faiss"):
             if keep is None or path.name < keep.name:
                 path.unlink(missing_ok=True)
+        # What a killed process was writing. Another one that writes now will find its draft gone, and try again later.
+        for draft in self.home.glob("vectors-*.faiss.*.tmp"):
+            draft.unlink(missing_ok=True)
 
 
 def _reranked(reranker: Reranker, query: str, hits: list[Hit]) -> list[Hit]:

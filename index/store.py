@@ -347,7 +347,8 @@ class Store:
         if layout == 0 and _is_empty(connection):
             with database.transaction(connection, "EXCLUSIVE"):
                 if _is_empty(connection):
-                    if traces(self.path):
+                    # What is in the log of a file with a first page is of a process that was killed here.
+                    if set(traces(self.path)) - {_log(self.path).name}:
                         raise StoreError(lost(self.path))
                     for statement in _SCHEMA.split(";\n"):
                         connection.execute(statement)

@@ -90,6 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Error, OSError) as error:
         print(f"citewire: {terminal.line(str(error))}", file=sys.stderr)
         return ERROR
+    except MemoryError:
+        print(
+            "citewire: there is not enough memory; close other programs, or see what is limited: ulimit -v",
+            file=sys.stderr,
+        )
+        return ERROR
     except KeyboardInterrupt:
         print(f"\ncitewire: {options.stopped}", file=sys.stderr)
         return INTERRUPTED
