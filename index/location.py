@@ -78,11 +78,20 @@ def within(name: str, folder: str) -> bool:
     return name == folder or name.startswith(folder.rstrip(os.sep) + os.sep)
 
 
+def is_storable(text: str) -> bool:
+    """Whether a text is valid Unicode. Names that are not UTF-8 are none, as the system hands them to Python."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def storable(path: str) -> str:
     """A path as valid Unicode, from which `Locations.path` gives it back."""
-    if _is_text(path):
+    if is_storable(path):
         return path
-    return "/".join(name if _is_text(name) else f"/{_UNDECODED.sub(_encoded, name)}" for name in path.split("/"))
+    return "/".join(name if is_storable(name) else f"/{_UNDECODED.sub(_encoded, name)}" for name in path.split("/"))
 
 
 def shown(path: str | Path) -> str:
@@ -128,14 +137,6 @@ def _in_moved_home(path: Path, home: Path) -> str | None:
 
 def _suffix(name: str) -> str:
     return Path(name).suffix.lower()
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _encoded(character: re.Match[str]) -> str:

@@ -7,9 +7,10 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from index import derived, filters, ranking, rebuild
+from index import derived, filters, ranking, rebuild, uploads
 from index import home as homes
 from index import reranker as rerankers
 from index import sync as syncing
@@ -17,14 +18,13 @@ from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, LayoutError, StoreError
 from index.fetch import Fetcher
 from index.filters import Filter
-from index.location import Locations
+from index.location import UPLOADS, Locations, is_storable, storable
 from index.lock import write_lock
 from index.store import Change, Store
 from index.sync import Interrupt, Progress, SyncReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from index.article import Article, Span
     from index.ranking import Ranked
@@ -156,6 +156,7 @@ class Index:
         self.embedder = embedder
         self.reranker = reranker
         self.fetcher = fetcher or Fetcher(offline=homes.is_offline())
+        self._locations = Locations.of(home)
         self._store = Store(self._place / DATABASE, embedder=embedder.name, generation=generation)
         self._vectors: Vectors | None = None
         self._vectors_lock = threading.Lock()
@@ -253,24 +254,35 @@ class Index:
     @property
     def uploads(self) -> Path:
         """Folder for files that a front end was handed; they belong to the index and go with their articles."""
-        return self.home / "uploads"
+        return self.home / UPLOADS
 
     def sync(
         self,
         sources: Iterable[str | Path] | str | Path = (),
         *,
+        prune: bool = False,
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
     ) -> SyncReport:
         """Index what is new or changed in these files, folders, pages and feeds, drop what is gone, remember them.
 
         Without sources, re-read those remembered. What cannot be read is in `SyncReport.failed`, and what was indexed
-        from it stays; so do the articles of a feed that have left it. Raises InputError for a source that does not
-        exist, index.sync.Cancelled when `cancel` was set; then the index is as before.
+        from it stays; so do the articles of a feed that have left it, and those of a file or folder that has lost all
+        or most of them, as if a disk were not mounted, which only `prune` drops. Raises InputError for a source that
+        does not exist, index.sync.Cancelled when `cancel` was set; then the index is as before.
         """
         interrupt = Interrupt(progress, cancel)
         with self._writing(interrupt):
-            report, change = syncing.sync(self._store, self.embedder, _listed(sources), interrupt, self.fetcher)
+            self._settle_uploads()
+            report, change = syncing.sync(
+                self._store,
+                self.embedder,
+                _listed(sources),
+                interrupt,
+                self.fetcher,
+                self._locations,
+                prune=prune,
+            )
             self._publish(change)
         return report
 
@@ -306,12 +318,25 @@ class Index:
     def _remove(self, names: Iterable[str | Path], *, only_ids: bool) -> int:
         interrupt = Interrupt(None, None)
         with self._writing(interrupt):
-            change = syncing.remove(self._store, self.embedder, names, interrupt, only_ids=only_ids)
-            self._publish(change)
-            for origin in change.forget_origins | change.exclude_origins:
-                if origin.startswith(f"{self.uploads}{os.sep}"):
-                    self.uploads.joinpath(origin).unlink(missing_ok=True)
+            self._settle_uploads()
+            change = syncing.remove(self._store, self.embedder, names, interrupt, self._locations, only_ids=only_ids)
+            files = [Path(self._locations.path(uri)) for uri in change.forget_origins | change.exclude_origins]
+            folder = Path(self._locations.uploads)
+            try:
+                for file in files:
+                    if file != folder and file.is_relative_to(folder):
+                        uploads.set_aside(folder, file)
+                self._publish(change)
+            finally:
+                self._settle_uploads()
         return len(change.drop)
+
+    def _settle_uploads(self) -> None:
+        """Delete the files of removed articles, or put them back after a removal that failed or was killed."""
+        if self.uploads.joinpath(uploads.ASIDE).exists():
+            with self._store.read() as generation:
+                counts = generation.article_counts()
+            uploads.settle(Path(self._locations.uploads), lambda file: self._locations.kept(str(file)) in counts)
 
     def search(
         self,
@@ -360,8 +385,10 @@ class Index:
 
     def article(self, article_id: str) -> Article:
         """The article with this id. Raises InputError when there is none."""
-        with self._store.read() as generation:
-            article = generation.article(article_id)
+        article = None
+        if is_storable(article_id):
+            with self._store.read() as generation:
+                article = generation.article(article_id)
         if article is None:
             raise InputError(f"no article has the id {article_id!r}; see: citewire index list")
         return article
@@ -404,7 +431,7 @@ class Index:
 
     def has_read(self, path: str | Path) -> bool:
         """Whether this file was read into the index and is still remembered there, removed articles included."""
-        uri = Locations.of(self.home).uri(path)
+        uri = self._locations.uri(path)
         return uri in self._origins()
 
     def listing(self) -> list[Listed]:
@@ -439,7 +466,7 @@ class Index:
             sentences=counts["sentence"],
             generation=generation.number,
             embedder=self.embedder.name,
-            sources=tuple(roots),
+            sources=tuple(storable(self._locations.path(root)) for root in roots),
             size_bytes=sum(file.stat().st_size for file in files if file.exists()),
         )
 

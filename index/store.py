@@ -434,6 +434,10 @@ class Generation:
         rows = self._sql.execute("SELECT uri, fingerprint, excluded FROM origin")
         return {uri: (fingerprint, bool(excluded)) for uri, fingerprint, excluded in rows}
 
+    def article_counts(self) -> dict[str, int]:
+        """How many articles were read from each file or address: uri → number."""
+        return dict(self._sql.execute("SELECT origin, count(*) FROM article WHERE origin NOT NULL GROUP BY origin"))
+
     def entries(self, feed: str) -> list[str]:
         """The addresses read by way of this feed."""
         return [uri for (uri,) in self._sql.execute("SELECT uri FROM origin WHERE feed = ? ORDER BY uri", (feed,))]

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import fetch, read
 from index.duplicate import Story
 from index.errors import Error, InputError, ReadError
+from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, storable, within
 from index.original import settle
 from index.store import Change, Put, vector_key
+from index.walk import Found, is_empty, walk
 from index.web import read_address
 
 if TYPE_CHECKING:
@@ -27,13 +29,16 @@ if TYPE_CHECKING:
 
     from index.article import Article
     from index.embedder import Embedder
-    from index.store import Store
+    from index.store import Generation, Store
 
 Progress = Callable[[str, int, int], None]
 """Hears (stage, done, total); stage is "wait" (another run writes), "read" (files, pages) or "embed" (sentences)."""
 
 AHEAD = 16
 """Files that are begun before the first of them is taken: enough for every reader while one has a long file."""
+LOST_SHARE, LOST_ARTICLES = 0.5, 20
+"""A source that has lost so large a share of its articles, and more than so many, is more likely to be unmounted or cut
+off than cleaned up: what it lost is kept until somebody says otherwise. A wrong guess costs one command."""
 SHOWN_CHARS = 80
 """How much of an unknown id a message repeats; the ids that Citewire makes have 16 characters."""
 SAVE_EVERY = 256
@@ -46,7 +51,7 @@ class Cancelled(Error):  # noqa: N818 - the run was asked to stop; nothing is wr
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that was skipped, and why. What was indexed from it before stays."""
+    """A file that was skipped, or a source that has lost too much, and why. What was indexed from it before stays."""
 
     path: str
     reason: str
@@ -90,7 +95,7 @@ class Run:
 
     def fail(self, path: str, reason: str) -> None:
         """Note a file or address that could not be read."""
-        self.report = replace(self.report, failed=(*self.report.failed, Failure(path, reason)))
+        self.report = replace(self.report, failed=(*self.report.failed, Failure(storable(path), reason)))
 
     def put(self, article: Article, before: Article | None, origin: str | None, *, is_moved: bool = False) -> None:
         """Add or replace an article, unless it is as before and comes from the same place."""
@@ -99,6 +104,11 @@ class Run:
             return
         self.change.put.append(Put(article, origin, Story(article.text).keys()))
         self.count(**{"added" if before is None else "updated": 1})
+
+    def exclude(self, origins: Mapping[str, str]) -> None:
+        """Note files as removed by the user; uri → fingerprint."""
+        self.change.origins.update(origins)
+        self.change.exclude_origins.update(origins)
 
     def drop(self, articles: Iterable[Article]) -> None:
         """Remove articles."""
@@ -124,43 +134,67 @@ class Interrupt:
 
 
 def sync(
-    store: Store, embedder: Embedder, sources: Sequence[str | Path], interrupt: Interrupt, fetcher: fetch.Fetcher
+    store: Store,
+    embedder: Embedder,
+    sources: Sequence[str | Path],
+    interrupt: Interrupt,
+    fetcher: fetch.Fetcher,
+    locations: Locations,
+    *,
+    prune: bool = False,
 ) -> tuple[SyncReport, Change]:
     """Bring the index in step with `sources` and remember them; without any, with those remembered.
 
     Raises InputError for a source that does not exist, Cancelled when interrupted. A file or address that cannot be
-    read is reported and its earlier article stays; a folder that is missing or unreadable loses nothing either.
+    read is reported and its earlier article stays; so do those of a source that is missing, cannot be looked into or,
+    unless `prune`, has lost most of its articles.
     """
-    given = [_uri(source) for source in sources]
     with store.read() as generation:
-        known_roots = generation.roots()
+        remembered = generation.roots()
         origins = generation.origins()
+        counts = generation.article_counts()
+    given = [_source(source, locations, remembered) for source in sources]
     run = Run()
-    run.change.roots = [uri for uri in given if uri not in known_roots]
-    paths = [root for root in given or known_roots if not is_address(root)]
-    addresses = [root for root in given or known_roots if is_address(root)]
-    found, unreachable = _walk(paths, run)
-    run.change.forget_roots.update(root for root in paths if not Path(root).exists() and root in origins)
+    run.change.roots = [uri for uri in dict.fromkeys(given) if uri not in remembered]
+    wanted = list(dict.fromkeys(given or remembered))
+    files = {locations.path(uri): uri for uri in origins if not is_address(uri) and not _is_part(uri, origins)}
+    relinked = _relinked(wanted, locations)
+    run.exclude(_removed_below(relinked, origins, given))
+    left_out = {locations.path(uri) for uri, (_, excluded) in origins.items() if excluded and uri not in given}
+    left_out.update(map(locations.path, run.change.exclude_origins))
+    parts = {uri for uri in origins if _is_part(uri, origins)}
+    run.change.forget_origins.update(part for part in parts if _file_of(part) in given)
 
-    known = {uri: "" if excluded else fingerprint for uri, (fingerprint, excluded) in origins.items()}
-    left_out = {uri for uri, (_, excluded) in origins.items() if excluded and uri not in given}
-    wanted = [path for path in found if str(path) not in left_out]
-    interrupt.tick("read", 0, len(wanted))
-    with _reading(wanted, known) as readings:
-        for done, (path, found_in_it) in enumerate(readings, start=1):
-            _take(store, path, found_in_it, run)
-            interrupt.tick("read", done, len(wanted))
+    roots = [locations.path(relinked.get(root, root)) for root in wanted if not is_address(root)]
+    roots = list(dict.fromkeys(roots))
+    others = [locations.path(root) for root in (*remembered, *given) if not is_address(root)]
+    found = walk(roots, others=others, was_file=lambda root: _was_file(root, files))
+    for path, reason in found.failed:
+        run.fail(path, reason)
+    run.change.forget_roots.update(map(locations.kept, found.gone))
 
-    seen = {str(path) for path in found}
-    for uri in origins:
-        covered = any(_within(uri, root) for root in paths)
-        protected = any(_within(uri, folder) for folder in unreachable)
-        if covered and not protected and uri not in seen:
-            run.change.forget_origins.add(uri)
-            with store.read() as generation:
-                run.drop(generation.articles(origin=uri))
-    for address in addresses:
-        read_address(store, fetcher, address, run, interrupt)
+    # A file that was read and has no article, as older versions could leave it, is read again.
+    known = {path: origins[uri][0] for path, uri in files.items() if not origins[uri][1] and uri in counts}
+    for part in run.change.forget_origins:
+        known.pop(locations.path(_file_of(part)), None)
+    to_read = [Path(path) for path in found.files if path not in left_out]
+    parts -= run.change.forget_origins
+    interrupt.tick("read", 0, len(to_read))
+    with _reading(to_read, known) as readings:
+        for done, (file, reading) in enumerate(readings, start=1):
+            _take(store, locations.kept(str(file)), file, reading, run, left_out=parts, prune=prune)
+            interrupt.tick("read", done, len(to_read))
+
+    before = [locations.path(root) for root in relinked]
+    cut_off = _drop_gone(store, files, list(dict.fromkeys([*roots, *before])), found, run, prune=prune)
+    for root, uri in relinked.items():
+        if locations.path(root) not in cut_off:
+            run.change.forget_roots.add(root)
+            run.change.roots.append(uri)
+    run.change.forget_origins.update(part for part in parts if _file_of(part) in run.change.forget_origins)
+    for address in wanted:
+        if is_address(address):
+            read_address(store, fetcher, address, run, interrupt)
     return _finish(store, embedder, run, interrupt)
 
 
@@ -176,6 +210,10 @@ def add(
     for article in articles:
         if not article.id or not article.text.strip():
             raise InputError(f"an article needs an id and a text; got id {article.id!r} without them")
+        if not all(is_storable(value or "") for value in astuple(article)):
+            raise InputError(
+                f"article {article.id!r} has lone surrogates in it, which are no characters; leave them out"
+            )
         if article.id in seen:
             raise InputError(f"two articles have the id {article.id!r}; give each its own")
         seen.add(article.id)
@@ -186,39 +224,54 @@ def add(
 
 
 def remove(
-    store: Store, embedder: Embedder, names: Iterable[str | Path], interrupt: Interrupt, *, only_ids: bool = False
+    store: Store,
+    embedder: Embedder,
+    names: Iterable[str | Path],
+    interrupt: Interrupt,
+    locations: Locations,
+    *,
+    only_ids: bool = False,
 ) -> Change:
     """The change that removes articles by id, or, unless `only_ids`, everything read from a file or folder.
 
     A copy of what is removed takes its place, for which some sentences may have to be embedded. A file below a
     folder that stays remembered is noted as removed, so that the next sync does not bring it back; adding that very
-    file does. Raises InputError for a name that is neither; then nothing is removed.
+    file does. Of folders that were added one below the other, each is removed by itself. Raises InputError for a name
+    that is neither; then nothing is removed.
     """
     change = Change()
     with store.read() as generation:
         roots, origins = generation.roots(), generation.origins()
+        gone: set[str] = set()
         for name in map(str, names):
-            article = generation.article(name)
-            if article is not None:
-                change.drop.add(article.id)
-                origin = generation.origin_of(article.id)
-                if origin is not None and len(generation.articles(origin=origin)) == 1:
-                    _leave_out(origin, roots, change, feed=generation.feed_of(origin))
+            article_id = _article_named(generation, name)
+            if article_id is not None:
+                change.drop.add(article_id)
                 continue
             if only_ids:
                 raise InputError(f"{name[:SHOWN_CHARS]!r}: no article has this id; see: citewire index list")
-            uri = _address(name) if is_address(name) else str(Path(name).expanduser().absolute())
-            below = [origin for origin in origins if _within(origin, uri)]
-            below = list(dict.fromkeys(below + generation.entries(uri)))
-            if not below and uri not in roots:
-                raise InputError(
-                    f"{name}: no article with this id, and nothing indexed from such a path; see: citewire index list"
-                )
-            change.forget_roots.update(root for root in roots if _within(root, uri))
-            staying = [root for root in roots if root not in change.forget_roots]
-            for origin in below:
-                change.drop.update(article.id for article in generation.articles(origin=origin))
-                _leave_out(origin, staying, change, feed=generation.feed_of(origin))
+            uri, below = _indexed(generation, name, [*roots, *origins], locations)
+            leaving = {uri} if uri in roots else {root for root in roots if within(root, uri)}
+            change.forget_roots |= leaving
+            others = [root for root in roots if root not in leaving and within(root, uri)]
+            gone.update(
+                one
+                for one in below
+                if one in leaving or (one not in roots and not any(within(one, other) for other in others))
+            )
+        for origin in gone:
+            change.drop.update(article.id for article in generation.articles(origin=origin))
+        for origin, ids in _by_origin(generation, change.drop).items():
+            if len(ids) == len(generation.articles(origin=origin)):
+                gone.add(origin)
+            elif not is_address(origin):
+                for article_id in ids:
+                    change.origins[_part(origin, article_id)] = ""
+                    change.exclude_origins.add(_part(origin, article_id))
+        staying = [root for root in roots if root not in change.forget_roots | gone]
+        for origin in gone:
+            _leave_out(origin, staying, change, feed=generation.feed_of(origin))
+        change.forget_origins.update(uri for uri in origins if _is_part(uri, origins) and _file_of(uri) in gone)
     return _finish(store, embedder, Run(change), interrupt)[1]
 
 
@@ -243,6 +296,7 @@ def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], int
 
 
 def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
+    run.change.drop -= {put.article.id for put in run.change.put}
     if run.change:
         with store.read() as generation:
             settle(generation, run.change)
@@ -305,88 +359,225 @@ def _reading(paths: Sequence[Path], fingerprints: Mapping[str, str]) -> Iterator
 
 
 def _read_file(path: Path, fingerprint: str) -> _Read:
-    failures: list[str] = []
-    try:
-        articles = read.read(path, left_out=failures.append)
-    except ReadError as error:
-        return _Read(None, failures=(*failures, str(error)))
-    return _Read(fingerprint, articles, tuple(failures))
+    for _ in range(read.READ_TRIES):
+        failures: list[str] = []
+        try:
+            articles = read.read(path, left_out=failures.append, expected=fingerprint)
+            return _Read(fingerprint, articles, tuple(failures))
+        except read.ChangedError as error:
+            failures.append(str(error))
+            with contextlib.suppress(ReadError):
+                fingerprint = read.fingerprint(path)
+        except ReadError as error:
+            return _Read(None, failures=(*failures, str(error)))
+    return _Read(None, failures=tuple(failures))
 
 
-def _take(store: Store, path: Path, found: _Read, run: Run) -> None:
+def _take(
+    store: Store, uri: str, path: Path, found: _Read, run: Run, *, left_out: Collection[str], prune: bool
+) -> None:
     """Put what a file gave into the change."""
-    uri = str(path)
     for reason in found.failures:
-        run.fail(uri, reason.removeprefix(f"{uri}: "))
+        run.fail(str(path), reason.removeprefix(f"{shown(path)}: "))
     if found.fingerprint is None:
         return
     with store.read() as generation:
         before = {article.id: article for article in generation.articles(origin=uri)}
-    if found.articles is None:
-        run.count(unchanged=len(before))
-        return
+        if found.articles is None:
+            run.count(unchanged=len(before))
+            return
+        articles = [_with_own_id(generation, article, uri, len(found.articles), before) for article in found.articles]
     run.change.origins[uri] = found.fingerprint
-    for article in found.articles:
+    articles = [article for article in articles if _part(uri, article.id) not in left_out]
+    total = len(before)
+    for article in articles:
         run.put(article, before.pop(article.id, None), uri)
-    run.drop(before.values())
+    texts = {article.text for article in articles}
+    lost = sum(article.text not in texts for article in before.values())
+    if found.failures:
+        # What cannot be read may be what is missing. Without a fingerprint the file is read again, and said again.
+        run.change.origins[uri] = ""
+    elif _is_suspicious(lost, total) and not prune:
+        run.change.origins[uri] = ""
+        run.fail(str(path), f"{_loss(lost, total)}; {_to_prune(str(path))}")
+    else:
+        run.drop(before.values())
 
 
-def _walk(roots: Sequence[str], run: Run) -> tuple[list[Path], list[str]]:
-    """Files to read below `roots`, in order, and folders that could not be looked into."""
-    found: dict[Path, None] = {}
-    unreachable: list[str] = []
-
-    def unreadable(error: OSError) -> None:
-        folder = str(error.filename)
-        unreachable.append(folder)
-        run.fail(folder, f"cannot be listed ({error.strerror}); what was indexed from it stays")
-
-    for root in map(Path, roots):
-        if root.is_file():
-            found[root] = None
-        elif root.is_dir():
-            found.update(dict.fromkeys(_files(root, unreadable, run)))
-        elif not _was_file(root):
-            unreachable.append(str(root))
-            run.fail(
-                str(root),
-                f"folder not found; what was indexed from it stays. To forget it: citewire index remove {root}",
-            )
-    return list(found), unreachable
+def _with_own_id(
+    generation: Generation, article: Article, uri: str, articles: int, before: Mapping[str, Article]
+) -> Article:
+    """The article with the id that it had, if the home was moved, and with no id of an article from elsewhere."""
+    if article.id in before:
+        return article
+    if articles == len(before) == 1 and within(uri, UPLOADS):
+        return replace(article, id=next(iter(before)))
+    origin = generation.origin_of(article.id)
+    return article if origin in (None, uri) else replace(article, id=read.article_id(f"{uri}#{article.id}"))
 
 
-def _files(root: Path, onerror: Callable[[OSError], None], run: Run) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(root, onerror=onerror):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if name.startswith(".") or read.is_sidecar(path):
-                continue
-            if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-                run.fail(str(path), "a link that leads out of the folder; add its target itself")
-            elif not read.readable(path):
-                run.fail(str(path), f"no reader for {path.suffix or 'a file without an ending'}")
-            else:
-                yield path
+def _drop_gone(
+    store: Store, files: Mapping[str, str], roots: Sequence[str], found: Found, run: Run, *, prune: bool
+) -> set[str]:
+    """Drop the articles of files below `roots` that are gone; `files` are those of before, path → uri.
+
+    Returns the roots and folders that seem cut off, unless `prune`: they keep what they have lost.
+    """
+    gone = [
+        path
+        for path in files
+        if path not in found.files and found.is_known(path) and any(within(path, root) for root in roots)
+    ]
+    if not gone:
+        return set()
+    with store.read() as generation:
+        counts = generation.article_counts()
+        articles = {path: generation.articles(origin=files[path]) for path in gone if files[path] in counts}
+    # A file that was renamed or moved is not lost: its words are found elsewhere.
+    texts = {put.article.text for put in run.change.put}
+    lost = {path: len(its) for path, its in articles.items() if any(article.text not in texts for article in its)}
+    cut_off: set[str] = set()
+    for root in () if prune else roots:
+        missing = sum(number for path, number in lost.items() if within(path, root))
+        held = sum(counts.get(uri, 0) for path, uri in files.items() if within(path, root))
+        if root not in found.gone and (missing == held > 0 or _is_suspicious(missing, held)):
+            cut_off.add(root)
+            run.fail(root, f"{_loss(missing, held)}, as if a disk were not mounted; {_to_prune(root)}")
+        elif not missing and _is_emptied(root):
+            cut_off.add(root)  # what the user removed from it is not to come back with the disk
+    for folder, missing in () if prune else _emptied(lost, roots):
+        if not any(within(folder, other) for other in cut_off):
+            cut_off.add(folder)
+            root = next(root for root in roots if within(folder, root))
+            run.fail(folder, f"{_loss(missing, missing)}, as if a disk were not mounted; {_to_prune(root)}")
+    for path in gone:
+        is_moved = path in articles and path not in lost
+        if is_moved or not any(within(path, folder) for folder in cut_off):
+            run.change.forget_origins.add(files[path])
+            run.drop(articles.get(path, ()))
+    return cut_off
 
 
-def _was_file(root: Path) -> bool:
-    return read.readable(root)
+def _emptied(lost: Mapping[str, int], roots: Sequence[str]) -> list[tuple[str, int]]:
+    """Folders below `roots` that are there, empty, and had many articles; with how many they lost."""
+    counts: Counter[str] = Counter()
+    for path, number in lost.items():
+        for folder in map(str, Path(path).parents):
+            if any(folder != root and within(folder, root) for root in roots):
+                counts[folder] += number
+    return [(folder, number) for folder, number in counts.items() if number > LOST_ARTICLES and _is_emptied(folder)]
 
 
-def _uri(source: str | Path) -> str:
+def _is_emptied(folder: str) -> bool:
+    try:
+        return is_empty(folder)
+    except OSError:
+        return False
+
+
+def _is_suspicious(lost: int, held: int) -> bool:
+    return lost > LOST_ARTICLES and lost >= LOST_SHARE * held
+
+
+def _loss(lost: int, held: int) -> str:
+    if lost < held:
+        return f"{lost} of its {held} articles are gone"
+    return f"all of its {held} articles are gone" if held > 1 else "its only article is gone"
+
+
+def _to_prune(path: str) -> str:
+    return f"what was indexed stays. To remove it: citewire index sync --prune {quoted(path)}"
+
+
+def _was_file(root: str, files: Mapping[str, str]) -> bool:
+    """Whether a root that is not there was a file."""
+    if root in files:
+        return True
+    return read.readable(Path(root)) and not any(within(path, root) for path in files)
+
+
+def _source(source: str | Path, locations: Locations, remembered: Collection[str]) -> str:
     if is_address(source):
         return _address(source)
-    path = Path(source).expanduser().absolute()
-    path = Path(os.path.normpath(path))
-    if not path.exists():
-        raise InputError(f"{source}: no such file or folder")
-    return str(path)
+    with contextlib.suppress(ValueError):  # no file can have such a name
+        uri = locations.uri(source)
+        is_there = os.path.exists(locations.path(uri))  # noqa: PTH110 - Path.exists raises for a name that is too long
+        if str(source).strip() and (is_there or uri in remembered):
+            return uri
+    raise InputError(f"{source}: no such file or folder")
 
 
-def is_address(source: str | Path) -> bool:
-    """Whether a source is an address of the web rather than a path."""
-    return isinstance(source, str) and "://" in source
+def _relinked(roots: Iterable[str], locations: Locations) -> dict[str, str]:
+    """Roots that are reached by a link by now, as after their folder was moved → the uris of what it leads to."""
+    paths = {root: locations.path(root) for root in roots if not is_address(root)}
+    return {
+        root: locations.uri(path)
+        for root, path in paths.items()
+        if real(path) != path and os.path.exists(path)  # noqa: PTH110 - as above
+    }
+
+
+def _removed_below(
+    relinked: Mapping[str, str], origins: Mapping[str, tuple[str, bool]], given: Collection[str]
+) -> dict[str, str]:
+    """What the user removed below such roots, by the uris of today, with its fingerprints."""
+    removed = {
+        uri + origin[len(root) :]: fingerprint
+        for root, uri in relinked.items()
+        for origin, (fingerprint, excluded) in origins.items()
+        if excluded and within(origin, root)
+    }
+    return {uri: fingerprint for uri, fingerprint in removed.items() if uri not in given}
+
+
+def _part(origin: str, article_id: str) -> str:
+    """How it is noted that the user removed one of several articles in a file."""
+    return f"{origin}#{article_id}"
+
+
+def _file_of(part: str) -> str:
+    return part.rpartition("#")[0]
+
+
+def _is_part(uri: str, origins: Mapping[str, tuple[str, bool]]) -> bool:
+    return not is_address(uri) and origins[uri][1] and _file_of(uri) in origins
+
+
+def _article_named(generation: Generation, name: str) -> str | None:
+    """The article that `name` is the id of, or the note that it was removed from its file."""
+    if not is_storable(name):
+        return None
+    origin, _, article_id = name.rpartition("#")
+    if generation.article(name) is not None:
+        return name
+    return article_id if origin and generation.origin_of(article_id) == origin else None
+
+
+def _by_origin(generation: Generation, article_ids: Iterable[str]) -> dict[str, set[str]]:
+    """The articles among these that were read from somewhere, by their origin."""
+    found: dict[str, set[str]] = {}
+    for article_id in article_ids:
+        origin = generation.origin_of(article_id)
+        if origin is not None:
+            found.setdefault(origin, set()).add(article_id)
+    return found
+
+
+def _indexed(generation: Generation, name: str, known: Collection[str], locations: Locations) -> tuple[str, list[str]]:
+    """The uri that goes by `name`, an address or a path as it is or as it was shown, and the origins below it."""
+    candidates: list[str] = []
+    if is_address(name):
+        candidates.append(_address(name))
+    elif name.strip():
+        with contextlib.suppress(ValueError):
+            path = os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111 - Path drops what is no good path
+            candidates += [locations.uri(name), locations.kept(path)]
+        candidates += [uri for uri in known if name in (uri, shown(uri), shown(locations.path(uri)))]
+    for uri in candidates:
+        below = [one for one in known if within(one, uri)] + generation.entries(uri)
+        if below:
+            return uri, below
+    raise InputError(f"{name}: no article with this id, and nothing indexed from such a path; see: citewire index list")
 
 
 def _address(source: str | Path) -> str:
@@ -396,14 +587,10 @@ def _address(source: str | Path) -> str:
         raise InputError(str(error)) from None
 
 
-def _within(uri: str, root: str) -> bool:
-    return uri == root or uri.startswith(root.rstrip(os.sep) + os.sep)
-
-
 def _leave_out(origin: str, roots: Sequence[str], change: Change, *, feed: str | None) -> None:
     """Forget a file or address, or note that it was removed if a remembered folder or feed would bring it back."""
-    if feed in roots or any(_within(origin, root) and origin != root for root in roots):
+    change.forget_roots.add(origin)
+    if feed in roots or any(within(origin, root) and origin != root for root in roots):
         change.exclude_origins.add(origin)
     else:
         change.forget_origins.add(origin)
-        change.forget_roots.add(origin)

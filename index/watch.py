@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from index.location import Locations, is_address
 
 if TYPE_CHECKING:
     import threading
@@ -26,7 +29,8 @@ def watch(index: Index, *, stop: threading.Event, progress: Progress | None = No
     from watchfiles import watch as changes
 
     yield index.sync(progress=progress)
-    folders = {str(_folder(Path(source))) for source in index.stats().sources if "://" not in source}
+    places = Locations.of(index.home)
+    folders = {str(_folder(Path(places.path(one)))) for one in index.stats().sources if not is_address(one)}
     for _ in changes(
         *sorted(folders),
         stop_event=stop,
@@ -41,7 +45,11 @@ def watch(index: Index, *, stop: threading.Event, progress: Progress | None = No
 
 def _folder(source: Path) -> Path:
     """What to watch for a source: a file is seen to vanish and come back only from its folder."""
-    folder = source if source.is_dir() else source.parent
-    while not folder.is_dir():
+    folder = source if _is_folder(source) else source.parent
+    while not _is_folder(folder):
         folder = folder.parent
     return folder
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for what cannot be looked at

@@ -125,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run_add(options: argparse.Namespace) -> int:
     """Index files and folders, and remember them."""
+    options.prune = False
     return run_sync(options)
 
 
@@ -135,9 +136,10 @@ def run_sync(options: argparse.Namespace) -> int:
         if not options.paths and not opened.stats().sources:
             raise InputError("nothing was added yet; run: citewire index add PATH")
         if not options.watch:
-            return _print_report(opened.sync(options.paths, progress=progress), as_json=options.json)
-        if options.paths:
-            opened.sync(options.paths, progress=progress)
+            report = opened.sync(options.paths, prune=options.prune, progress=progress)
+            return _print_report(report, as_json=options.json)
+        if options.paths or options.prune:
+            opened.sync(options.paths, prune=options.prune, progress=progress)
         for report in watch(opened, stop=threading.Event(), progress=progress):
             _print_report(report, as_json=options.json)
             sys.stdout.flush()
@@ -181,8 +183,6 @@ def run_remove(options: argparse.Namespace) -> int:
     """Take articles out, by id or by the path or address they came from."""
     with index.Index.open(options.home) as opened:
         removed = opened.remove(options.ids)
-    if not removed:
-        raise InputError(f"nothing indexed under {', '.join(options.ids)}; to see what is: citewire index list")
     return _print_json({"removed": removed}) if options.json else _print(f"{removed} removed")
 
 
@@ -355,6 +355,11 @@ def _index_commands(commands: Commands) -> None:
     command.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder, or the address of a page or feed")
     command = _command(group, "sync", run_sync, "--json", "--watch", stopped=whole)
     command.add_argument("paths", nargs="*", metavar="PATH", help="default: everything remembered")
+    command.add_argument(
+        "--prune",
+        action="store_true",
+        help="also drop what is gone from a source that has lost most of its articles, as if its disk were unmounted",
+    )
     _command(group, "list", run_list, "--json")
     _command(group, "show", run_show, "--json").add_argument(
         "id", metavar="ID", help="as `citewire index list` shows it"

@@ -17,15 +17,16 @@ guessed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import shlex
 import stat
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index.errors import ReadError
+from index.location import quoted, real, shown
 from index.read import feed, formats, sidecar
 from index.read.draft import Draft, web_address
 from index.read.worker import Workers
@@ -45,28 +46,41 @@ AT_ONCE = min(os.cpu_count() or 1, 4)
 """Files that are parsed at once, when as many threads call read(). On two cores two processes parse saved web pages 1.7
 times as fast as one; each takes about 100 MB."""
 
+READ_TRIES = 2
+"""How often a file is read that changes meanwhile: an editor is done by the second time, a log may never be."""
+CHANGED = "another program writes it at this moment; run: citewire index sync"
+
 _workers = Workers(AT_ONCE)
 
 
-def read(path: Path, *, left_out: Callable[[str], None] | None = None) -> tuple[Article, ...]:
+class ChangedError(ReadError):
+    """A file that another program wrote while it was read."""
+
+
+def read(
+    path: Path, *, left_out: Callable[[str], None] | None = None, expected: str | None = None
+) -> tuple[Article, ...]:
     """The articles in the file at `path`: one, but for JSON Lines.
 
     `left_out` hears of each part of a file that could not be read while others could; without it such a part
     fails the file. Raises ReadError, naming the file and what mends it, for a file that is missing, unreadable, too
     large, of an unknown or another format, binary, not certainly decodable, damaged, too costly to parse, or without
-    a word of article; and for a bad side-car.
+    a word of article; and for a bad side-car. Raises ChangedError if `expected`, a fingerprint, is not that of what
+    was read.
     """
     beside = sidecar.beside(path)
     with _naming(path):
         kind = path.suffix.lower()
         if kind not in formats.PARSERS:
             raise ReadError(f"no reader for this kind of file; the kinds are {', '.join(formats.PARSERS)}")
-        content = _content(path)
+    content, extra = _load(path)
+    with _naming(path):
+        if expected is not None and expected != _fingerprint(content, extra):
+            raise ChangedError(CHANGED)
         parse = formats.parse if kind in formats.INLINE else _workers.parse
         drafts = _with_text(parse(kind, content), path, left_out)
-        origin = _origin(path)
+        origin = real(path)
     with _naming(beside):
-        extra = _content_if_any(beside)
         drafts = drafts if extra is None else [sidecar.apply(extra, draft) for draft in drafts]
     return tuple(_article(origin, draft) for draft in drafts)
 
@@ -120,17 +134,7 @@ def fingerprint(path: Path) -> str:
 
     Raises ReadError as read() does for a file that is missing, unreadable or too large.
     """
-    beside = sidecar.beside(path)
-    digest = hashlib.sha256(READER_VERSION.encode())
-    with _naming(path):
-        content = _content(path)
-    with _naming(beside):
-        extra = _content_if_any(beside)
-    for part in (content, extra):
-        # With the length first, moving bytes from one part to the other changes the sum.
-        digest.update(f"\0{-1 if part is None else len(part)}\0".encode())
-        digest.update(part or b"")
-    return digest.hexdigest()
+    return _fingerprint(*_load(path))
 
 
 def article_id(origin: str) -> str:
@@ -152,7 +156,7 @@ def _with_text(
     if errors and left_out is None:
         raise errors[0]
     for error in errors:
-        left_out(f"{'' if path is None else _shown(path) + ': '}{error}")  # type: ignore[misc]
+        left_out(f"{'' if path is None else shown(path) + ': '}{error}")  # type: ignore[misc]
     return drafts
 
 
@@ -160,23 +164,40 @@ def _article(origin: str, draft: Draft) -> Article:
     return replace(draft, id=article_id(f"{origin}#{draft.id}" if draft.id else origin))
 
 
-def _origin(path: Path) -> str:
-    return str(path.resolve())
+def _load(path: Path) -> tuple[bytes, bytes | None]:
+    """The bytes of a file and of its side-car, None if it has none."""
+    beside = sidecar.beside(path)
+    with _naming(path):
+        content = _content(path)
+    with _naming(beside):
+        return content, _content_if_any(beside)
+
+
+def _fingerprint(*parts: bytes | None) -> str:
+    digest = hashlib.sha256(READER_VERSION.encode())
+    for part in parts:
+        # With the length first, moving bytes from one part to the other changes the sum.
+        digest.update(f"\0{-1 if part is None else len(part)}\0".encode())
+        digest.update(part or b"")
+    return digest.hexdigest()
 
 
 def _content(path: Path) -> bytes:
-    # Size and kind first: reading a device or a pipe may never end.
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise ReadError("this is a folder, not a file; give the files in it")
-    if not stat.S_ISREG(status.st_mode):
-        raise ReadError("this is not a regular file; copy what it holds into one")
+    """All bytes of a file, as they were at one time."""
     limit = _max_bytes()
-    _check_size(status.st_size, limit)
-    with path.open("rb") as file:
-        content = file.read(limit + 1)
-    _check_size(len(content), limit)
-    return content
+    # Size and kind first: opening a device may set it going, reading a pipe may never end.
+    _check_file(path.stat(), limit)
+    for _ in range(READ_TRIES):
+        # What was a file a moment ago may be a pipe by now, and must not be waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            before = os.fstat(file.fileno())
+            _check_file(before, limit)
+            content = file.read(limit + 1)
+            after = os.fstat(file.fileno())
+        _check_size(len(content), limit)
+        if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
+            return content
+    raise ChangedError(CHANGED)
 
 
 def _content_if_any(path: Path) -> bytes | None:
@@ -184,6 +205,18 @@ def _content_if_any(path: Path) -> bytes | None:
         return _content(path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # there cannot be such a file
+            return None
+        raise
+
+
+def _check_file(status: os.stat_result, limit: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise ReadError("this is a folder, not a file; give the files in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise ReadError("this is not a regular file; copy what it holds into one")
+    _check_size(status.st_size, limit)
 
 
 def _check_size(size: int, limit: int) -> None:
@@ -206,20 +239,13 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except ReadError as error:
-        raise ReadError(f"{_shown(path)}: {error}") from error.__cause__
+        raise type(error)(f"{shown(path)}: {error}") from error.__cause__
     except FileNotFoundError:
-        raise ReadError(f"{_shown(path)}: there is no such file; check the name, or remove it from the index") from None
+        raise ReadError(f"{shown(path)}: there is no such file; check the name, or remove it from the index") from None
     except PermissionError:
-        raise ReadError(f"{_shown(path)}: no permission to read it; chmod u+r {shlex.quote(_shown(path))}") from None
+        raise ReadError(f"{shown(path)}: no permission to read it; chmod u+r {quoted(path)}") from None
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ReadError(
-            f"{_shown(path)}: cannot be read ({reason}); copy it to another place and add it there"
+            f"{shown(path)}: cannot be read ({reason}); copy it to another place and add it there"
         ) from error
-
-
-def _shown(path: Path) -> str:
-    """The path with what a terminal or a page could not show, or would obey, written as escapes."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in str(path)
-    )
