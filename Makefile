@@ -23,7 +23,7 @@ PIP := pip>=25,<26
 # Only the library is built, not llama.cpp's own programs: a third less to compile.
 LLAMA_CMAKE_ARGS = -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_COMMON=OFF \
 	-DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF
-# Without AMX, which GCC 12 compiles to a crash (rag/native.py), where the compiler knows of it. Asked when it is needed.
+# Without AMX, which GCC 12 compiles to a crash (rag/llm/native.py), where the compiler knows of it. Asked when it is needed.
 NO_AMX := -mno-amx-int8
 LLAMA_CMAKE_ARGS += $(if $(shell echo | $${CXX:-c++} $(NO_AMX) -x c++ -fsyntax-only - 2>&1 || echo no),,\
 	-DCMAKE_C_FLAGS=$(NO_AMX) -DCMAKE_CXX_FLAGS=$(NO_AMX))

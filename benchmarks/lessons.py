@@ -31,7 +31,7 @@ from benchmarks.workbench import Workbench
 from index import models
 from rag import evidence, prompt
 from rag.answer import Turn
-from rag.llm import LlamaCpp
+from rag.llm.llama import LlamaCpp
 from rag.settings import Settings
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _RAG = Path(rag.__file__).parent
 _INDEX = Path(index_package.__file__).parent
 _FOUND_BY = [_INDEX / "passage.py", _INDEX / "ranking.py"]
-_READ_ALONE = [_RAG / name for name in ("llm.py", "native.py", "template.py")]
+_READ_ALONE = sorted((_RAG / "llm").glob("*.py"))
 _READ_BY = [*_READ_ALONE, _RAG / "question.py"]
 
 

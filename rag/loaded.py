@@ -69,7 +69,7 @@ class LoadedModel:
 
     def _load(self, settings: Settings) -> LLM:
         from index import models
-        from rag.llm import LlamaCpp
+        from rag.llm.llama import LlamaCpp
 
         path = models.locate(settings.llm, "llm")
         known = models.identify(settings.llm, "llm")

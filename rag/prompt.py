@@ -1,4 +1,4 @@
-"""The words sent to the LLM, in parts. Knows no chat template and no model: joining the parts is rag/llm.py's.
+"""The words sent to the LLM, in parts. Knows no chat template and no model: joining the parts is rag/llm/llama.py's.
 
 The parts stay apart because they live differently: the instructions never change, a passage has one fixed
 rendering (so that its reading can be kept), history grows, and the question is new each time.

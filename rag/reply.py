@@ -3,7 +3,7 @@
     understand     what is asked, in how many parts, and what to search for       question.py
     find           search; choose the passages to read, or say why not to         find.py
     wait           one question is answered at a time                             queue.py
-    draft          the model writes over the passages                             prompt.py, llm.py, quote.py
+    draft          the model writes over the passages                             prompt.py, llm/, quote.py
     cite           sentences of the draft → exact quotes, and their support       claims.py, cite.py, support.py
     judge          the model says whether its draft is right                      answerability.py
     second draft   by the judging adapter, where the first one is not given

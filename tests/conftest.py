@@ -93,7 +93,7 @@ def embedder() -> SentenceEmbedder:
 def llm() -> Iterator[Any]:
     """The real default LLM, loaded once for all tests."""
     from rag.answerability import adapter
-    from rag.llm import LlamaCpp
+    from rag.llm.llama import LlamaCpp
 
     name = choose(None, "llm").name
     loaded = LlamaCpp.load(locate(None, "llm"), name=name, adapter=adapter(name))

@@ -18,7 +18,7 @@ from index import Index
 from index.errors import ModelError
 from index.models import locate
 from rag import answerability, prompt
-from rag.llm import LlamaCpp
+from rag.llm.llama import LlamaCpp
 from rag.settings import Settings
 from rag.shelf import Shelf
 from tests.test_llm import FOX, ask

@@ -419,7 +419,7 @@ def test_stop_ends_a_real_model_at_the_word_it_is_at(
     home: Path, visit: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from index.models import locate
-    from rag.llm import LlamaCpp
+    from rag.llm.llama import LlamaCpp
 
     llm = LlamaCpp.load(locate("smollm2-135m", "llm"), name="smollm2-135m")
     tokens, go = [], threading.Event()

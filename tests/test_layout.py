@@ -26,7 +26,7 @@ HEAVY = {
     "faiss": {"index/vectors.py"},
     # It has two nouns, bi-encoder and cross-encoder, and each has its file.
     "sentence_transformers": {"index/embedder.py", "index/reranker.py"},
-    "llama_cpp": {"rag/native.py"},
+    "llama_cpp": {"rag/llm/native.py"},
     # The page has four parts, and each wires its own components.
     "gradio": {f"ui/web/{part}.py" for part in ("chat", "choices", "frame", "page", "record", "serve", "shelf")},
 }

@@ -13,7 +13,8 @@ import pytest
 
 from index.errors import InputError, ModelError
 from rag.answer import Turn
-from rag.llm import LLM, LlamaCpp
+from rag.llm import LLM
+from rag.llm.llama import LlamaCpp
 from rag.prompt import Prompt
 from rag.quote import Quoting, spans_of
 
@@ -413,7 +414,7 @@ def test_a_process_can_exit_while_an_answer_is_being_written() -> None:
         import threading
         from index.errors import ModelError
         from index.models import locate
-        from rag.llm import LlamaCpp
+        from rag.llm.llama import LlamaCpp
         from rag.prompt import Prompt
 
         llm = LlamaCpp.load(locate("smollm2-135m", "llm"))

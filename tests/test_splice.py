@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Turn
-from rag.llm import LlamaCpp
+from rag.llm.llama import LlamaCpp
 from rag.prompt import Prompt
 from rag.shelf import Shelf
 from tests.test_llm import FOX, ask, load

@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from index.errors import ModelError
-from rag.template import BATCH_TOKENS, CHATML
+from rag.llm.template import BATCH_TOKENS, CHATML
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
