@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag import evidence
@@ -48,15 +48,15 @@ def find(question: Question, index: Index, model: LoadedModel, settings: Setting
             **question.only.to_dict(),
         )
     )
-    generation = index.generation
+    found = Found(hits, generation=index.generation)
     clock.mark("search")
     if not hits:
-        return Found(hits, (), Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX, generation)
-    if not is_relevant(question, hits):
+        found = replace(found, reason=Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX)
+    elif not is_relevant(question, hits):
         nearest = tuple(Source(number, hit) for number, hit in enumerate(hits[: settings.passages], start=1))
-        clock.mark("evidence")
-        return Found(hits, nearest, Reason.NOTHING_RELEVANT, generation)
-    with model.held(settings) as llm:
-        sources = evidence.select(question.text, hits, llm, settings)
+        found = replace(found, sources=nearest, reason=Reason.NOTHING_RELEVANT)
+    else:
+        with model.held(settings) as llm:
+            found = replace(found, sources=evidence.select(question.text, hits, llm, settings))
     clock.mark("evidence")
-    return Found(hits, sources, None, generation)
+    return found
