@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from index.article import Article, Span
-from index.errors import Error, InputError, LayoutError, ModelError, ReadError, StoreError
+from index.errors import Error, ForkError, InputError, LayoutError, ModelError, ReadError, StoreError
 
 if TYPE_CHECKING:
     from index.search import Hit, Index, Listed, Stats
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Article", "Error", "Failure", "Hit", "Index", "InputError", "LayoutError", "Listed", "ModelError", "ReadError",
-    "Span", "Stats", "StoreError", "SyncReport",
+    "Article", "Error", "Failure", "ForkError", "Hit", "Index", "InputError", "LayoutError", "Listed", "ModelError",
+    "ReadError", "Span", "Stats", "StoreError", "SyncReport",
 ]  # fmt: skip
 
 _LATER = {

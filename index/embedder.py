@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from index import models
 from index.errors import ModelError
+from index.process import use_native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -108,6 +109,7 @@ class SentenceEmbedder:
         return np.asarray(vector, dtype=np.float32)
 
     def _model(self) -> Any:
+        use_native(f"the embedder {self.name}")
         with self._loading:
             if self._loaded is None:
                 folder = models.locate(self._model_entry.name, "embedder")

@@ -24,6 +24,10 @@ class ReadError(Error):
     """A file, page or feed from which no article can be read; whatever was indexed before stays."""
 
 
+class ForkError(Error):
+    """Something of the process from which this one was forked, which cannot be used here."""
+
+
 class ModelError(Error):
     """A model that is missing, damaged, or cannot be loaded."""
 

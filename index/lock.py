@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from index.errors import StoreError
+from index.process import check_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,10 @@ TICK_S = 0.2
 def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]:
     """Hold the home's lock for the block, however long another writer takes; it goes with the process that held it.
 
-    Raises Cancelled, or StoreError for a home that cannot be written.
+    Raises Cancelled, StoreError for a home that cannot be written, and ForkError if it was open when the process was
+    forked.
     """
+    check_home(home)
     lock = FileLock(home / NAME)
     while True:
         try:

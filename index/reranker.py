@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from index import models
 from index.errors import ModelError
+from index.process import use_native
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,7 @@ class CrossEncoderReranker:
         return [float(score) for score in found]
 
     def _model(self) -> Any:
+        use_native(f"the reranker {self.name}")
         with self._lock:
             if self._loaded is None:
                 self._loaded = _load(_folder(self.name))

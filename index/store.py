@@ -35,6 +35,7 @@ from index.article import Article, Span
 from index.checksum import checksum, vector_checksums
 from index.duplicate import joined, split
 from index.errors import LayoutError, StoreError
+from index.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -177,6 +178,7 @@ class Store:
         self.embedder = embedder
         self._idle: queue.SimpleQueue[_Open] = queue.SimpleQueue()
         self._closed = False
+        self._process = Process(self, f"the index in {path.parent}", path=path)
         try:
             with self._connection(create=not self._is_there()) as connection:
                 self._prepare(connection, generation)
@@ -185,7 +187,10 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Close every idle connection; one in use closes when it is given back."""
+        """Close every idle connection; one in use closes when it is given back. In a forked process nothing is done."""
+        if not self._process.is_here:
+            return
+        self._process.close()
         self._closed = True
         with contextlib.suppress(queue.Empty):
             while True:
@@ -263,6 +268,7 @@ class Store:
 
     @contextlib.contextmanager
     def _connection(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+        self._process.check()
         if self._closed:
             raise StoreError(f"{self.path} was closed; open the index again")
         try:

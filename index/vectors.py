@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from index.process import use_native
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -74,6 +76,7 @@ class Vectors:
         Given those of a generation `before` of the same database, only the difference is fetched and added, unless the
         kind of index or the size of its partition no longer fits.
         """
+        use_native("the vectors")
         if before is None or before.database != database or not before._fits(len(ids)):
             return cls(generation, _filled(_empty(ids, fetch), ids, fetch), database)
         held = before.ids()
@@ -103,6 +106,7 @@ class Vectors:
 
     def search(self, query: NDArray[np.float32], k: int, *, among: NDArray[np.int64] | None = None) -> list[int]:
         """The `k` ids nearest to `query`, shape (dimension,), best first; of those in `among`, shape (n,), if given."""
+        use_native("the vectors")
         most = len(self) if among is None else len(among)
         if most == 0:
             return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from dataclasses import replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from index import Index
 from index import home as homes
 from index.errors import InputError
 from index.filters import EVERYTHING
+from index.process import Process
 from rag import prompt, question
 from rag.answer import Answer, Turn
 from rag.event import Evidence, Progress, Token
@@ -50,6 +52,7 @@ class Engine:
         self._queue = Queue()
         self._ahead = ReadAhead(index, self.loaded, self._queue, self.settings, lambda: self.shelf)
         self._owns_index = False
+        self._process = Process(self, "this Engine")
 
     @classmethod
     def open(
@@ -77,7 +80,9 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Let go of the model and of the index, unless they were handed in."""
+        """Let go of the model and of the index, unless they were handed in. In a forked process nothing is done."""
+        if not self._process.is_here:
+            return
         self.loaded.close()
         if self._owns_index:
             self.index.close()
@@ -85,6 +90,7 @@ class Engine:
     def load(self) -> None:
         """Load the models and let the LLM read its instructions now, so that the first question does not wait for
         it. Raises ModelError."""
+        self._process.check()
         self.index.embedder.embed_query("ready")
         if self.index.reranker is not None:
             self.index.reranker.scores("ready", ["ready"])
@@ -128,8 +134,9 @@ class Engine:
         is searched. With `progress`, that function is called with stage, done and total in place of each Progress.
         Operators in the question (index/filters.py) say which articles to search; the model is asked without them.
         Raises InputError for an empty or overlong question and for operators that are wrong, ModelError for a model
-        that cannot be used.
+        that cannot be used, ForkError in a process that was forked from the one of the engine.
         """
+        self._process.check()
         asked = _checked(question, history, only or EVERYTHING)
         chosen = settings or self.settings
 
@@ -148,12 +155,14 @@ class Engine:
         True when all are read that there is room for, which is quick to find out again; False when cancelled.
         Raises ModelError.
         """
+        self._process.check()
         return self._ahead.run(cancel)
 
     def words_per_s(self, cancel: threading.Event) -> float | None:
         """How many tokens a second the model writes here, by writing a few that nobody sees; None when someone asked
         meanwhile, when cancelled, when it wrote too few, and for a model that does nothing while nobody asks. Raises
         ModelError."""
+        self._process.check()
         return self._ahead.words_per_s(cancel)
 
     @cached_property
@@ -196,6 +205,16 @@ _engines: dict[tuple[Path, Settings], Engine] = {}
 _engines_lock = threading.Lock()
 
 
+def _unlock() -> None:
+    """In a forked process the lock may be held by a thread that is not there."""
+    global _engines_lock
+    _engines_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
+
 def ask(question: str, *, history: Sequence[Turn] = (), home: str | Path | None = None) -> Answer:
     """Answer one question over the articles of an index.
 
@@ -217,7 +236,8 @@ def ask(question: str, *, history: Sequence[Turn] = (), home: str | Path | None 
     come from the environment (CITEWIRE_LLM, CITEWIRE_CAUTION, …); use `Engine` to give them in code.
 
     A question that the articles do not answer is no error: `answer.refused` is True and `answer.reason` says why.
-    Raises InputError for an empty question, ModelError for a model that is missing, StoreError for a damaged index.
+    Raises InputError for an empty question, ModelError for a model that is missing, StoreError for a damaged index,
+    ForkError in a process that was forked after an answer: start it with multiprocessing.get_context("spawn").
     """
     key = (homes.resolve(home), Settings.from_env())
     with _engines_lock:

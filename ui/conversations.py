@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from index import database
 from index.errors import InputError, LayoutError, StoreError
+from index.process import Process
 from rag.answer import Answer
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ class Conversations:
         self.path = home / FILE
         self.writable = _make(self.path)
         self._lock = threading.Lock()
+        self._process = Process(self, f"{self.path}", path=self.path)
         with contextlib.ExitStack() as stack, self._told():
             self._sql = self._connect(stack)
             self._prepare()
@@ -182,7 +184,10 @@ class Conversations:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. In a forked process nothing is done."""
+        if not self._process.is_here:
+            return
+        self._process.close()
         with self._lock:
             self._opened.close()
 
@@ -399,6 +404,7 @@ class Conversations:
     @contextlib.contextmanager
     def _reading(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
         """One state of the file; given a conversation, only if it is the owner's."""
+        self._process.check()
         with self._lock, self._told(), database.transaction(self._sql, "DEFERRED"):
             self._check(conversation, owner)
             yield self._sql
@@ -406,6 +412,7 @@ class Conversations:
     @contextlib.contextmanager
     def _writing(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
         """One transaction, kept whole or not at all; given a conversation, only if it is the owner's."""
+        self._process.check()
         if not self.writable:
             raise StoreError(f"{self.path} can be read here but not written, so nothing new is kept")
         with self._lock, self._told(), database.transaction(self._sql, "IMMEDIATE"):

@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from index.errors import InputError, ModelError
+from index.process import Process
 from rag.llm import Vocabulary
 from rag.llm.native import Native
 from rag.llm.template import Template, Tokens, in_batches
@@ -87,6 +88,7 @@ class LlamaCpp:
         self._identity = identity
         self._turns = Recent(limit_bytes=_TURNS_BYTES)
         self._read: list[_Block] = []
+        self._process = Process(self, f"the model {name}")
         self._closed = threading.Event()
         self._vocabulary = threading.Lock()
         self._requests: SimpleQueue[_Request | None] = SimpleQueue()
@@ -207,6 +209,7 @@ class LlamaCpp:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """What its tokens stand for."""
+        self._process.check()
         with self._vocabulary:
             self._check_open()
             ids = range(self._native.size)
@@ -214,7 +217,9 @@ class LlamaCpp:
             return Vocabulary(pieces, frozenset(filter(self._native.ends, ids)))
 
     def close(self) -> None:
-        """End whatever runs or waits, and free the memory. Closing twice is fine."""
+        """End whatever runs or waits, and free the memory. Closing twice is fine; a forked process does nothing."""
+        if not self._process.is_here:
+            return
         with self._vocabulary:
             if self._closed.is_set():
                 return
@@ -235,7 +240,8 @@ class LlamaCpp:
             raise ModelError(f"{self.name} was closed")
 
     def layout(self, prompt: Prompt) -> Layout:
-        """The tokens of a prompt. Raises ModelError when the model was closed."""
+        """The tokens of a prompt. Raises ModelError when the model was closed, ForkError in a forked process."""
+        self._process.check()
         with self._vocabulary:
             self._check_open()
             return self._template.layout(prompt, self._native)

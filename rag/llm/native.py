@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from index.errors import ModelError
+from index.process import use_native
 from rag.llm.template import BATCH_TOKENS, CHATML
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Native:
                     raise ModelError(f"{path} is not a GGUF file; {mend}")
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}; {mend}") from error
+        use_native(f"the model {path.name}")
         api = _quiet_api()
         _complaints.clear()
         wanted = api.llama_model_default_params()
