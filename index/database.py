@@ -28,10 +28,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT
 
 @contextlib.contextmanager
 def reading(path: Path, *, wait_s: float = 60.0) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads and sees one state, whatever others write meanwhile.
-
-    Writes nothing but the files beside the database that SQLite needs to read while others write. Raises sqlite3.Error.
-    """
+    """A connection that only reads and sees one state, whatever others write meanwhile. Raises sqlite3.Error."""
     with open_read_only(path, wait_s=wait_s) as connection:
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # takes the snapshot
@@ -43,8 +40,10 @@ def reading(path: Path, *, wait_s: float = 60.0) -> Iterator[sqlite3.Connection]
 def open_read_only(path: Path, *, wait_s: float = 60.0) -> Iterator[sqlite3.Connection]:
     """A connection that only reads, also where the folder cannot be written. Raises sqlite3.Error."""
     with contextlib.ExitStack() as stack:
+        # Where the folder can be written, so may the connection: one that cannot write leaves the log behind.
+        how = "mode=rw" if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else "mode=ro"
         try:
-            connection = _connect(path, "mode=ro", wait_s)
+            connection = _connect(path, how, wait_s)
         except sqlite3.OperationalError as error:
             if not (is_unwritable(error) and path.is_file()):
                 raise
@@ -59,6 +58,7 @@ def open_read_only(path: Path, *, wait_s: float = 60.0) -> Iterator[sqlite3.Conn
             else:
                 connection = _connect(path, "immutable=1", wait_s)
         stack.callback(connection.close)
+        connection.execute("PRAGMA query_only = ON")
         yield connection
 
 
@@ -124,6 +124,11 @@ def sync_folder(folder: Path) -> None:
         sync_file(folder)
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that another connection has what is wanted."""
+    return _code(error) in _BUSY
+
+
 def is_damaged(error: sqlite3.Error) -> bool:
     """Whether SQLite says that the file is damaged or no database, and not that it cannot be had just then."""
     return _code(error) in _DAMAGED
@@ -137,16 +142,16 @@ def is_unwritable(error: sqlite3.Error) -> bool:
 def explained(path: Path, error: sqlite3.Error, *, damaged: str, waited_s: float) -> StoreError:
     """What is wrong, and what to do. `damaged` says how to mend the file; it is said only if the file is damaged."""
     code = _code(error)
-    if code in _BUSY:
+    if is_busy(error):
         return StoreError(
             f"{path} is in use by another program, which did not let go of it for {waited_s:.0f} s; "
             "the file is fine: try again when the other program is done"
         )
-    if code in _UNWRITABLE:
+    if is_unwritable(error):
         return StoreError(f"{path} cannot be written ({error}); see who may write it with: ls -l {path}")
     if code == sqlite3.SQLITE_FULL:
         return StoreError(f"{path} was not changed: the disk is full; free some space and try again")
-    if code in _DAMAGED:
+    if is_damaged(error):
         return StoreError(f"{path} is damaged ({error}); {damaged}")
     return StoreError(f"{path} cannot be used ({error}); see what is wrong with: citewire doctor")
 

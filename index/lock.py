@@ -25,9 +25,12 @@ TICK_S = 0.2
 def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]:
     """Hold the home's lock for the block, however long another writer takes; it goes with the process that held it.
 
+    A restore that was killed is finished first: what is written before that would be replaced by it.
     Raises Cancelled, StoreError for a home that cannot be written, and ForkError if it was open when the process was
     forked.
     """
+    from index import restore  # it needs this module
+
     check_home(home)
     lock = FileLock(home / NAME)
     while True:
@@ -43,6 +46,7 @@ def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]
                 f"See who may write it with: ls -ld {home}"
             ) from error
     try:
+        restore.finish(home)
         yield
     finally:
         lock.release()

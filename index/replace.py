@@ -30,11 +30,11 @@ COPY_WAIT_S = 60.0
 _HEADER = b"SQLite format 3\0"
 
 
-def put_in_place(new: Path, path: Path, *, keep_old: bool) -> None:
+def put_in_place(new: Path, path: Path, *, keep_old: bool, keep_new: bool = False) -> None:
     """Make the database `path` what `new` is; whoever calls this holds the home's write lock.
 
-    With `keep_old`, what was there stays beside it with ".old" in its name. Raises StoreError, OSError; then the old
-    one is as it was, unless the record is there already.
+    With `keep_old`, what was there stays beside it with ".old" in its name; with `keep_new`, `new` stays as well.
+    Raises StoreError, OSError; then the old one is as it was, unless the record is there already.
     """
     if path.is_dir():
         raise StoreError(f"{path} is a folder, not a database; move it away, then run the command again")
@@ -43,8 +43,11 @@ def put_in_place(new: Path, path: Path, *, keep_old: bool) -> None:
         _keep(path)
     if not _copied(new, path):
         staged = _beside(path, ".new")
-        database.sync_file(new)
-        new.replace(staged)
+        if keep_new:
+            _copy_file(new, staged)
+        else:
+            database.sync_file(new)
+            new.replace(staged)
         database.sync_folder(path.parent)
         _write_record(path)
         _finish(path)

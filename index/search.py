@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from index import derived, filters, ranking, rebuild, uploads
+from index import derived, filters, ranking, rebuild, restore, uploads
 from index import home as homes
 from index import reranker as rerankers
 from index import sync as syncing
@@ -180,6 +180,7 @@ class Index:
         """
         folder = homes.resolve(home)
         _make(folder)
+        restore.finish_interrupted(folder)
         return cls(folder, embedder or SentenceEmbedder(), fetcher, reranker or rerankers.chosen())
 
     @classmethod

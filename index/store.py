@@ -261,6 +261,14 @@ class Store:
                 connection.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
         return generation
 
+    def succeed(self, generation: int) -> None:
+        """Make this database another one, which comes after `generation` of the one that it is to replace."""
+        with self._connection() as connection, database.transaction(connection, "IMMEDIATE"):
+            number = max(generation, int(_meta(connection)["generation"])) + 1
+            _set_meta(connection, "generation", str(number))
+            _set_meta(connection, "database", secrets.token_hex(16))
+            _seal(connection)
+
     def check(self) -> list[str]:
         """What SQLite's own integrity check and our references find wrong; empty when sound."""
         with self.read() as generation:

@@ -29,7 +29,7 @@ from index.manifest import MODES
 from index.watch import watch
 from rag.settings import Settings
 from rag.shelf import Shelf
-from ui import auth, doctor, markdown, page_token, proxy, terminal
+from ui import auth, backup, doctor, markdown, page_token, proxy, terminal
 from ui.conversations import Conversations
 from ui.progress import Bars, Notes
 
@@ -118,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
     _question_commands(commands)
     _model_commands(commands)
     _kept_commands(commands)
+    _backup_commands(commands)
     _auth_commands(commands)
     _command(commands, "doctor", run_doctor, "--json", "--llm")
     return top
@@ -319,6 +320,42 @@ def run_conversations_export(options: argparse.Namespace) -> int:
     return _print("\n".join(markdown.render_conversation(conversation) for conversation in chosen).rstrip("\n"))
 
 
+def run_backup(options: argparse.Namespace) -> int:
+    """Write articles, conversations and uploads to one file, while the page goes on; or look whether one is sound."""
+    with Bars() as progress:
+        if options.verify:
+            made = backup.verify(options.file, progress=progress)
+        else:
+            made = backup.backup(options.file, options.home, replace=options.force, progress=progress)
+    for left in made.manifest.about["left_out"]:
+        print(terminal.line(f"not in the backup: {left['name']}: {left['reason']}"), file=sys.stderr)
+    for problem in made.problems:
+        print(terminal.line(f"citewire: {problem}"), file=sys.stderr)
+    if options.json:
+        _print_json(made.to_dict())
+    elif not made.problems:
+        _print(terminal.line(f"{made}{'; sound' if options.verify else ''}"))
+    return ERROR if made.problems else OK
+
+
+def run_restore(options: argparse.Namespace) -> int:
+    """Make the home what it was when a backup was made; without FILE, finish a restore that was interrupted."""
+    if options.file is None:
+        if not backup.finish(options.home):
+            raise InputError("no restore was interrupted here; to restore a backup: citewire restore FILE")
+        return _print("the restore is finished")
+    with Bars() as progress:
+        done = backup.restored(
+            options.file, options.home, replace=options.replace, keep=options.keep, progress=progress
+        )
+    if options.json:
+        return _print_json(done.to_dict())
+    _print(terminal.line(str(done)))
+    for source in done.missing_sources:
+        print(terminal.line(f"not on this machine, its articles are kept: {source}"), file=sys.stderr)
+    return _print(terminal.line(f"what was there before: {done.kept}") if done.kept else "")
+
+
 def run_models_list(options: argparse.Namespace) -> int:
     """Every model of the manifest, and whether it is here."""
     listed = models.manifest()
@@ -431,6 +468,20 @@ def _kept_commands(commands: Commands) -> None:
     _command(group, "list", run_conversations_list, "--json")
     command = _command(group, "export", run_conversations_export, "--json")
     command.add_argument("ids", nargs="*", metavar="ID", help="as `citewire conversations list` shows it")
+
+
+def _backup_commands(commands: Commands) -> None:
+    old = "stopped; an older backup of this name is as it was"
+    command = _command(commands, "backup", run_backup, "--json", stopped=old)
+    command.add_argument("file", type=Path, metavar="FILE", help="a ZIP archive, outside of the home")
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    what.add_argument("--verify", action="store_true", help="write nothing: read all of FILE and say what is wrong")
+    whole = "stopped; if the restore had begun to replace what is there, the next command finishes it"
+    command = _command(commands, "restore", run_restore, "--json", stopped=whole)
+    command.add_argument("file", type=Path, nargs="?", metavar="FILE", help="as `citewire backup` wrote it")
+    command.add_argument("--replace", action="store_true", help="in a home that is not empty; what is there is kept")
+    command.add_argument("--keep", type=Path, metavar="FILE", help="where it is kept (default: beside the home)")
 
 
 def _model_commands(commands: Commands) -> None:

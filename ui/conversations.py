@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from index import database
+from index import database, restore
 from index.errors import InputError, LayoutError, StoreError
 from index.process import Process
 from rag.answer import Answer
@@ -170,10 +170,12 @@ class Conversations:
         self.writable = _make(self.path)
         self._lock = threading.Lock()
         self._process = Process(self, f"{self.path}", path=self.path)
-        with contextlib.ExitStack() as stack, self._told():
-            self._sql = self._connect(stack)
-            self._prepare()
-            self._opened = stack.pop_all()
+        self._open()
+        # Looked at when the file is open: from here on no restore can begin (restore.alone).
+        if restore.is_ready(home) and self.writable:
+            self._opened.close()
+            restore.finish_interrupted(home)
+            self._open()
 
     def __enter__(self) -> Self:
         """The conversations themselves."""
@@ -270,13 +272,13 @@ class Conversations:
         """Forget this turn and all after it, as when a question is edited and asked again."""
         with self._writing(conversation, owner) as sql:
             sql.execute("DELETE FROM turn WHERE conversation = ? AND number >= ?", (conversation, turn))
-        self._empty_log()
+        self._forget_copies()
 
     def delete(self, conversation: str, owner: str) -> None:
         """Forget a conversation with all its turns: its bytes are overwritten in the database and its log."""
         with self._writing(conversation, owner) as sql:
             sql.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
-        self._empty_log()
+        self._forget_copies()
 
     def feedback(self, conversation: str, owner: str, *, turn: int, thumb: Thumb | None, reason: str = "") -> None:
         """Keep the reader's thumb and reason beside a turn; None takes them back.
@@ -336,6 +338,12 @@ class Conversations:
         with self._reading() as sql:
             conversations, turns = sql.execute("SELECT count(DISTINCT conversation), count(*) FROM turn").fetchone()
         return {"conversations": conversations, "turns": turns}
+
+    def _open(self) -> None:
+        with contextlib.ExitStack() as stack, self._told():
+            self._sql = self._connect(stack)
+            self._prepare()
+            self._opened = stack.pop_all()
 
     def _connect(self, stack: contextlib.ExitStack) -> sqlite3.Connection:
         wait_s = LOCK_WAIT_MS / 1000
@@ -428,11 +436,13 @@ class Conversations:
         if known.fetchone() is None:
             raise InputError(UNKNOWN)
 
-    def _empty_log(self) -> None:
-        """Move the log into the database, so that what was deleted stands in neither.
+    def _forget_copies(self) -> None:
+        """Delete the copies of older layouts, and move the log into the database: what was deleted stands in neither.
 
         While another process reads, the log stays until the next deletion, or until the file is closed.
         """
+        for copy in self.path.parent.glob(f"{FILE}.layout-*"):
+            copy.unlink(missing_ok=True)
         with self._lock, self._told():
             self._sql.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
             with contextlib.suppress(sqlite3.OperationalError):

@@ -10,7 +10,15 @@ if TYPE_CHECKING:
 
     from tqdm import tqdm
 
-STAGES = {"wait": "another run is writing", "read": "reading", "embed": "embedding sentences"}
+STAGES = {
+    "wait": "another run is writing",
+    "read": "reading",
+    "embed": "embedding sentences",
+    "copy": "copying, pages",
+    "uploads": "uploads",
+    "pack": "packing, KiB",
+    "unpack": "unpacking, KiB",
+}
 """Stages of a sync, in words."""
 
 

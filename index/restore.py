@@ -1,0 +1,159 @@
+"""Restore: what lies ready in a home is put in the place of what is there, as a whole, whatever kills the process.
+
+    restore/                      made ready: complete databases, and the files of uploads/
+    restore/ready.json            from the moment it is there, the new state is the one that counts
+
+Without ready.json, the home is as it was, and restore/ is rubbish. With it, each step below can be done again: whoever
+opens the home next, or is about to write to it, finishes them. Knows no archives and no tables.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+from typing import TYPE_CHECKING
+
+from index import database, derived, replace
+from index.errors import StoreError
+from index.lock import write_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+FOLDER = "restore"
+READY = "ready.json"
+UPLOADS = "uploads"
+INDEX = "index.sqlite"
+
+WAIT_S = 10.0
+"""How long a restore waits for others to close a database that they must not have open."""
+
+
+def is_ready(home: Path) -> bool:
+    """Whether a restore of `home` was begun and is still to be finished."""
+    return (home / FOLDER / READY).is_file()
+
+
+def begin(home: Path) -> Path:
+    """An empty folder in `home` to lay things ready in. What an earlier restore left unready goes."""
+    assert not is_ready(home), "finish it first"  # noqa: S101 - callers do
+    folder = home / FOLDER
+    forget(home)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def forget(home: Path) -> None:
+    """Delete what was laid ready."""
+    if (home / FOLDER).exists():
+        shutil.rmtree(home / FOLDER, ignore_errors=True)
+
+
+def settle(home: Path, *, dropped: Iterable[str]) -> None:
+    """What lies ready counts from here on. `dropped` are the paths of uploads that go, relative to the home."""
+    folder = home / FOLDER
+    for place, _, names in os.walk(folder):
+        for name in names:
+            database.sync_file(folder.joinpath(place, name))
+        database.sync_folder(folder.joinpath(place))
+    draft = folder / "ready.tmp"
+    draft.write_text(json.dumps({"dropped": sorted(dropped)}), encoding="utf-8")
+    database.sync_file(draft)
+    draft.replace(folder / READY)
+    database.sync_folder(folder)
+    database.sync_folder(home)
+
+
+def finish(home: Path) -> None:
+    """Put what lies ready, if anything does, in its place. Whoever calls this holds the home's write lock.
+
+    Raises StoreError when it cannot be finished; then the next call goes on.
+    """
+    if not is_ready(home):
+        forget(home)  # a restore holds the lock while it makes things ready: this one was killed
+        return
+    folder = home / FOLDER
+    try:
+        dropped = json.loads((folder / READY).read_text(encoding="utf-8"))["dropped"]
+        for name in dropped:
+            home.joinpath(name).unlink(missing_ok=True)
+        _put_uploads(folder / UPLOADS, home / UPLOADS)
+        for staged in sorted(folder.glob("*.sqlite")):
+            _put_database(staged, home / staged.name)
+        # All of it is made again when it is needed; what is there may be of texts that are not.
+        for snapshot in home.glob("vectors-*.faiss"):
+            snapshot.unlink(missing_ok=True)
+        shutil.rmtree(home / derived.FOLDER, ignore_errors=True)
+        database.sync_folder(home)
+        (folder / READY).unlink()
+    except (OSError, StoreError) as error:
+        raise StoreError(
+            f"the restore of {home} is not finished: {error}. When that is mended, run: citewire restore --home {home}"
+        ) from error
+    forget(home)
+
+
+def finish_interrupted(home: Path) -> None:
+    """Finish a restore that was killed, if there is one; waits for one that goes on."""
+    if is_ready(home):
+        with write_lock(home):
+            pass  # which finished it
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to the database `path` beside which there is no other, in this process or another.
+
+    Raises StoreError when others do not close it, sqlite3.Error when the file is damaged.
+    """
+    with contextlib.closing(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)) as connection:
+        try:
+            # Others that have it open hold a lock on it also when they do nothing.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if database.is_busy(error):
+                raise StoreError(f"{path} is in use; close the page (citewire chat) first, then try again") from error
+            raise
+        yield connection
+
+
+def _put_uploads(staged: Path, uploads: Path) -> None:
+    for place, _, names in os.walk(staged):
+        folder = uploads / os.path.relpath(place, staged)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in names:
+            staged.joinpath(place, name).replace(folder / name)
+        database.sync_folder(folder)
+
+
+def _put_database(staged: Path, target: Path) -> None:
+    """Make `target` what `staged` is, in one transaction."""
+    if target.name == INDEX:
+        # Whoever has it open goes on with what is new.
+        return replace.put_in_place(staged, target, keep_old=False, keep_new=True)
+    try:
+        with contextlib.closing(sqlite3.connect(staged)) as source:
+            try:
+                _copy_alone(source, target)
+            except sqlite3.DatabaseError as error:
+                if not database.is_damaged(error):
+                    raise
+                # What cannot be read as a database cannot be written to as one.
+                for companion in ("", *replace.COMPANIONS):
+                    target.with_name(f"{target.name}{companion}").unlink(missing_ok=True)
+                _copy_alone(source, target)
+    except sqlite3.Error as error:
+        raise database.explained(target, error, damaged="", waited_s=WAIT_S) from error
+
+
+def _copy_alone(source: sqlite3.Connection, target: Path) -> None:
+    os.close(os.open(target, os.O_CREAT | os.O_RDWR, 0o600))
+    with alone(target) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        source.backup(connection)
