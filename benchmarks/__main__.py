@@ -12,6 +12,7 @@ from importlib import import_module
 MEASUREMENTS = {
     "answers": "right answers, refusals, citations, hidden instructions and waiting, against a naive prompt",
     "answerability": "fitting and judging whether to answer at all",
+    "events": "hand-made events, none of which may act on what its tab was not shown",
     "indexing": "the rate of indexing, and the cost of a sync of nothing new",
     "disagreement": "noticing that articles tell a fact differently, and only then",
     "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",

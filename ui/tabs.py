@@ -45,6 +45,12 @@ PASSED_ON = re.compile(
 (`call`), of media streams and of the history of runs, name tabs or events in ways that are not checked here."""
 
 
+NO_SUCH_TAB = (
+    b'data: {"msg": "unexpected_error", "message": "404: Not Found", "session_not_found": true, "success": false}\n\n'
+)
+"""Said to whoever listens to a tab of which nothing waits, as by Gradio, which also writes a traceback to the log."""
+
+
 class Tabs:
     """Replaces the names of tabs by names of a person's own, and lets only events of the page pass."""
 
@@ -55,15 +61,18 @@ class Tabs:
         clean: Clean,
         login: Callable[[Any], str | None] | None = None,
         tab_of: Callable[[str], str | None] = lambda _: None,
+        is_waiting: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """`login` gives the name behind a request (an ASGI scope), None for nobody; None: there are no logins.
 
-        `tab_of` gives the tab, by its replaced name, to which a queued event belongs.
+        `tab_of` gives the tab, by its replaced name, to which a queued event belongs; `is_waiting` says whether there is
+        something to be told to a tab.
         """
         self.app = app
         self._clean = clean
         self._login = login
         self._tab_of = tab_of
+        self._is_waiting = is_waiting
         self._key = secrets.token_bytes(32)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -109,6 +118,7 @@ class Tabs:
             await self.app(scope, receive, send)
         else:
             await _refuse(send, 404, "the page has no such address")
+        return
 
     async def _serve_event(self, scope: Any, receive: Any, send: Any, person: str, *, is_cancel: bool) -> None:
         content = await _body(receive)
@@ -200,8 +210,8 @@ async def _refuse(send: Any, status: int, reason: str) -> None:
     await _answer(send, status, {"detail": reason})
 
 
-async def _answer(send: Any, status: int, told: dict[str, Any]) -> None:
-    content = json.dumps(told).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+async def _answer(send: Any, status: int, told: dict[str, Any] | bytes, *, kind: bytes = b"application/json") -> None:
+    content = told if isinstance(told, bytes) else json.dumps(told).encode()
+    headers = [(b"content-type", kind), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

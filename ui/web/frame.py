@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Read by gradio when it is imported, and when its queue is made. Its queue would hold the last 10,000 events and make a
@@ -13,6 +14,7 @@ os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from index.errors import InputError
 from ui.library import Library
@@ -123,6 +125,17 @@ def person(request: gr.Request) -> str:
     asked = getattr(request, "request", None)
     known = asked.scope.get(PERSON) if asked is not None else None
     return known if isinstance(known, str) else ""
+
+
+def is_uploaded(path: object) -> bool:
+    """Whether this is the path of a file that Gradio took in for an upload, links followed."""
+    if not isinstance(path, str):
+        return False
+    try:
+        given, folder = Path(path).resolve(strict=True), Path(get_upload_folder()).resolve()
+    except (OSError, ValueError):
+        return False
+    return given.is_file() and folder in given.parents
 
 
 def details(event: gr.EventData) -> Mapping[str, Any]:

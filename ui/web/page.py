@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator  # noqa: TC003 (Gradio resolves the annotations)
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
@@ -17,7 +15,7 @@ from ui.payload import Field, Shape, cleaned
 from ui.tabs import Tabs
 from ui.web.chat import Chat
 from ui.web.choices import Choices
-from ui.web.frame import QUIET, Frame, Updates, person, region
+from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
 from ui.web.record import Record
 from ui.web.shelf import Shelf
 
@@ -111,7 +109,7 @@ def tabs(demo: gr.Blocks, *, has_logins: bool) -> Middleware:
     known = shapes(demo)
 
     def clean(sent: object) -> dict[str, Any]:
-        return cleaned(sent, known, is_uploaded=_is_uploaded)
+        return cleaned(sent, known, is_uploaded=is_uploaded)
 
     def login(scope: Any) -> str | None:
         cookies = Request(scope).cookies
@@ -125,23 +123,18 @@ def tabs(demo: gr.Blocks, *, has_logins: bool) -> Middleware:
         queued = demo._queue.event_ids_to_events.get(event)
         return None if queued is None else str(queued.session_hash)
 
-    return Middleware(Tabs, clean=clean, login=login if has_logins else None, tab_of=tab_of)
+    def is_waiting(tab: str) -> bool:
+        return tab in demo._queue.pending_messages_per_session
 
-
-def _is_uploaded(path: str) -> bool:
-    """Whether this is a file that Gradio took in for an upload."""
-    try:
-        real, folder = Path(path).resolve(strict=True), Path(get_upload_folder()).resolve()
-    except (OSError, ValueError):
-        return False
-    return real.is_file() and folder in real.parents and str(real) == path
+    return Middleware(Tabs, clean=clean, login=login if has_logins else None, tab_of=tab_of, is_waiting=is_waiting)
 
 
 def shapes(demo: gr.Blocks) -> dict[int, Shape]:
-    """What each event of a page takes, by its number; for ui/payload.py."""
+    """What each event of a page that a client may send takes, by its number; for ui/payload.py."""
     return {
         number: Shape(tuple(map(_field, event.inputs)), has_details=bool(event.collects_event_data))
         for number, event in demo.fns.items()
+        if event.fn is not None and any(name != "unload" for _, name in event.targets)
     }
 
 

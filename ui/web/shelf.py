@@ -22,7 +22,7 @@ from ui.lists import FileResult
 from ui.markup import button, count
 from ui.session import MOST_ADDING
 from ui.web.chat import OUT_OF_DATE
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region, words
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, is_uploaded, region, words
 
 if TYPE_CHECKING:
     from index import Index
@@ -148,7 +148,7 @@ class Shelf:
         self, paths: list[str] | None, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
     ) -> Iterator[Updates]:
         """Copy the files into the home, index them, and say what became of each."""
-        handed_in = [Path(path) for path in paths if isinstance(path, str)] if isinstance(paths, list) else []
+        handed_in = [Path(path) for path in paths if is_uploaded(path)] if isinstance(paths, list) else []
         if not handed_in:
             yield {self.added: gr.skip()}
             return
