@@ -24,6 +24,7 @@ MEASUREMENTS = {
     "relevance": "refusing what the articles do not speak of, and passages not worth reading",
     "retrieval": "finding the passage, for single questions and for follow-ups",
     "screens": "pictures of every state of the page, in docs/screens",
+    "tab": "the memory of the page while one tab asks and asks",
     "support": "telling the claims that a page carries from those it does not",
     "scale": "a search among 100,000 sentences, and a million vectors",
 }

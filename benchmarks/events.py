@@ -1,8 +1,8 @@
 """Events: hand-made ones, sent to the page in great number; none may act on what its tab was not shown.
 
-Two people use one library. One of them asks and keeps conversations; the other sends events with anything in them: paths,
-ids of articles that were never listed, of the other's conversations and tabs, numbers, huge texts, nested values. Most
-events go straight to the functions of the page, past the check that refuses most of them at the door; some go over HTTP.
+Two people use one library. One of them asks and keeps conversations; the other sends events with anything in them:
+paths, ids of articles that were never listed, of the other's conversations and tabs, numbers, huge and nested values.
+Half of them go straight to the functions of the page, past the check that refuses most at the door; some go over HTTP.
 After each, an oracle compares the index, the sources, the conversations and what was sent back with what was allowed.
 """
 
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator, Sequence
 
+    import gradio as gr
+
     from ui.web.page import Page
 
 ARTICLES = 30
 HUGE = "x" * 10_000_000
-SECRET = "Zanzibar-canary"
+CANARY = "Zanzibar-canary"
 """Stands in everything that belongs to the other person; it must never reach the one who sends the events."""
 QUICK = ("_ask_typed", "_ask_suggested", "_ask_again", "_opened")
 """Events that take longest, sent more rarely than the others."""
@@ -77,12 +79,12 @@ class Tally:
 class Door:
     """A page over a small library, its events called as Gradio calls them, and the oracle."""
 
-    def __init__(self, page: Page, index: Index) -> None:
-        """`page` is laid out already."""
+    def __init__(self, page: Page, demo: gr.Blocks, index: Index) -> None:
+        """`demo` is the page as it is laid out."""
         from ui.web.page import shapes
 
         self.page, self.index = page, index
-        self.demo = page.demo
+        self.demo = demo
         self.shapes = shapes(self.demo)
         self.tally = Tally()
         self._generation = index.generation
@@ -124,7 +126,7 @@ class Door:
     def judge(self, who: Person, name: str, seen_before: set[str]) -> None:
         """Compare what there is with what an event of this name was allowed to do."""
         self.tally.sent += 1
-        if SECRET in who.read:
+        if CANARY in who.read:
             self.tally.wrong.append(f"{name} gave what is somebody else's")
         generation = self.index.generation
         if generation != self._generation:
@@ -146,7 +148,7 @@ class Door:
             rows = sql.execute(
                 "SELECT id, owner, title, question, answer, thumb, reason FROM turn "
                 "JOIN conversation ON id = conversation WHERE question LIKE ? ORDER BY 1, 4",
-                (f"%{SECRET}%",),
+                (f"%{CANARY}%",),
             ).fetchall()
         kept = hashlib.sha256(repr(rows).encode()).hexdigest()
         if self._kept and kept != self._kept:
@@ -189,10 +191,10 @@ def fuzz(n: int, *, over_http: int = 0, seed: int = 0) -> Tally:
         home = stack.enter_context(TemporaryDirectory())
         index = stack.enter_context(Index.open(home, embedder=BagOfWordsEmbedder()))
         index.add(_articles(ARTICLES))
-        door = Door(_page(index), index)
+        door = Door(*_page(index), index)
         stack.callback(door.demo.close, verbose=False)
         victim, stranger = Person("victims-tab", "browser:v"), Person("strangers-tab", "browser:s")
-        _use(door, victim, f"What is said of {SECRET}?")
+        _use(door, victim, f"What is said of {CANARY}?")
         door.judge_kept()
         _use(door, stranger, "What happened in Harbor 1?")
         stolen = _stolen(door, victim)
@@ -232,20 +234,18 @@ def _through(door: Door, sent: dict[str, Any]) -> tuple[Any, Any]:
     return body["data"], body["event_data"]
 
 
-def _page(index: Index) -> Page:
+def _page(index: Index) -> tuple[Page, gr.Blocks]:
     from ui.backend import Backend
+    from ui.folders import Folders
     from ui.web.page import Page
 
-    page = Page(Backend(Engine.open(index=index, llm=ScriptedLLM())), local=False)
-    page.demo = page.blocks()
-    return page
+    page = Page(Backend(Engine.open(index=index, llm=ScriptedLLM())), folders=Folders((), anywhere=False))
+    return page, page.blocks()
 
 
 def _articles(count: int) -> Iterator[Article]:
     for number in range(count):
-        text = (
-            f"The harbor of town {number} closed at noon in {1900 + number}. Ships waited outside of Harbor {number}."
-        )
+        text = f"The harbor of town {number} closed at noon in {1900 + number}. Ships waited outside Harbor {number}."
         yield Article(f"a{number}", text, f"Harbor {number} closes", "Harbor Post", None, "2018-03-21")
 
 
@@ -258,7 +258,7 @@ def _fill_up(door: Door) -> None:
 
 
 def _number(door: Door, name: str) -> int:
-    return next(number for number in door.demo.fns if door.demo.fns[number].name == name)
+    return next(number for number in door.shapes if door.demo.fns[number].name == name)
 
 
 def _use(door: Door, who: Person, question: str) -> None:
@@ -300,14 +300,14 @@ def _value(dice: random.Random, who: Person, stolen: Sequence[Any], *, kind: str
         nested = [nested]
     own = sorted(who.seen) or ["a0"]
     values: list[Any] = [
-        "", "/", ".", "..", "~", "/etc/passwd", "uploads", "../..", "*", "%", "a*", "a0 ", "A0", "\0", "a\ud800", "😀" * 99,
-        f"a{dice.randrange(2 * ARTICLES)}", f"a{dice.randrange(ARTICLES)}", dice.choice(own), "' OR 1=1 --", "newest", "up",
-        None, True, False, 0, -1, 1, 2**63, -(2**63), 1e308, float("nan"), float("inf"), [], {}, nested, ["a0", "a1"],
+        "", "/", ".", "..", "~", "/etc/passwd", "uploads", "../..", "*", "%", "a*", "a0 ", "A0", "\0", "a\ud800",
+        f"a{dice.randrange(2 * ARTICLES)}", f"a{dice.randrange(ARTICLES)}", dice.choice(own), "' OR 1=1 --", "newest",
+        "up", None, True, False, 0, -1, 1, 2**63, -(2**63), 1e308, float("nan"), float("inf"), [], {}, nested, ["a0"],
         {"a0": 1}, {"__type__": "update", "value": "x"}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
         [{"path": "http://127.0.0.1:9/", "url": "http://127.0.0.1:9/", "meta": {"_type": "gradio.FileData"}}],
         "http://127.0.0.1:9/", "file:///etc/passwd", "1", "2", "-1", "9" * 400, dice.choice(stolen),
         {"owner": dice.choice(stolen), "settings": None}, {"owner": "x" * 32, "settings": {"model": "/etc/passwd"}},
-        {"owner": None, "settings": {"caution": float("nan"), "length": "many", "mode": []}}, SECRET[:4], "in:2018-13",
+        {"owner": None, "settings": {"caution": float("nan"), "length": "many", "mode": []}}, CANARY[:4], "in:2018-13",
     ]  # fmt: skip
     if dice.random() < 0.0005:
         return HUGE
@@ -350,7 +350,7 @@ def _over_http(door: Door, dice: random.Random, n: int, who: Person, stolen: Seq
             reply = connection.getresponse()
             told = reply.read().decode("utf-8", "replace")
             door.tally.refused += 400 <= reply.status < 500
-            if reply.status >= 500 or "Traceback" in told or SECRET in told:
+            if reply.status >= 500 or "Traceback" in told or CANARY in told:
                 door.tally.wrong.append(f"HTTP {reply.status} for {_short(body)}: {told[:200]}")
             time.sleep(0.002 if count % 10 else 0.05)  # events that wait are dropped when nobody listens
         door.tally.sent += 1

@@ -65,8 +65,8 @@ class Tabs:
     ) -> None:
         """`login` gives the name behind a request (an ASGI scope), None for nobody; None: there are no logins.
 
-        `tab_of` gives the tab, by its replaced name, to which a queued event belongs; `is_waiting` says whether there is
-        something to be told to a tab.
+        `tab_of` gives the tab, by its replaced name, to which a queued event belongs; `is_waiting` says whether there
+        is something to be told to a tab.
         """
         self.app = app
         self._clean = clean
@@ -106,10 +106,11 @@ class Tabs:
         elif path in ("queue/data", "upload_progress", "upload"):
             name = "session_hash" if path == "queue/data" else "upload_id"
             query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-            renamed = [
-                (key, self._renamed(value, person or "")) if key == name else (key, value) for key, value in query
-            ]
-            await self.app({**scope, "query_string": urlencode(renamed).encode("latin-1")}, receive, send)
+            told = [(key, self._renamed(value, person or "") if key == name else value) for key, value in query]
+            if name == "session_hash" and not self._is_waiting(dict(told).get(name, "")):
+                await _answer(send, 200, NO_SUCH_TAB, kind=b"text/event-stream")
+                return
+            await self.app({**scope, "query_string": urlencode(told).encode("latin-1")}, receive, send)
         elif path.startswith("heartbeat/") and "/" not in path.removeprefix("heartbeat/"):
             tab = self._renamed(path.removeprefix("heartbeat/"), person or "")
             renamed_path = f"{API}heartbeat/{tab}"
@@ -118,7 +119,6 @@ class Tabs:
             await self.app(scope, receive, send)
         else:
             await _refuse(send, 404, "the page has no such address")
-        return
 
     async def _serve_event(self, scope: Any, receive: Any, send: Any, person: str, *, is_cancel: bool) -> None:
         content = await _body(receive)
