@@ -288,8 +288,34 @@ def test_an_article_removed_from_a_file_of_many_stays_removed(index: Index, fold
     assert (index.sync().added, len(index.articles())) == (1, 4)
     assert "Row 0 tells of something." not in texts(index)
     assert index.sync([file]).added == 1, "adding that very file brings it back"
-    index.remove([article.id for article in index.articles()])
-    assert index.sync().added == 0
+    index.remove([index.search("Row 1", 1)[0].article.id])
+    index.close()
+    Index.rebuild(index.home, embedder=BagOfWordsEmbedder())
+    with Index.open(index.home, embedder=BagOfWordsEmbedder()) as again:
+        assert (again.sync().unchanged, len(again.articles())) == (4, 4)
+        assert "Row 1 tells of something." not in texts(again)
+        again.remove([article.id for article in again.articles()])
+        assert again.sync().added == 0
+
+
+def test_a_rebuild_keeps_what_an_emptied_folder_and_the_uploads_had(index: Index, folder: Path) -> None:
+    kept = fill(folder, 3)
+    index.sync([folder])
+    index.uploads.mkdir()
+    index.sync([put(index.uploads, "report.txt", "An uploaded report on turbines.")])
+    index.remove([kept[0]])
+    for file in kept:
+        file.unlink()
+    before = index.articles()
+    index.close()
+    report = Index.rebuild(index.home, embedder=BagOfWordsEmbedder())
+    assert [failure.path for failure in report.failed] == [str(folder)]
+    with Index.open(index.home, embedder=BagOfWordsEmbedder()) as again:
+        assert sorted(again.articles(), key=lambda one: one.id) == sorted(before, key=lambda one: one.id)
+        fill(folder, 3)
+        assert (again.sync().unchanged, again.sync().failed) == (3, ())
+        again.remove([again.uploads / "report.txt"])
+        assert list(again.uploads.glob("*.txt")) == []
 
 
 # Disks that are not mounted
@@ -1004,7 +1030,7 @@ class Tree:
             path.unlink()
 
     def remove(self, index: Index) -> None:
-        path = self.random.choice(self.files() or [self.root / "a.md"])
+        path = self.random.choice([*self.files(), self.root / "never.md"])
         try:
             index.remove([path])
         except InputError:
