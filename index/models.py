@@ -25,6 +25,7 @@ from platformdirs import user_cache_path
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from index.database import sync_file
 from index.errors import ModelError
 from index.home import is_offline
 from index.manifest import Model, ModelFile, manifest, manifest_path
@@ -52,6 +53,10 @@ Progress = Callable[[str, int, int], None]
 """Told (stage, bytes done, bytes in all). Stages: "wait" (for another pull), "download", "check"."""
 
 _STAMPS = ".verified.json"
+_MOST_STAMP_BYTES = 1_000_000
+"""A stamp takes about 120 bytes, and a model has a dozen files; what is larger was not written here."""
+_distrusted: set[Path] = set()
+"""Files that this process found to be wrong."""
 _log = logging.getLogger(__name__)
 
 
@@ -128,7 +133,8 @@ def locate(name: str | None, role: str) -> Path:
 
 
 def verify(model: Model) -> dict[str, Status]:
-    """Each file path of the model with what is found there. Every file is hashed again."""
+    """Each file path of the model with what is found there. Every file is hashed again, and a wrong one is no longer
+    taken for verified: `locate` refuses it and `pull` fetches it."""
     return _statuses(model, rehash=True)
 
 
@@ -149,6 +155,7 @@ def pull(name: str | None, role: str, *, progress: Progress | None = None, offli
     with _bar(model) if progress is None else nullcontext(progress) as report:
         try:
             with _alone(model, report):
+                _sweep(model)
                 _obtain(model, report, offline=offline)
         except OSError as error:
             raise ModelError(
@@ -204,6 +211,13 @@ def _obtain(model: Model, progress: Progress, *, offline: bool) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _sweep(model: Model) -> None:
+    """Delete what a pull or a stamp left half written when it was killed; the model's lock is held."""
+    folder = models_dir() / model.name
+    for left in (*folder.rglob("*.part"), *folder.glob(f"{_STAMPS}.*")):
+        left.unlink(missing_ok=True)
+
+
 def _draw(
     model: Model,
     wanting: list[ModelFile],
@@ -245,6 +259,7 @@ def _fetch(model: Model, file: ModelFile, source: Source, scratch: Path, report:
         report("check", file.size)
         found = _describe(part)
         if found == right:
+            sync_file(part)
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -325,12 +340,14 @@ def _status(model: Model, file: ModelFile, stamps: dict[str, object]) -> Status:
         return Status.MISSING
     if path.stat().st_size != file.size:
         return Status.WRONG_SIZE
-    if stamps.get(file.path) == _stamp_of(path, file):
+    if stamps.get(file.path) == _stamp_of(path, file) and path not in _distrusted:
         return Status.OK
     before = _stamp_of(path, file)
     if _describe(path)[1] != file.sha256:
+        _unstamp(model, file)
         return Status.WRONG_SHA256
     if before == _stamp_of(path, file):
+        _distrusted.discard(path)
         _stamp(model, file)
     return Status.OK
 
@@ -341,24 +358,39 @@ def _stamp_of(path: Path, file: ModelFile) -> list[object]:
 
 
 def _stamps(model: Model) -> dict[str, object]:
+    path = models_dir() / model.name / _STAMPS
     try:
-        stamps = json.loads((models_dir() / model.name / _STAMPS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if not path.is_file() or path.stat().st_size > _MOST_STAMP_BYTES:
+            return {}
+        stamps = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return stamps if isinstance(stamps, dict) else {}
 
 
 def _stamp(model: Model, file: ModelFile) -> None:
     """Remember that the file as it lies there was verified. In a read-only folder it is hashed each time."""
-    folder = models_dir() / model.name
     with suppress(OSError):
-        # Drafts of killed processes; one that is writing now hashes the file once more.
-        for draft in folder.glob(f"{_STAMPS}.*"):
-            draft.unlink(missing_ok=True)
-        stamps = _stamps(model) | {file.path: _stamp_of(folder / file.path, file)}
-        draft = folder / f"{_STAMPS}.{os.getpid()}.{threading.get_ident()}"
-        try:
-            draft.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
-            draft.replace(folder / _STAMPS)
-        finally:
-            draft.unlink(missing_ok=True)
+        _write_stamps(model, _stamps(model) | {file.path: _stamp_of(models_dir() / model.name / file.path, file)})
+
+
+def _unstamp(model: Model, file: ModelFile) -> None:
+    """Forget that a file was verified. Where that cannot be written, this process at least does not believe it."""
+    _distrusted.add(models_dir() / model.name / file.path)
+    stamps = _stamps(model)
+    if file.path in stamps:
+        with suppress(OSError):
+            _write_stamps(model, {path: stamp for path, stamp in stamps.items() if path != file.path})
+
+
+def _write_stamps(model: Model, stamps: dict[str, object]) -> None:
+    folder = models_dir() / model.name
+    # Drafts of killed processes; one that is writing now hashes the file once more.
+    for left in folder.glob(f"{_STAMPS}.*"):
+        left.unlink(missing_ok=True)
+    draft = folder / f"{_STAMPS}.{os.getpid()}.{threading.get_ident()}"
+    try:
+        draft.write_text(json.dumps(stamps, indent=1), encoding="utf-8")
+        draft.replace(folder / _STAMPS)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import pytest
 from index import models
 from index.errors import ManifestError, ModelError
 from index.models import Status
+from ui import doctor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -411,6 +412,169 @@ def test_a_damaged_stamp_file_only_costs_another_hash(tmp_path: Path) -> None:
         stamps.write_text(damage, encoding="utf-8")
         assert models.locate("tiny", "llm") == path
     assert "tiny.gguf" in json.loads(stamps.read_text(encoding="utf-8"))
+
+
+def damaged(path: Path, stat: os.stat_result | None = None) -> None:
+    """Flip one bit and leave size and time as they were: what a failing disk does."""
+    stat = stat or path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def test_what_verify_finds_wrong_is_refused_and_mended_by_the_pull_it_advises(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(CONFIG)
+    (tmp_path / "model.bin").write_bytes(WEIGHTS)
+    write_manifest(tmp_path, "path {path}", files={"config.json": CONFIG, "model.bin": WEIGHTS}, role="embedder")
+    folder = pull("embedder")
+    damaged(folder / "model.bin")
+    check = doctor.check_model(models.choose("tiny", "embedder"), needed=True)
+    assert (check.status, check.mend) == (doctor.Status.WRONG, "citewire models pull tiny")
+    with pytest.raises(ModelError, match=r"model\.bin: wrong sha256; run: citewire models pull tiny"):
+        models.locate("tiny", "embedder")
+    assert pull("embedder") == folder
+    assert (folder / "model.bin").read_bytes() == WEIGHTS
+    assert doctor.check_model(models.choose("tiny", "embedder"), needed=True).status is doctor.Status.FINE
+    assert models.locate("tiny", "embedder") == folder
+
+
+def test_another_process_refuses_it_as_well(tmp_path: Path) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(WEIGHTS)
+    write_manifest(tmp_path, "path {path}")
+    damaged(pull())
+    models.verify(models.choose("tiny", "llm"))
+    models._distrusted.clear()
+    with pytest.raises(ModelError, match="wrong sha256"):
+        models.locate("tiny", "llm")
+
+
+def test_a_wrong_file_in_a_folder_that_cannot_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(WEIGHTS)
+    write_manifest(tmp_path, "path {path}")
+    damaged(pull())
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "read-only")
+
+    monkeypatch.setattr(models, "_write_stamps", refuse)
+    assert models.verify(models.choose("tiny", "llm")) == {"tiny.gguf": Status.WRONG_SHA256}
+    with pytest.raises(ModelError, match="wrong sha256"):
+        models.locate("tiny", "llm")
+
+
+def test_stamps_that_somebody_else_wrote_are_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(WEIGHTS)
+    write_manifest(tmp_path, "path {path}")
+    path = pull()
+    damaged(path)
+    models.verify(models.choose("tiny", "llm"))
+    stamps = path.with_name(".verified.json")
+    for hostile in (
+        "[" * 100_000, "{" * 1000, '{"tiny.gguf": ' + "[" * 50_000, '{"tiny.gguf": true}', '{"tiny.gguf": [NaN]}',
+        '{"tiny.gguf": [5124, 1, null]}', "null", '"tiny.gguf"', "\x00", '{"tiny.gguf": {}}', " " * 2_000_000,
+    ):  # fmt: skip
+        stamps.write_text(hostile, encoding="utf-8")
+        with pytest.raises(ModelError, match="wrong sha256"):
+            models.locate("tiny", "llm")
+    stamps.unlink(missing_ok=True)
+    stamps.mkdir()
+    with pytest.raises(ModelError, match="wrong sha256"):
+        models.locate("tiny", "llm")
+    assert pull().read_bytes() == WEIGHTS
+    assert models.locate("tiny", "llm") == path
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_bytes(CONFIG)
+    (tmp_path / "model.bin").write_bytes(WEIGHTS)
+    write_manifest(tmp_path, "path {path}", files={"config.json": CONFIG, "model.bin": WEIGHTS}, role="embedder")
+    folder = pull("embedder")
+    damaged(folder / "model.bin")
+    models.verify(models.choose("tiny", "embedder"))
+    before = (folder / "model.bin").read_bytes()
+
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(models, "sync_file", full)
+    with pytest.raises(ModelError, match="No space left on device"):
+        pull("embedder")
+    assert (folder / "model.bin").read_bytes() == before
+    assert leftovers(tmp_path) == ["tiny/config.json", "tiny/model.bin"]
+
+
+def test_a_pull_that_is_killed_at_any_step_leaves_nothing_that_is_taken_for_whole(tmp_path: Path) -> None:
+    """The steps are the calls of the system below the models folder: opens, renames, deletions."""
+    (tmp_path / "config.json").write_bytes(CONFIG)
+    (tmp_path / "model.bin").write_bytes(WEIGHTS)
+    files = {"config.json": CONFIG, "model.bin": WEIGHTS}
+    write_manifest(tmp_path, "path {path}", files=files, role="embedder")
+    program = """
+import os, shutil, sys
+from pathlib import Path
+from index import models
+from index.errors import ModelError
+
+FOLDER = models.models_dir() / "tiny"
+RIGHT = {name: Path(sys.argv[1], name).read_bytes() for name in ("config.json", "model.bin")}
+
+def pull():
+    return models.pull("tiny", "embedder", progress=lambda *_: None)
+
+def killed(step):
+    steps = 0
+    def count(event, arguments):
+        nonlocal steps
+        if event in ("open", "os.rename", "os.remove", "os.mkdir") and str(models.models_dir()) in str(arguments[0]):
+            steps += 1
+            if steps == step:
+                os._exit(9)
+    pid = os.fork()
+    if not pid:
+        sys.addaudithook(count)
+        pull()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+
+kills = 0
+for is_there in (False, True):
+    step = 1
+    while True:
+        shutil.rmtree(models.models_dir(), ignore_errors=True)
+        if is_there:  # a model, one file of which verify finds wrong
+            pull()
+            (FOLDER / "model.bin").write_bytes(RIGHT["model.bin"][::-1])
+            models.verify(models.choose("tiny", "embedder"))
+        if not killed(step):
+            break
+        kills, step = kills + 1, step + 1
+        try:
+            found = models.locate("tiny", "embedder")
+        except ModelError:
+            found = None
+        whole = all((FOLDER / name).is_file() and (FOLDER / name).read_bytes() == RIGHT[name] for name in RIGHT)
+        assert (found is not None) == whole, step
+        if is_there:
+            assert (FOLDER / "config.json").read_bytes() == RIGHT["config.json"]
+            assert (FOLDER / "model.bin").stat().st_size == len(RIGHT["model.bin"])
+        pull()
+        assert all((FOLDER / name).read_bytes() == RIGHT[name] for name in RIGHT), step
+        left = {path.name for path in FOLDER.rglob("*")} - {*RIGHT, ".verified.json"}
+        assert left == set(), (step, left)
+print(kills)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
 
 
 # The hub
