@@ -32,7 +32,7 @@ def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]
     from index import restore  # it needs this module
 
     check_home(home)
-    lock = FileLock(home / NAME)
+    lock = FileLock(home / NAME, mode=0o600)
     while True:
         try:
             lock.acquire(timeout=TICK_S)

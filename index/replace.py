@@ -155,6 +155,7 @@ def _copy_file(file: Path, target: Path) -> None:
 def _write_record(path: Path) -> None:
     record = _beside(path, ".replacing")
     draft = record.with_name(f"{record.name}.tmp")
+    draft.touch(mode=0o600)
     draft.write_text("index.sqlite.new takes the place of index.sqlite; the next command finishes it\n")
     database.sync_file(draft)
     draft.replace(record)

@@ -597,7 +597,7 @@ def _also_in(article: Article, copies: Sequence[Article]) -> tuple[str, ...]:
 
 def _make(home: Path) -> None:
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        homes.make(home)
     except OSError as error:
         raise InputError(f"the home {home} cannot be made ({error.strerror}); choose one with --home") from error
 

@@ -22,6 +22,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import queue
 import secrets
 import sqlite3
@@ -35,6 +36,7 @@ from index.article import Article, Span
 from index.checksum import checksum, vector_checksums
 from index.duplicate import joined, split
 from index.errors import LayoutError, StoreError
+from index.home import opener
 from index.process import Process
 
 if TYPE_CHECKING:
@@ -375,7 +377,8 @@ class Store:
         with contextlib.suppress(OSError):  # where nothing can be written, nothing can be lost either
             marker = self.path.with_name(MARKER)
             if not marker.exists():
-                marker.write_text(f"{_meta(connection)['database']}\n")
+                with open(marker, "w", opener=opener) as file:
+                    file.write(f"{_meta(connection)['database']}\n")
 
     def _refuse_altered(self, connection: sqlite3.Connection) -> None:
         """Raise StoreError if a writer would give a right checksum to what was altered."""
@@ -736,6 +739,10 @@ def lost(path: Path) -> str:
 
 def _writable(path: Path, *, create: bool) -> sqlite3.Connection:
     how = "rwc" if create else "rw"
+    if create:
+        # SQLite gives the files beside a database its mode. What cannot be made is told by SQLite.
+        with contextlib.suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={how}",
         uri=True,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from index.home import opener
 from index.process import use_native
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Vectors:
         )
         draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
-            with draft.open("wb") as file:
+            with open(draft, "wb", opener=opener) as file:
                 file.write(header)
                 file.write(payload)
                 file.flush()

@@ -73,7 +73,8 @@ class Shelf:
             return
         path = self._path(article, key)
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (path.parent.parent, path.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
                 try:
                     file.write(_MAGIC + _digest(key, content))

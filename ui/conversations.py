@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from index import database, restore
+from index import home as homes
 from index.errors import InputError, LayoutError, StoreError
 from index.process import Process
 from rag.answer import Answer
@@ -475,7 +476,7 @@ def _kept(row: tuple[Any, ...]) -> Kept:
 def _make(path: Path) -> bool:
     """Make the file, for its owner alone, unless it is there; returns whether it can be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        homes.make(path.parent)
         # SQLite gives the files beside it the mode of the database: nobody else may read what was asked.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from index import models
 from index.errors import Error, ModelError
-from index.home import resolve
+from index.home import loose, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,6 +62,7 @@ def examine(home: str | Path | None = None, *, llm: str | None = None) -> Iterat
         yield check_native(name)
     yield from check_models(llm)
     yield check_index(home)
+    yield from check_modes(home)
     yield from check_space(home)
 
 
@@ -157,6 +158,15 @@ def check_index(home: str | Path | None = None) -> Check:
         return Check("index", Status.WRONG, "; ".join(problems), mend)
     found = f"{stats.articles} articles, {stats.sentences} sentences in {place}"
     return Check("index", Status.FINE, found)
+
+
+def check_modes(home: str | Path | None = None) -> Iterator[Check]:
+    """What of the home others on this machine can read: a word only where there is something."""
+    place = resolve(home)
+    if found := loose(place):
+        some = ", ".join(str(path.relative_to(place.parent)) for path in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        yield Check("modes", Status.WRONG, f"others can read {some}{more}", f"chmod -R go-rwx {place}")
 
 
 def check_space(home: str | Path | None = None) -> Iterator[Check]:

@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from index import home as homes
 from index.errors import InputError
 
 TOKEN_BYTES = 24
@@ -70,7 +71,7 @@ def of_home(home: Path) -> PageToken:
             return PageToken(path.read_text(encoding="utf-8").strip())
     token = PageToken.new()
     with contextlib.suppress(OSError):
-        home.mkdir(parents=True, exist_ok=True)
+        homes.make(home)
         handle, name = tempfile.mkstemp(dir=home, prefix=f".{FILE}-")  # mkstemp makes it 0600
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

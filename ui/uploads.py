@@ -186,7 +186,8 @@ class Batch:
     def _begin(self) -> None:
         """Make the folders, and say to other processes that this batch is being worked on."""
         if self._lock is None:
-            self._aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._uploads.folder, self._aside):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = FileLock(self._aside / f"{self._name}.lock", mode=0o600, thread_local=False)
             lock.acquire()
             self._lock = lock
