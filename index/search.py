@@ -20,6 +20,7 @@ from index.fetch import Fetcher
 from index.filters import Filter
 from index.location import UPLOADS, Locations, is_storable, storable
 from index.lock import write_lock
+from index.original import versions_of
 from index.store import Change, Store
 from index.sync import Interrupt, Progress, SyncReport
 
@@ -88,6 +89,11 @@ class Hit:
         }
 
 
+def superseded(newer: Article) -> str:
+    """How an older version names the newest one: by its headline, which may be the same, and its date or else id."""
+    return f"superseded by {newer.headline} ({newer.updated or newer.published or newer.id})"
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """An article of the index: how many passages of it are searched, and the article it is a copy of, if it is one.
@@ -103,8 +109,10 @@ class Listed:
 
     @property
     def state(self) -> str:
-        """Whether it is "searched", or "copy of" the headline of its original."""
-        return "searched" if self.copy_of is None else f"copy of {self.copy_of.headline}"
+        """How it is searched: "searched", "superseded by" its newest version, or "copy of" its original."""
+        if self.copy_of is not None:
+            return f"copy of {self.copy_of.headline}"
+        return "searched" if self.superseded_by is None else superseded(self.superseded_by)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping: what is known of the article but its text, and how it is searched."""
@@ -404,6 +412,13 @@ class Index:
             original = generation.original_of(article_id) or article_id
             told = [generation.article(original), *generation.copies(original)]
         return tuple(one for one in told if one is not None and one.id != article_id)
+
+    def versions(self, article_id: str) -> tuple[Article, ...]:
+        """The versions of the document that an article is a state of, or a copy of one: the newest first, itself or its
+        original among them. Raises InputError for an unknown id."""
+        self.article(article_id)
+        with self._store.read() as generation:
+            return versions_of(generation, generation.original_of(article_id) or article_id)
 
     def articles(self) -> list[Article]:
         """Every article, copies included, in the order of adding."""

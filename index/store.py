@@ -62,6 +62,8 @@ ENOUGH = 2048
 """Passages with a rarer word of a query, besides which those that hold only common ones are not scored. Of the 32 best
 of 29,000 passages, 1 in 1,000 is missed so (docs/experiments.md)."""
 
+SHARING = 1000
+"""Articles with one key that are looked at beside those wanted."""
 LOCK_WAIT_MS = 60_000
 CHECKPOINT_WAIT_MS = 100
 
@@ -87,6 +89,7 @@ CREATE TABLE article (
 );
 CREATE INDEX article_origin ON article (origin);
 CREATE INDEX article_copy ON article (copy_of);
+CREATE INDEX article_version ON article (superseded_by);
 CREATE TABLE story (key BLOB NOT NULL, article_id TEXT NOT NULL, PRIMARY KEY (key, article_id)) WITHOUT ROWID;
 CREATE TABLE passage (
     id INTEGER PRIMARY KEY AUTOINCREMENT, article_id TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
@@ -147,12 +150,13 @@ class Change:
 
     `put` replaces or adds articles. `drop` holds article ids. `origins` are fingerprints of what was read, `feeds`
     says which of them came by which feed. `superseded` says of articles that stay as they are otherwise which newer
-    version there is, if any.
+    version there is, if any. `rules` is index.original.RULES when all articles were settled anew.
     """
 
     put: list[Put] = field(default_factory=list)
     drop: set[str] = field(default_factory=set)
     superseded: dict[str, str | None] = field(default_factory=dict)
+    rules: int | None = None
     origins: dict[str, str] = field(default_factory=dict)
     feeds: dict[str, str] = field(default_factory=dict)
     forget_origins: set[str] = field(default_factory=set)
@@ -253,6 +257,8 @@ class Store:
                     _sweep(connection)
                     generation += 1
                     _set_meta(connection, "generation", str(generation))
+                if change.rules is not None:
+                    _set_meta(connection, "rules", str(change.rules))
                 _seal(connection)
             if change:
                 # Old pages would keep removed text readable in the log file until the next checkpoint. A busy
@@ -439,6 +445,7 @@ class Generation:
         try:
             self.number = int(meta["generation"])
             self.database = meta["database"]
+            self.rules = int(meta.get("rules", 0))
         except (KeyError, ValueError) as error:
             raise StoreError(f"the number of the generation, or the id of the database, was altered; {MEND}") from error
 
@@ -517,12 +524,45 @@ class Generation:
     def copies_put(self, article_ids: Collection[str]) -> list[Put]:
         """All copies of these articles, as they would be put again."""
         return [
-            Put(Article(*row), origin, split(keys))
-            for chunk in _chunks(list(article_ids))
-            for origin, keys, *row in self._sql.execute(
-                f"SELECT origin, keys, {_ARTICLE} FROM article WHERE copy_of IN ({_marks(chunk)})", chunk
-            )
+            put for chunk in _chunks(list(article_ids)) for put in self._puts(f"copy_of IN ({_marks(chunk)})", chunk)
         ]
+
+    def puts(self, article_ids: Collection[str] | None = None) -> list[Put]:
+        """These articles, or all, as they would be put again."""
+        if article_ids is None:
+            return self._puts("TRUE", ())
+        return [put for chunk in _chunks(list(article_ids)) for put in self._puts(f"id IN ({_marks(chunk)})", chunk)]
+
+    def _puts(self, where: str, values: Sequence[str]) -> list[Put]:
+        rows = self._sql.execute(
+            f"SELECT origin, keys, copy_of, superseded_by, {_ARTICLE} FROM article WHERE {where} ORDER BY rowid", values
+        )
+        return [
+            Put(Article(*row), origin, split(keys), copy_of, superseded_by=superseded_by)
+            for origin, keys, copy_of, superseded_by, *row in rows
+        ]
+
+    def versions(self, article_ids: Collection[str]) -> dict[str, str | None]:
+        """Every version of the documents of these articles, with the id of the newest; None for the newest itself.
+
+        Articles of which there are no other versions are left out, and copies.
+        """
+        chunks = _chunks(list(article_ids))
+        newest = {
+            name
+            for chunk in chunks
+            for (name,) in self._sql.execute(
+                f"SELECT coalesce(superseded_by, id) FROM article WHERE id IN ({_marks(chunk)})", chunk
+            )
+        }
+        older = {
+            name: superseded_by
+            for chunk in _chunks(list(newest))
+            for name, superseded_by in self._sql.execute(
+                f"SELECT id, superseded_by FROM article WHERE superseded_by IN ({_marks(chunk)})", chunk
+            )
+        }
+        return {**dict.fromkeys(older.values()), **older}
 
     def places(self, article_ids: Collection[str]) -> dict[str, int]:
         """Article id → place in the order of adding, of those of `article_ids` that there are."""
@@ -534,14 +574,11 @@ class Generation:
             )
         }
 
-    def sharing(self, keys: Sequence[bytes], *, leaving: Collection[str], k: int) -> dict[str, int]:
-        """The `k` originals, `leaving` apart, that share most of `keys`: id → how many; the earlier added first."""
-        rows = self._sql.execute(
-            "SELECT story.article_id, count(*) AS shared FROM story JOIN article ON article.id = story.article_id "
-            f"WHERE story.key IN ({_marks(keys)}) GROUP BY story.article_id ORDER BY shared DESC, article.rowid",
-            keys,
-        )
-        return dict(itertools.islice((row for row in rows if row[0] not in leaving), k))
+    def sharing(self, keys: Sequence[bytes], *, leaving: Collection[str], k: int) -> dict[bytes, list[str]]:
+        """For each of `keys`, the ids of up to `k` originals that have it, `leaving` apart."""
+        # As many more are looked at as may be leaving, but no more: a key may be that of thousands.
+        query = f"SELECT article_id FROM story WHERE key = ? LIMIT {k + min(len(leaving), SHARING)}"
+        return {key: [name for (name,) in self._sql.execute(query, (key,)) if name not in leaving][:k] for key in keys}
 
     def vector_ids(self, keys: Collection[bytes]) -> dict[bytes, int]:
         """Ids of those of `keys` whose vectors are kept already."""
@@ -707,6 +744,13 @@ _REFERENCES: Mapping[str, str] = {
     ),
     "copies with passages": (
         "SELECT count(*) FROM article WHERE copy_of IS NOT NULL AND id IN (SELECT article_id FROM passage)"
+    ),
+    "older versions without a newest one": (
+        "SELECT count(*) FROM article WHERE superseded_by NOT IN "
+        "(SELECT id FROM article WHERE copy_of IS NULL AND superseded_by IS NULL)"
+    ),
+    "copies that are versions": (
+        "SELECT count(*) FROM article WHERE copy_of IS NOT NULL AND superseded_by IS NOT NULL"
     ),
     "articles without a passage": (
         "SELECT count(*) FROM article WHERE copy_of IS NULL AND id NOT IN (SELECT article_id FROM passage)"

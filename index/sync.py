@@ -297,9 +297,8 @@ def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], int
 
 def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
     run.change.drop -= {put.article.id for put in run.change.put}
-    if run.change:
-        with store.read() as generation:
-            settle(generation, run.change)
+    with store.read() as generation:
+        settle(generation, run.change)
     if run.change.put:
         run.count(embedded=embed_missing(store, embedder, run.change.put, interrupt))
     return run.report, run.change

@@ -177,7 +177,11 @@ def run_show(options: argparse.Namespace) -> int:
     """One article, whole."""
     with index.Index.open(options.home) as opened:
         article = opened.article(options.id)
-    return _print_json(dataclasses.asdict(article)) if options.json else _print(terminal.render_article(article))
+        newest = opened.versions(options.id)[0]
+        newer = None if newest in (article, *opened.copies(options.id)) else newest
+    if options.json:
+        return _print_json({**dataclasses.asdict(article), "superseded_by": newer and newer.id})
+    return _print(terminal.render_article(article, superseded_by=newer))
 
 
 def run_remove(options: argparse.Namespace) -> int:

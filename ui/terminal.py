@@ -116,8 +116,8 @@ def _passages(number: int) -> str:
     return f"{number} passage{'' if number == 1 else 's'}"
 
 
-def render_article(article: Article) -> str:
-    """What is known of an article, then its whole text."""
+def render_article(article: Article, *, superseded_by: Article | None = None) -> str:
+    """What is known of an article, the newest version of it if it is an older one, then its whole text."""
     known = (
         ("id", article.id),
         ("title", article.title),
@@ -126,6 +126,8 @@ def render_article(article: Article) -> str:
         ("url", article.url),
     )
     heading = "\n".join(f"{name + ':':<11}{line(value)}" for name, value in known if value)
+    if superseded_by is not None:
+        heading += f"\nsuperseded by {line(superseded_by.id)}  {origin(superseded_by)}"
     return f"{heading}\n\n{clean(article.text)}"
 
 
