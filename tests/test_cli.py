@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import types
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -534,6 +535,29 @@ def test_a_list_says_how_each_article_is_searched(tmp_path: Path, capsys: pytest
     assert original["copy_of"] is None
     assert (copy["passages"], copy["state"], copy["copy_of"]) == (0, "copy of Ferry stops", original["id"])
     assert {"id", "title", "url", "published", "author", "updated", "language"} <= copy.keys()
+
+
+def test_no_control_or_format_character_of_unicode_reaches_the_terminal() -> None:
+    """Every one there is, those that a later Unicode adds included."""
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        hidden = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        if hidden or unicodedata.bidirectional(character) in ("LRE", "RLO", "PDF", "LRI", "FSI", "PDI", "BN", "B"):
+            cleaned = terminal.clean(f"a{character}b")
+            assert cleaned in ("ab", "a\nb", "a\tb", "a"), hex(code)
+            assert terminal.line(f"a{character}b") in ("ab", "a b", "a"), hex(code)
+    for marks in (
+        "\u061c",
+        "\u200e\u200f",
+        "\u202a\u202e\u202c",
+        "\u2066\u2069",
+        "\u206a\u206f",
+        "\ufeff",
+        "\U000e0041",
+    ):
+        assert terminal.clean(f"1{marks}2") == "12"
+    kept = "Grüße, 北京 العربية עברית ไทย हिन्दी 🌊 e\u0301 \u0660 ―"
+    assert terminal.clean(kept) == kept
 
 
 def test_nothing_an_article_holds_reaches_the_terminal_as_a_command() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import unicodedata
 from typing import TYPE_CHECKING
 
 from rag.answer import Verdict
@@ -31,13 +32,29 @@ _ESCAPES = re.compile(
 )
 """Escape sequences of ECMA-48 with their text; one that never ends hides nothing after it."""
 
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and newline, marks that reorder what is seen, and halves of surrogate pairs."""
+_CONTROLS = frozenset(("Cc", "Cf", "Cs"))
+"""Unicode's general categories of control and format characters, and of halves of surrogate pairs."""
+_REORDERING = frozenset(("LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN"))
+"""Unicode's bidirectional classes of what has no place of its own and only changes how the rest is seen."""
+
+
+class _Shown(dict[int, int | None]):
+    """For str.translate: each character as it is, or None for one that must not reach a terminal."""
+
+    def __missing__(self, code: int) -> int | None:
+        character = chr(code)
+        is_hidden = unicodedata.category(character) in _CONTROLS or unicodedata.bidirectional(character) in _REORDERING
+        shown = self[code] = None if is_hidden else code
+        return shown
+
+
+_SHOWN = _Shown({ord("\t"): ord("\t"), ord("\n"): ord("\n"), 0x2028: ord("\n"), 0x2029: ord("\n")})
+"""Unicode's own separators of lines and paragraphs become newlines."""
 
 
 def clean(text: str) -> str:
-    """`text` without what a terminal would obey: escape sequences, control characters, reordering marks."""
-    return _INVISIBLE.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
+    """`text` without what a terminal would obey or hide: escape sequences, control and format characters."""
+    return _ESCAPES.sub("", text.replace("\r\n", "\n")).translate(_SHOWN)
 
 
 def line(text: str) -> str:
