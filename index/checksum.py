@@ -8,13 +8,14 @@ number of its own, modulo 2 ** 64. A change within one word always changes it.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,6 +28,7 @@ ALTERED_BITS = 2
 """Of two checksums of different values half of the bits differ, about 64. Where so few do, the checksum was altered."""
 WORD_BYTES = 8
 """A vector's checksum has one word."""
+FLOAT_BYTES = 4
 
 
 def checksum(*values: Value) -> bytes:
@@ -75,16 +77,47 @@ def _one_bit_away(value: Value) -> Iterator[Value]:
                 content[place] ^= 1 << bit
 
 
+def vector_key(text: str) -> bytes:
+    """Key of the vector of `text`: 16 bytes of its SHA-256."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def passage_checksum(article_id: Value, start: Value, end: Value, sentences: Iterable[Sequence[Value]]) -> bytes:
+    """The checksum of a passage and its sentences, (start, end, vector id) each, in their order."""
+    return checksum(article_id, ascii((start, end, *itertools.chain.from_iterable(sentences))))
+
+
 def vector_checksums(keys: Sequence[bytes], values: Sequence[bytes]) -> list[bytes]:
     """The checksum of each vector, over its key and its value; the keys are of one length, and so are the values."""
     if not keys:
         return []
+    stored = _sums(_words(keys, values)).tobytes()
+    return [stored[first : first + WORD_BYTES] for first in range(0, len(stored), WORD_BYTES)]
+
+
+def verified_vectors(
+    keys: Sequence[bytes], values: Sequence[bytes], stored: Sequence[bytes]
+) -> NDArray[np.float32] | None:
+    """The vectors, a row each, shape (n, dimension); None unless all are as they were written. n > 0."""
+    try:
+        words = _words(keys, values)
+        if _sums(words).tobytes() != b"".join(stored):
+            return None
+    except (TypeError, ValueError):  # not even bytes, or not of one length
+        return None
+    first = len(keys[0]) // FLOAT_BYTES
+    return np.ascontiguousarray(words.view(np.float32)[:, first : first + len(values[0]) // FLOAT_BYTES])
+
+
+def _words(keys: Sequence[bytes], values: Sequence[bytes]) -> NDArray[np.uint64]:
     padding = bytes(-(len(keys[0]) + len(values[0])) % WORD_BYTES)
     content = b"".join([part for key, value in zip(keys, values, strict=True) for part in (key, value, padding)])
-    words = np.frombuffer(content, dtype="<u8").reshape(len(keys), -1)
-    sums: NDArray[np.uint64] = (words * _weights(words.shape[1])).sum(axis=1, dtype=np.uint64)
-    stored = sums.astype("<u8").tobytes()
-    return [stored[first : first + WORD_BYTES] for first in range(0, len(stored), WORD_BYTES)]
+    return np.frombuffer(content, dtype="<u8").reshape(len(keys), -1)
+
+
+def _sums(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    weights = _weights(words.shape[1])
+    return (words * weights).sum(axis=1, dtype=np.uint64).astype("<u8")
 
 
 @cache

@@ -6,11 +6,10 @@ the ids of articles, passages and vectors, and the order of adding stay as they 
 
 from __future__ import annotations
 
-import itertools
 import re
 from typing import TYPE_CHECKING
 
-from index.checksum import checksum, vector_checksums
+from index.checksum import checksum, passage_checksum, vector_checksums
 from index.duplicate import Story, joined
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def _copy_passages(connection: sqlite3.Connection) -> None:
         )
         connection.execute(
             "INSERT INTO passage VALUES (?, ?, ?, ?, ?)",
-            (passage_id, *passage, checksum(*passage, *itertools.chain.from_iterable(sentences))),
+            (passage_id, *passage, passage_checksum(*passage, sentences)),
         )
     # Ids are never given twice, also those of passages that are gone.
     connection.execute(

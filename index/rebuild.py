@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sqlite3
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from index import derived, location
+from index import database, derived, location
 from index import replace as replacing
 from index.duplicate import Story
 from index.errors import StoreError
 from index.lock import write_lock
 from index.original import settle
 from index.salvage import Origin, Salvage, Stored, salvage, sound_vectors
-from index.store import LAYOUT, Change, Put
+from index.store import LAYOUT, MEND, Change, Put
 from index.sync import Failure, SyncReport, embed_missing
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def rebuild(home: Path, name: str, make: Callable[[Path, int], Index], interrupt
         replacing.finish(path)
         with write_lock(home, interrupt), _workshop(home, name) as place:
             left = _present(salvage(path), home)
+            if mend and not (left.layout and left.is_known):
+                raise StoreError(
+                    f"nothing can be read from {path}, so nothing can be mended. Restore a backup: citewire restore "
+                    "FILE; or begin anew: citewire index rebuild"
+                )
             before = {one.article.id: one.article for one in left.articles}
             with make(place, max(left.generation, _last_generation(home))) as index:
                 done = _fill(index, left, path, interrupt, mend=mend)
@@ -68,6 +74,8 @@ def rebuild(home: Path, name: str, make: Callable[[Path, int], Index], interrupt
             replacing.put_in_place(place / name, path, keep_old=bool(done.lost) or _is_unknown(left, path))
             derived.forget(home, changed)
             derived.keep_only(home, articles.keys())
+    except sqlite3.Error as error:
+        raise database.explained(path, error, damaged=MEND, waited_s=replacing.COPY_WAIT_S) from error
     except OSError as error:
         raise StoreError(f"{home} cannot be written ({error.strerror or error}); the index is as it was") from error
     return done

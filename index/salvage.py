@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import shutil
 import sqlite3
+import tempfile
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import database
@@ -17,11 +20,18 @@ from index.checksum import checksum, healed, vector_checksums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 ARTICLE = tuple(one.name for one in fields(Article))
 KEPT_WITH_ARTICLE = ("origin", "keys", "copy_of", "superseded_by", "passages")
 AT_ONCE = 1000
+HEADER_BYTES, PAGE_BYTES, LEAST_MAGIC = 100, 4096, 12
+"""Of the bytes by which SQLite knows its files, so many at least must be right."""
+MAGIC = b"SQLite format 3\0"
+FIXED = {
+    0: MAGIC, 16: PAGE_BYTES.to_bytes(2), 18: b"\2\2", 20: b"\0", 21: bytes((64, 32, 32)), 44: (4).to_bytes(4),
+    52: bytes(4), 56: (1).to_bytes(4), 64: bytes(4), 72: bytes(20),
+}  # fmt: skip
+"""What the header of each of our databases has at these places (https://sqlite.org/fileformat2.html)."""
 CHECKED = 2
 """The first layout with checksums."""
 
@@ -55,8 +65,8 @@ class Damaged:
 class Salvage:
     """What a database still gives.
 
-    `is_readable` is whether SQLite could read all of it, `whole` whether it also is as it was written. `layout` is 0 if
-    nothing could be read.
+    `is_known` is whether it is a database of ours, `is_readable` whether SQLite could read all of it, `whole` whether
+    it also is as it was written. `layout` is 0 if nothing could be read.
     """
 
     roots: list[str] = field(default_factory=list)
@@ -67,24 +77,29 @@ class Salvage:
     embedder: str | None = None
     generation: int = 0
     layout: int = 0
+    is_known: bool = False
     is_readable: bool = True
     whole: bool = True
 
 
 def salvage(path: Path) -> Salvage:
-    """Read the database `path`; nothing, of a file that is none."""
+    """Read the database `path`; nothing, of a file that is none. Raises sqlite3.Error if another program holds it."""
     left = Salvage()
     if not path.exists():
         return left
     try:
-        with database.open_read_only(path) as connection:
-            connection.text_factory = _text
-            left.layout = connection.execute("PRAGMA user_version").fetchone()[0]
+        with _opened(path) as connection:
             tables = _Tables(connection, left)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            # The number may have been altered; the columns were not by any accident.
+            left.layout = max(version, CHECKED) if "checksum" in tables.columns("article") else int(version)
+            left.is_known = bool(tables.columns("article") and tables.columns("root"))
             _read_meta(tables, left)
             _read_articles(tables, left)
             _read_sources(tables, left)
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last, of a message that quotes what is damaged
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
         left.is_readable = False
     left.whole = left.whole and left.is_readable and not left.damaged and not left.doubtful_roots
     return left
@@ -92,7 +107,7 @@ def salvage(path: Path) -> Salvage:
 
 def sound_vectors(path: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
     """Keys and values of the vectors of a database that are as they were written, some at a time."""
-    with contextlib.suppress(sqlite3.Error, OSError), database.open_read_only(path) as connection:
+    with contextlib.suppress(sqlite3.Error, OSError), _opened(path) as connection:
         rows = _Tables(connection, Salvage()).rows("vector", ("key", "value", "checksum"))
         while some := list(itertools.islice(rows, AT_ONCE)):
             sound = sound_rows(some)
@@ -111,6 +126,39 @@ def sound_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[bytes, bytes]]:
             (key, value) for key, value, stored, now in zip(keys, values, sums, right, strict=True) if stored == now
         ]
     return found
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to the database, or to a copy of it with a right header."""
+    with contextlib.ExitStack() as stack:
+        header = _right_header(path)
+        if header is not None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="citewire-")))
+            for file in (path, path.with_name(f"{path.name}-wal")):
+                if file.exists():
+                    shutil.copyfile(file, folder / file.name)
+            path = folder / path.name
+            with path.open("r+b") as file:
+                file.write(header)
+        connection = stack.enter_context(database.open_read_only(path))
+        connection.text_factory = _text
+        yield connection
+
+
+def _right_header(path: Path) -> bytes | None:
+    """The header that this database should have; None if it has it, or is not one of ours at all."""
+    with path.open("rb") as file:
+        header = bytearray(file.read(HEADER_BYTES))
+    if len(header) < HEADER_BYTES or sum(map(int.__eq__, header, MAGIC)) < LEAST_MAGIC:
+        return None
+    right = bytearray(header)
+    for place, content in FIXED.items():
+        right[place : place + len(content)] = content
+    if right == header:
+        return None
+    right[28:32] = (path.stat().st_size // PAGE_BYTES).to_bytes(4)
+    return bytes(right)
 
 
 class _Tables:
@@ -146,7 +194,7 @@ class _Tables:
                         return
                     seen.add(identity)
                     yield tuple(row)
-            except sqlite3.Error:
+            except (sqlite3.Error, UnicodeDecodeError):
                 self._left.is_readable = False
             else:
                 return

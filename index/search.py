@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from index.article import Article, Span
+    from index.check import Fault
     from index.ranking import Ranked
     from index.rebuild import Repair
     from index.reranker import Reranker
@@ -486,11 +487,15 @@ class Index:
             size_bytes=sum(file.stat().st_size for file in files if file.exists()),
         )
 
+    def faults(self) -> list[Fault]:
+        """Everything in the database that is not as it was written; `Index.repair` mends it."""
+        return self._store.check()
+
     def check(self) -> list[str]:
         """Problems of the database and of the FAISS snapshot on disk; empty when both are sound."""
         from index.vectors import SnapshotError, Vectors
 
-        problems = self._store.check()
+        problems = [str(fault) for fault in self.faults()]
         with self._store.read() as generation:
             ids = generation.vector_ids_in_use()
             if len(ids):

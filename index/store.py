@@ -18,7 +18,6 @@ Every row has a checksum, or follows from rows that have one (index/checksum.py)
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import json
 import math
@@ -31,26 +30,27 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from index import database, location, migrate, replace
+from index import check, database, location, migrate, replace
 from index.article import Article, Span
-from index.checksum import checksum, vector_checksums
+from index.check import APPLICATION_ID
+from index.checksum import checksum, passage_checksum, vector_checksums, vector_key, verified_vectors
 from index.duplicate import joined, split
 from index.errors import LayoutError, StoreError
 from index.home import opener
 from index.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from index.check import Fault
     from index.filters import Filter
     from index.passage import Passage
 
 LAYOUT = 2
 """Version of the tables below, kept in SQLite's user_version."""
-APPLICATION_ID = 0x43495445  # "CITE", so that `file` and we can tell our databases
 
 OCCURRENCE_WEIGHT = 2.0
 """Weight of an occurrence in BM25, in title and text alike. Twice the weight is half of k1, which FTS5 fixes at 1.2:
@@ -113,8 +113,8 @@ CREATE VIRTUAL TABLE words USING fts5 (
 _Value = TypeVar("_Value", int, bytes, str)
 
 _ARTICLE = "id, text, title, source, url, published, author, updated, language"
-_ROW = f"{_ARTICLE}, origin, keys, copy_of, superseded_by, passages"
-"""What the checksum of an article covers; `passages` is that of the checksums of its passages."""
+_FIELDS = len(_ARTICLE.split(", "))
+_ROW = check.ROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,17 @@ class StoredPassage:
     start: int
     end: int
     sentences: tuple[tuple[Span, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Article:
+    """An article as it is kept."""
+
+    article: Article
+    origin: str | None
+    keys: bytes
+    copy_of: str | None
+    superseded_by: str | None
 
 
 @dataclass(slots=True)
@@ -169,11 +180,6 @@ class Change:
         return bool(self.put or self.drop or self.superseded)
 
 
-def vector_key(text: str) -> bytes:
-    """Key of the vector of `text`: 16 bytes of its SHA-256."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
-
-
 class Store:
     """The SQLite file in a home. Any thread may read; `publish` and `save_vectors` belong to one writer."""
 
@@ -208,10 +214,17 @@ class Store:
 
         Raises LayoutError when another Citewire, or another embedder, has made the database anew meanwhile.
         """
-        with self._connection() as connection, database.transaction(connection, "DEFERRED"):
-            generation = Generation(connection)
-            self._refuse_other(connection)
-            yield generation
+        try:
+            with self._connection() as connection, database.transaction(connection, "DEFERRED"):
+                generation = Generation(connection)
+                self._refuse_other(connection)
+                yield generation
+        except (TypeError, ValueError, LookupError, OverflowError) as error:
+            # What was altered may be of another type, or miss what it refers to.
+            found = self.check()
+            if found:
+                raise StoreError(f"{self.path} was altered: {found[0]}; {MEND}") from error
+            raise
 
     def save_vectors(self, keys: Sequence[bytes], matrix: NDArray[np.float32]) -> None:
         """Keep computed vectors, `matrix` of shape (len(keys), dimension); no query sees them before `publish`."""
@@ -277,10 +290,12 @@ class Store:
             _set_meta(connection, "database", secrets.token_hex(16))
             _seal(connection)
 
-    def check(self) -> list[str]:
-        """What SQLite's own integrity check and our references find wrong; empty when sound."""
-        with self.read() as generation:
-            return generation.problems()
+    def check(self) -> list[Fault]:
+        """Everything in the database that is not as it was written; empty when it is sound."""
+        with self._connection() as connection:
+            with database.transaction(connection, "DEFERRED"):
+                found = check.faults(connection, _SCHEMA.split(";\n"))
+            return found + check.word_index_faults(connection)
 
     @contextlib.contextmanager
     def _connection(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
@@ -388,7 +403,7 @@ class Store:
 
     def _refuse_altered(self, connection: sqlite3.Connection) -> None:
         """Raise StoreError if a writer would give a right checksum to what was altered."""
-        if _meta(connection).get("checksum") != _meta_checksum(connection):
+        if _meta(connection).get("checksum") != check.meta_checksum(connection):
             raise StoreError(f"{self.path} was altered: its generation, embedder or last ids; {MEND}")
 
     def _refuse_other(self, connection: sqlite3.Connection) -> None:
@@ -402,6 +417,11 @@ class Store:
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         """Bring an older layout to LAYOUT, after a copy of the whole database was made beside it."""
+        if not os.access(self.path, os.W_OK) or not os.access(self.path.parent, os.W_OK):
+            raise StoreError(
+                f"{self.path} is of an older layout, which must be migrated, and cannot be written; "
+                f"see who may write it with: ls -l {self.path}"
+            )
         with database.transaction(connection, "IMMEDIATE"):
             layout = _layout(connection)
             if layout == LAYOUT:  # another process was quicker
@@ -477,16 +497,21 @@ class Generation:
         return None if row is None else row[0]
 
     def article(self, article_id: str) -> Article | None:
-        """One article, or None."""
-        row = self._sql.execute(f"SELECT {_ARTICLE} FROM article WHERE id = ?", (article_id,)).fetchone()
-        return None if row is None else Article(*row)
+        """One article, or None. Like all that give articles: raises StoreError for one that was altered."""
+        return next((row.article for row in self._articles("WHERE id = ?", (article_id,))), None)
 
     def articles(self, *, origin: str | None = None) -> list[Article]:
         """All articles, or those read from one file, in the order they were added."""
         where, values = ("WHERE origin = ?", (origin,)) if origin is not None else ("", ())
-        return [
-            Article(*row) for row in self._sql.execute(f"SELECT {_ARTICLE} FROM article {where} ORDER BY rowid", values)
-        ]
+        return [row.article for row in self._articles(f"{where} ORDER BY rowid", values)]
+
+    def _articles(self, where: str, values: Sequence[str]) -> Iterator[_Article]:
+        """Rows of the article table as they were written. Raises StoreError for another."""
+        for *row, stored in self._sql.execute(f"SELECT {_ROW}, checksum FROM article {where}", values):
+            if checksum(*row) != stored:
+                raise StoreError(f"the article {row[0]!r} was altered in the database; {MEND}")
+            origin, keys, copy_of, superseded_by, _ = row[_FIELDS:]
+            yield _Article(Article(*row[:_FIELDS]), origin, keys, copy_of, superseded_by)
 
     def article_ids(self) -> list[str]:
         """The ids of all articles, the last added first."""
@@ -494,27 +519,27 @@ class Generation:
 
     def spans(self, article_id: str) -> list[Span]:
         """Where the passages of an article are, in order; none of a copy."""
-        query = "SELECT start, end FROM passage WHERE article_id = ? ORDER BY start"
-        return [Span(*row) for row in self._sql.execute(query, (article_id,))]
+        ids = self._sql.execute("SELECT id FROM passage WHERE article_id = ?", (article_id,)).fetchall()
+        found = self.passages([passage_id for (passage_id,) in ids])
+        return [Span(one.start, one.end) for one in sorted(found, key=lambda one: one.start)]
 
     def listing(self) -> list[tuple[Article, int, str | None, str | None]]:
         """Every article in the order of adding, with how many passages it has, and the ids of the one it is a copy of
         and of its newer version."""
-        rows = self._sql.execute(
-            "SELECT (SELECT count(*) FROM passage WHERE article_id = article.id), copy_of, superseded_by, "
-            f"{_ARTICLE} FROM article ORDER BY rowid"
-        )
-        return [(Article(*row), passages, copy_of, newer) for passages, copy_of, newer, *row in rows]
+        counts = dict(self._sql.execute("SELECT article_id, count(*) FROM passage GROUP BY article_id").fetchall())
+        return [
+            (row.article, counts.get(row.article.id, 0), row.copy_of, row.superseded_by)
+            for row in self._articles("ORDER BY rowid", ())
+        ]
 
     def text_of(self, article_id: str) -> str | None:
         """The text of an article, or None."""
-        row = self._sql.execute("SELECT text FROM article WHERE id = ?", (article_id,)).fetchone()
-        return None if row is None else row[0]
+        article = self.article(article_id)
+        return None if article is None else article.text
 
     def copies(self, article_id: str) -> list[Article]:
         """The copies of an article, in the order they were added."""
-        query = f"SELECT {_ARTICLE} FROM article WHERE copy_of = ? ORDER BY rowid"
-        return [Article(*row) for row in self._sql.execute(query, (article_id,))]
+        return [row.article for row in self._articles("WHERE copy_of = ? ORDER BY rowid", (article_id,))]
 
     def original_of(self, article_id: str) -> str | None:
         """Id of the article that this one is a copy of; None if it is none."""
@@ -534,12 +559,9 @@ class Generation:
         return [put for chunk in _chunks(list(article_ids)) for put in self._puts(f"id IN ({_marks(chunk)})", chunk)]
 
     def _puts(self, where: str, values: Sequence[str]) -> list[Put]:
-        rows = self._sql.execute(
-            f"SELECT origin, keys, copy_of, superseded_by, {_ARTICLE} FROM article WHERE {where} ORDER BY rowid", values
-        )
         return [
-            Put(Article(*row), origin, split(keys), copy_of, superseded_by=superseded_by)
-            for origin, keys, copy_of, superseded_by, *row in rows
+            Put(row.article, row.origin, split(row.keys), row.copy_of, superseded_by=row.superseded_by)
+            for row in self._articles(f"WHERE {where} ORDER BY rowid", values)
         ]
 
     def versions(self, article_ids: Collection[str]) -> dict[str, str | None]:
@@ -581,25 +603,46 @@ class Generation:
         return {key: [name for (name,) in self._sql.execute(query, (key,)) if name not in leaving][:k] for key in keys}
 
     def vector_ids(self, keys: Collection[bytes]) -> dict[bytes, int]:
-        """Ids of those of `keys` whose vectors are kept already."""
+        """Ids of those of `keys` whose vectors are kept already, as they were written."""
         return {
             key: vector_id
             for chunk in _chunks(list(keys))
-            for key, vector_id in self._sql.execute(f"SELECT key, id FROM vector WHERE key IN ({_marks(chunk)})", chunk)
+            for key, value, stored, vector_id in self._sql.execute(
+                f"SELECT key, value, checksum, id FROM vector WHERE key IN ({_marks(chunk)})", chunk
+            )
+            if verified_vectors([key], [value], [stored]) is not None
         }
 
     def vector_ids_in_use(self) -> NDArray[np.int64]:
         """Ids of the vectors of every sentence of this generation, ascending, shape (n,)."""
-        rows = self._sql.execute("SELECT DISTINCT vector_id FROM sentence ORDER BY vector_id")
-        return np.fromiter((vector_id for (vector_id,) in rows), dtype=np.int64)
+        return _ids(self._sql.execute("SELECT DISTINCT vector_id FROM sentence ORDER BY vector_id"))
 
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The unit vectors with these ids, shape (len(ids), dimension), in the order of `ids`."""
-        found: dict[int, bytes] = {}
+        found: dict[int, tuple[bytes, bytes, bytes]] = {}
         for chunk in _chunks(ids.tolist()):
-            found.update(self._sql.execute(f"SELECT id, value FROM vector WHERE id IN ({_marks(chunk)})", chunk))
-        blobs = b"".join([found[vector_id] for vector_id in ids.tolist()])
-        return np.frombuffer(blobs, dtype=np.float32).reshape(len(ids), -1)
+            rows = self._sql.execute(
+                f"SELECT id, key, value, checksum FROM vector WHERE id IN ({_marks(chunk)})", chunk
+            )
+            found.update({vector_id: row for vector_id, *row in rows})
+        wanted = ids.tolist()
+        if len(found) == len(wanted) or all(vector_id in found for vector_id in wanted):
+            keys, values, stored = zip(*(found[vector_id] for vector_id in wanted), strict=True)
+            matrix = verified_vectors(keys, values, stored)
+            if matrix is not None:
+                return matrix
+        raise self._altered_vectors(
+            [one for one in wanted if one not in found or verified_vectors(*([part] for part in found[one])) is None]
+        )
+
+    def _altered_vectors(self, vector_ids: Sequence[int]) -> StoreError:
+        """An error that names an article with such a vector."""
+        row = self._sql.execute(
+            "SELECT article_id FROM sentence JOIN passage ON passage.id = passage_id WHERE vector_id = ?",
+            vector_ids[:1],
+        ).fetchone()
+        whose = "no article" if row is None else f"the article {row[0]!r}"
+        return StoreError(f"{len(vector_ids)} vectors, one of them of {whose}, were altered or are missing; {MEND}")
 
     def similarities(self, wordings: Sequence[NDArray[np.float32]], vector_ids: Collection[int]) -> dict[int, float]:
         """Cosine similarity of each of these vectors to the nearest of `wordings`, each of shape (dimension,); exact,
@@ -634,7 +677,7 @@ class Generation:
             "ORDER BY vector_id",
             (json.dumps(list(passage_ids)),),
         )
-        return np.fromiter((vector_id for (vector_id,) in rows), dtype=np.int64)
+        return _ids(rows)
 
     def match(self, words: Sequence[str], k: int, *, among: Collection[int] | None = None) -> dict[int, float]:
         """The `k` passages best by BM25 for any of `words`, id → score; greater is better.
@@ -704,19 +747,23 @@ class Generation:
         """The passages with these ids, with their sentences."""
         # One row for all, as in `match`.
         found, sentences = self._sql.execute(
-            "SELECT (SELECT json_group_array(json_array(id, article_id, start, end)) FROM passage "
+            "SELECT (SELECT json_group_array(json_array(id, article_id, start, end, hex(checksum))) FROM passage "
             "WHERE id IN (SELECT value FROM json_each(?1))), "
             "(SELECT json_group_array(json_array(passage_id, start, end, vector_id)) FROM sentence "
             "WHERE passage_id IN (SELECT value FROM json_each(?1)))",
             (json.dumps(sorted(passage_ids)),),
         ).fetchone()
-        of_passage: dict[int, list[tuple[Span, int]]] = {}
-        for passage_id, start, end, vector_id in sorted(json.loads(sentences)):
-            of_passage.setdefault(passage_id, []).append((Span(start, end), vector_id))
-        return [
-            StoredPassage(passage_id, article_id, start, end, tuple(of_passage.get(passage_id, ())))
-            for passage_id, article_id, start, end in json.loads(found)
-        ]
+        of_passage: dict[int, list[list[int]]] = {}
+        for passage_id, *sentence in sorted(json.loads(sentences)):
+            of_passage.setdefault(passage_id, []).append(sentence)
+        passages = []
+        for passage_id, article_id, start, end, stored in json.loads(found):
+            rows = of_passage.get(passage_id, [])
+            if passage_checksum(article_id, start, end, rows).hex() != stored.lower():
+                raise StoreError(f"a passage of the article {article_id!r} was altered in the database; {MEND}")
+            spans = tuple((Span(first, last), vector_id) for first, last, vector_id in rows)
+            passages.append(StoredPassage(passage_id, article_id, start, end, spans))
+        return passages
 
     def counts(self) -> dict[str, int]:
         """Rows of article, passage and sentence."""
@@ -724,44 +771,6 @@ class Generation:
             table: self._sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("article", "passage", "sentence")
         }
-
-    def problems(self) -> list[str]:
-        """See Store.check."""
-        found = [row for (row,) in self._sql.execute("PRAGMA integrity_check(5)") if row != "ok"]
-        for what, query in _REFERENCES.items():
-            lost = self._sql.execute(query).fetchone()[0]
-            if lost:
-                found.append(f"{lost} {what}")
-        return found
-
-
-_REFERENCES: Mapping[str, str] = {
-    "passages without an article": ("SELECT count(*) FROM passage WHERE article_id NOT IN (SELECT id FROM article)"),
-    "sentences without a passage": ("SELECT count(*) FROM sentence WHERE passage_id NOT IN (SELECT id FROM passage)"),
-    "sentences without a vector": ("SELECT count(*) FROM sentence WHERE vector_id NOT IN (SELECT id FROM vector)"),
-    "copies without an original": (
-        "SELECT count(*) FROM article WHERE copy_of NOT IN (SELECT id FROM article WHERE copy_of IS NULL)"
-    ),
-    "copies with passages": (
-        "SELECT count(*) FROM article WHERE copy_of IS NOT NULL AND id IN (SELECT article_id FROM passage)"
-    ),
-    "older versions without a newest one": (
-        "SELECT count(*) FROM article WHERE superseded_by NOT IN "
-        "(SELECT id FROM article WHERE copy_of IS NULL AND superseded_by IS NULL)"
-    ),
-    "copies that are versions": (
-        "SELECT count(*) FROM article WHERE copy_of IS NOT NULL AND superseded_by IS NOT NULL"
-    ),
-    "articles without a passage": (
-        "SELECT count(*) FROM article WHERE copy_of IS NULL AND id NOT IN (SELECT article_id FROM passage)"
-    ),
-    "articles not found by their keys": (
-        "SELECT count(*) FROM article WHERE copy_of IS NULL AND id NOT IN (SELECT article_id FROM story)"
-    ),
-    "keys without an article": (
-        "SELECT count(*) FROM story WHERE article_id NOT IN (SELECT id FROM article WHERE copy_of IS NULL)"
-    ),
-}
 
 
 def traces(path: Path) -> list[str]:
@@ -799,6 +808,9 @@ def _writable(path: Path, *, create: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except UnicodeDecodeError as error:  # SQLite quotes damaged names in its message
+        connection.close()
+        raise StoreError(f"{path} is damaged (malformed database schema); {MEND}") from error
     except sqlite3.Error:
         connection.close()
         raise
@@ -827,6 +839,13 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 def _text(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
+
+
+def _ids(rows: Iterable[tuple[int]]) -> NDArray[np.int64]:
+    ids = [one for (one,) in rows]
+    if not all(isinstance(one, int) for one in ids):
+        raise StoreError(f"the vector of a sentence was altered in the database; {MEND}")
+    return np.fromiter(ids, dtype=np.int64, count=len(ids))
 
 
 def _meta(connection: sqlite3.Connection) -> dict[str, str]:
@@ -877,7 +896,7 @@ def _insert_passage(connection: sqlite3.Connection, article: Article, passage: P
         raise StoreError(f"article {article.id!r} has sentences without a vector; add it again")
     sentences = [(one.start, one.end, vector_ids[key]) for one, key in zip(passage.sentences, keys, strict=True)]
     values = (article.id, passage.start, passage.end)
-    passage_sum = checksum(*values, *itertools.chain.from_iterable(sorted(sentences)))
+    passage_sum = passage_checksum(*values, sorted(sentences))
     passage_id = connection.execute(
         "INSERT INTO passage (article_id, start, end, checksum) VALUES (?, ?, ?, ?)", (*values, passage_sum)
     ).lastrowid
@@ -891,28 +910,20 @@ def _insert_passage(connection: sqlite3.Connection, article: Article, passage: P
 
 def _supersede(connection: sqlite3.Connection, article_id: str, newer: str | None) -> None:
     """Note the newer version of an article that is there."""
+    list(Generation(connection)._articles("WHERE id = ?", (article_id,)))  # raises if it was altered
     connection.execute("UPDATE article SET superseded_by = ? WHERE id = ?", (newer, article_id))
     connection.execute(f"UPDATE article SET checksum = checksum({_ROW}) WHERE id = ?", (article_id,))
 
 
 def _seal(connection: sqlite3.Connection) -> None:
     """Note the checksum of the meta table, and of the ids that were given last."""
-    _set_meta(connection, "checksum", _meta_checksum(connection))
-
-
-def _meta_checksum(connection: sqlite3.Connection) -> str:
-    rows = [
-        *connection.execute("SELECT key, value FROM meta WHERE key != 'checksum' ORDER BY key"),
-        *connection.execute("SELECT name, seq FROM sqlite_sequence ORDER BY name"),
-    ]
-    return checksum(*itertools.chain.from_iterable(rows)).hex()
+    _set_meta(connection, "checksum", check.meta_checksum(connection))
 
 
 def _delete_article(connection: sqlite3.Connection, article_id: str) -> None:
     """Delete an article that there is, with all that hangs on it."""
-    title, text, keys = connection.execute(
-        "SELECT title, text, keys FROM article WHERE id = ?", (article_id,)
-    ).fetchone()
+    (row,) = Generation(connection)._articles("WHERE id = ?", (article_id,))
+    title, text, keys = row.article.title, row.article.text, row.keys
     passages = connection.execute("SELECT id, start, end FROM passage WHERE article_id = ?", (article_id,)).fetchall()
     for passage_id, start, end in passages:
         # A word index without content of its own is told what to take out.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import types
@@ -160,6 +162,43 @@ def test_rebuild_embeds_everything_again(articles: Path, capsys: pytest.CaptureF
     embedded = as_json(capsys)["embedded"]
     assert cli.main(["index", "rebuild", "--json"]) == 0
     assert as_json(capsys)["embedded"] == embedded
+
+
+def test_check_names_what_was_altered_and_repair_mends_it(
+    articles: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    assert cli.main(["index", "check"]) == 0
+    assert capsys.readouterr().out == "everything is as it was written\n"
+    with contextlib.closing(sqlite3.connect(home / "index.sqlite", isolation_level=None)) as connection:
+        (altered,) = connection.execute("SELECT id FROM article LIMIT 1").fetchone()
+        connection.execute("UPDATE article SET text = text || ' Altered.' WHERE id = ?", (altered,))
+    assert cli.main(["index", "check"]) == 1
+    printed = capsys.readouterr()
+    assert f"article {altered}: its text" in printed.out
+    assert "citewire index check --repair" in printed.err
+    assert cli.main(["index", "show", altered]) == 1
+    assert altered in (shown := capsys.readouterr().err)
+    assert "citewire index check --repair" in shown
+    assert cli.main(["index", "check", "--repair", "--json"]) == 0
+    done = as_json(capsys)
+    assert (done["repaired"], done["left"], done["lost"]) == (True, [], [])
+    assert {fault["article"] for fault in done["faults"]} >= {altered}
+    assert cli.main(["index", "check", "--json"]) == 0
+    assert as_json(capsys)["faults"] == []
+
+
+def test_check_says_what_a_repair_cannot_mend(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with index.Index.open(home) as opened:
+        opened.add([index.Article("handed-in", "A zeppelin landed."), index.Article("other", "Snow fell in Oslo.")])
+    with contextlib.closing(sqlite3.connect(home / "index.sqlite", isolation_level=None)) as connection:
+        connection.execute("UPDATE article SET text = 'A balloon landed.' WHERE id = 'handed-in'")
+    assert cli.main(["index", "check", "--repair"]) == 1
+    printed = capsys.readouterr()
+    assert "lost: handed-in: this article was altered, and it came from no file" in printed.err
+    assert printed.out.endswith("mended\n")
+    assert cli.main(["index", "check"]) == 0
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -497,8 +536,8 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("index add", "index sync", "index list", "index show", "index remove", "index status",
-                    "index rebuild", "search", "ask", "chat", "models list", "models pull", "models verify",
-                    "doctor"):  # fmt: skip
+                    "index check", "index rebuild", "search", "ask", "chat", "models list", "models pull",
+                    "models verify", "doctor"):  # fmt: skip
         with pytest.raises(SystemExit) as stopped:
             cli.main([*command.split(), "--help"])
         assert stopped.value.code == 0

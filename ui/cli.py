@@ -24,7 +24,7 @@ import index
 import rag
 from index import filters, models
 from index import home as homes
-from index.errors import Error, InputError
+from index.errors import Error, InputError, LayoutError, StoreError
 from index.manifest import MODES
 from index.watch import watch
 from rag.settings import Settings
@@ -36,8 +36,9 @@ from ui.progress import Bars, Notes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from index.check import Fault
     from index.models import Model
-    from index.sync import SyncReport
+    from index.sync import Failure, SyncReport
     from rag import Answer, Engine, Turn
     from rag.event import Event
 
@@ -160,6 +161,49 @@ def _give_way() -> None:
     if hasattr(os, "setpriority"):
         priority = max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS)
         os.setpriority(os.PRIO_PROCESS, 0, priority)
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Compare everything in the index with its checksums, and say for each article what is wrong."""
+    faults = _faults(options.home)
+    lost: tuple[Failure, ...] = ()
+    left = faults
+    if options.repair and faults:
+        _give_way()
+        with Bars() as progress:
+            lost = index.Index.repair(options.home, progress=progress).lost
+        left = _faults(options.home)
+    if options.json:
+        _print_json(
+            {
+                "faults": [fault.to_dict() for fault in faults],
+                "repaired": bool(options.repair and faults and not left),
+                "left": [fault.to_dict() for fault in left],
+                "lost": [{"path": failure.path, "reason": failure.reason} for failure in lost],
+            }
+        )
+        return ERROR if left or lost else OK
+    _print("\n".join(terminal.line(str(fault)) for fault in faults) or "everything is as it was written")
+    for failure in lost:
+        print(terminal.line(f"lost: {failure.path}: {failure.reason}"), file=sys.stderr)
+    if options.repair and faults:
+        _print("\n".join(terminal.line(f"still wrong: {fault}") for fault in left) or "mended")
+    elif faults:
+        print("citewire: to mend it: citewire index check --repair", file=sys.stderr)
+    return ERROR if left or lost else OK
+
+
+def _faults(home: Path | None) -> list[Fault]:
+    """What is wrong with the index; an index that cannot be opened is one fault."""
+    try:
+        with index.Index.open(home) as opened:
+            return opened.faults()
+    except LayoutError:
+        raise
+    except StoreError as error:
+        from index.check import Fault
+
+        return [Fault(str(error))]
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -407,6 +451,8 @@ def _index_commands(commands: Commands) -> None:
     )
     _command(group, "remove", run_remove, "--json").add_argument("ids", nargs="+", metavar="ID|PATH")
     _command(group, "status", run_status, "--json")
+    command = _command(group, "check", run_check, "--json", stopped="stopped; the index is as it was")
+    command.add_argument("--repair", action="store_true", help="mend what can be mended, and say what cannot")
     _command(group, "rebuild", run_rebuild, "--json", stopped="stopped; the index is as it was")
 
 

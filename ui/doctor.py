@@ -149,12 +149,12 @@ def check_index(home: str | Path | None = None) -> Check:
 
     try:
         with Index.open(place) as index:
-            problems, stats = index.check(), index.stats()
+            problems, stats, is_altered = index.check(), index.stats(), bool(index.faults())
     except (Error, OSError) as error:
         return Check("index", Status.WRONG, str(error))
     if problems:
-        # A search builds a snapshot that is missing or damaged anew; only a rebuild mends the database.
-        mend = "ask something; if it stays: citewire index rebuild"
+        # A search builds a snapshot that is missing or damaged anew.
+        mend = "citewire index check --repair" if is_altered else "ask something; if it stays: citewire index rebuild"
         return Check("index", Status.WRONG, "; ".join(problems), mend)
     found = f"{stats.articles} articles, {stats.sentences} sentences in {place}"
     return Check("index", Status.FINE, found)
