@@ -10,8 +10,8 @@ import numpy as np
 from platformdirs import user_cache_path
 from tqdm import tqdm
 
+from index.checksum import vector_key
 from index.embedder import SentenceEmbedder
-from index.store import vector_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -239,7 +239,7 @@ def _words(connection: sqlite3.Connection) -> Iterator[Fault]:
             yield Fault("the word index counts wrongly")
     for passage_id in sorted(wrong, key=str):
         if passage_id in articles:
-            yield Fault("its words in the word index were altered", articles[passage_id])  # type: ignore[index]
+            yield Fault("its words in the word index were altered", articles[passage_id])
         else:
             yield Fault("the word index has words of no article")
 

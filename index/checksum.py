@@ -116,8 +116,8 @@ def _words(keys: Sequence[bytes], values: Sequence[bytes]) -> NDArray[np.uint64]
 
 
 def _sums(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    weights = _weights(words.shape[1])
-    return (words * weights).sum(axis=1, dtype=np.uint64).astype("<u8")
+    sums: NDArray[np.uint64] = (words * _weights(words.shape[1])).sum(axis=1, dtype=np.uint64)
+    return sums.astype("<u8", copy=False)
 
 
 @cache

@@ -65,13 +65,15 @@ def _copy_sources(connection: sqlite3.Connection, uri: Callable[[str], str]) -> 
 
 def _copy_passages(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO sentence SELECT passage_id, start, end, vector_id FROM old_sentence")
-    for passage_id, *passage in connection.execute("SELECT id, article_id, start, end FROM old_passage ORDER BY id"):
+    for passage_id, article_id, start, end in connection.execute(
+        "SELECT id, article_id, start, end FROM old_passage ORDER BY id"
+    ):
         sentences = connection.execute(
             "SELECT start, end, vector_id FROM sentence WHERE passage_id = ? ORDER BY start", (passage_id,)
         )
         connection.execute(
             "INSERT INTO passage VALUES (?, ?, ?, ?, ?)",
-            (passage_id, *passage, passage_checksum(*passage, sentences)),
+            (passage_id, article_id, start, end, passage_checksum(article_id, start, end, sentences)),
         )
     # Ids are never given twice, also those of passages that are gone.
     connection.execute(

@@ -139,8 +139,8 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
                 if file.exists():
                     shutil.copyfile(file, folder / file.name)
             path = folder / path.name
-            with path.open("r+b") as file:
-                file.write(header)
+            with path.open("r+b") as content:
+                content.write(header)
         connection = stack.enter_context(database.open_read_only(path))
         connection.text_factory = _text
         yield connection

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import fetch, read
+from index.checksum import vector_key
 from index.duplicate import Story
 from index.errors import Error, InputError, ReadError
 from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, storable, within
 from index.original import settle
-from index.store import Change, Put, vector_key
+from index.store import Change, Put
 from index.walk import Found, is_empty, walk
 from index.web import read_address
 

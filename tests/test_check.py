@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def articles(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, articles: Path, embedder: BagOfWordsEmbedder) -> Iterator[Path]:
+def home(tmp_path: Path, articles: Path, embedder: BagOfWordsEmbedder) -> Path:
     """A home with all that there can be: files, a removed one, articles handed in, a copy, and a source gone again."""
     with Index.open(tmp_path / "home", embedder=embedder) as index:
         index.sync([articles])
@@ -146,9 +145,6 @@ def test_what_was_altered_is_mended(home: Path, tmp_path: Path, embedder: BagOfW
                 assert sorted(map(repr, index.search("wheat harvest"))) == sorted(map(repr, expected[2]))  # type: ignore[call-overload]
         mended += 1
     assert refused <= MENDED // 10
-
-
-Change = Callable[[sqlite3.Connection], object]
 
 
 def altered_by(home: Path, *statements: str) -> None:
