@@ -483,7 +483,7 @@ def _check_index(place: Path, about: Mapping[str, Any]) -> tuple[dict[str, int],
             _move_uploads(sql, [f"{about['home']}/{UPLOADS}", about["uploads"]], f"{place}/{UPLOADS}")
     store = Store(path, embedder=embedder)
     try:
-        problems = store.check()
+        problems = [str(fault) for fault in store.check()]
         if sources != about["sources"]:
             problems.append("the manifest names other sources")
         with store.read() as generation:
