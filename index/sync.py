@@ -183,7 +183,8 @@ def sync(
     interrupt.tick("read", 0, len(to_read))
     with _reading(to_read, known) as readings:
         for done, (file, reading) in enumerate(readings, start=1):
-            _take(store, locations.kept(str(file)), file, reading, run, left_out=parts, prune=prune)
+            uri = locations.kept(str(file))
+            _take(store, uri, file, reading, run, held=counts.get(uri, 0), left_out=parts, prune=prune)
             interrupt.tick("read", done, len(to_read))
 
     before = [locations.path(root) for root in relinked]
@@ -374,18 +375,18 @@ def _read_file(path: Path, fingerprint: str) -> _Read:
 
 
 def _take(
-    store: Store, uri: str, path: Path, found: _Read, run: Run, *, left_out: Collection[str], prune: bool
+    store: Store, uri: str, path: Path, found: _Read, run: Run, *, held: int, left_out: Collection[str], prune: bool
 ) -> None:
-    """Put what a file gave into the change."""
+    """Put what a file gave into the change. The index has `held` articles of it."""
     for reason in found.failures:
         run.fail(str(path), reason.removeprefix(f"{shown(path)}: "))
     if found.fingerprint is None:
         return
+    if found.articles is None:
+        run.count(unchanged=held)
+        return
     with store.read() as generation:
         before = {article.id: article for article in generation.articles(origin=uri)}
-        if found.articles is None:
-            run.count(unchanged=len(before))
-            return
         articles = [_with_own_id(generation, article, uri, len(found.articles), before) for article in found.articles]
     run.change.origins[uri] = found.fingerprint
     articles = [article for article in articles if _part(uri, article.id) not in left_out]
