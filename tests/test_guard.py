@@ -218,6 +218,8 @@ def test_the_right_names_in_any_spelling_are_answered(page: Running) -> None:
     link = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]
     assert page.ask("/", headers=link).status == 200
     assert page.ask("/logout", headers=link).status == 403
+    assert page.ask("/logout").status == 403
+    assert page.ask("/logout", headers=[("Sec-Fetch-Site", "same-origin")]).status == 302
     assert page.ask("/", headers=[*link[:2], ("Sec-Fetch-Dest", "iframe")]).status == 403
 
 

@@ -6,6 +6,7 @@ for a body, and for a client that does not read. What it lacks stands here.
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -126,3 +127,5 @@ def bound(config: Any) -> None:
     config.proxy_headers = False
     config.server_header = False
     config.timeout_graceful_shutdown = 2
+    # Its warnings are about what strangers send, who could fill a disk with them.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -76,6 +76,7 @@ NOT_LET_IN = (
     "it ends in ?token=…"
 )
 NOT_LOGGED_IN = "Log in first"
+NOT_LOGGED_OUT = "Logging out needs HTTPS; without it, delete the cookies of this page"
 NOT_USED = "The page does not use this address"
 TOO_LARGE = "Too much is sent at once; larger files go by way of: citewire index add PATH"
 NO_LENGTH = "The size of an upload must be said beforehand (Content-Length)"
@@ -171,6 +172,9 @@ class Guard:
             secure=secure if is_known else None,
             is_navigation=is_page and modes <= {"navigate", "document"},
         )
+        if why is None and request.path == "/logout" and not request.all(b"sec-fetch-site"):
+            # Browsers say nothing of where a GET comes from on plain HTTP beyond loopback, and this one does something.
+            why = NOT_LOGGED_OUT
         return Refusal(HTTPStatus.FORBIDDEN, why) if why else None
 
     def _why_not_in(self, request: _Request, login: str | None) -> Refusal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -127,6 +128,8 @@ def serve(
             ended = time.monotonic() + STOPPING_S
             while page.frame.sessions.stop_all() and time.monotonic() < ended:
                 time.sleep(0.05)
+            # It says as errors which streams of open tabs it ends.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             demo.close(verbose=False)
             UPLOADS.clear()
             if engine is None:
