@@ -113,7 +113,13 @@ def served(home: Path, tmp_path: Path, kind: str = "patient") -> Iterator[Served
     )
     assert process.stdout is not None
     lines: Queue[str] = Queue()
-    reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True)
+    printed_lines = process.stdout
+
+    def read() -> None:
+        for line in printed_lines:
+            lines.put(line)
+
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
         printed = lines.get(timeout=PATIENCE_S)
