@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks import dataset, reading, report
+from benchmarks import dataset, editions, reading, report
 from benchmarks.report import Mean
 from index import Article, Index
 from index.duplicate import Story
@@ -50,7 +50,9 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure, print the table, write the result."""
     scale = 20 if arguments.quick else 1
-    found = measure(list(articles(arguments)), copies=COPIES // scale, others=OTHERS // scale)
+    pool = list(articles(arguments))
+    found = measure(pool, copies=COPIES // scale, others=OTHERS // scale)
+    found |= editions.measure([one for one in pool if re.match(r"(?:dev|test)-", one.id)], _Nothing())
     for name, value in found.items():
         print(f"  {name:46}{value!s:>30}")
     if not arguments.quick:

@@ -94,11 +94,21 @@ def rank(
     # Another article may have the very sentence.
     nearby = nearby if found.among is None else nearby & found.among
     nearby -= {passage.id for passage in found.passages}
-    passages = [*found.passages, *generation.passages(nearby)]
+    ranked = scored(generation, wordings, found, [*found.passages, *generation.passages(nearby)])
+    return sorted(ranked, key=lambda one: (-one.score, one.passage.id))
+
+
+def scored(
+    generation: Generation,
+    wordings: Sequence[NDArray[np.float32]],
+    found: Found,
+    passages: Sequence[StoredPassage],
+) -> list[Ranked]:
+    """Passages with how well they fit the query; see `rank`."""
     vector_ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
     near_to = generation.similarities(wordings, vector_ids)
     speaks = _by_article(passages, found.around)
-    ranked = [
+    return [
         Ranked(
             passage,
             *_nearest(passage, near_to),
@@ -107,7 +117,6 @@ def rank(
         )
         for passage in passages
     ]
-    return sorted(ranked, key=lambda one: (-one.score, one.passage.id))
 
 
 def _matches(generation: Generation, query: str, among: Collection[int] | None) -> dict[int, float]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from index import derived, filters, ranking, rebuild, restore, uploads
+from index import derived, filters, precedence, ranking, rebuild, restore, uploads
 from index import home as homes
 from index import reranker as rerankers
 from index import sync as syncing
@@ -49,7 +49,8 @@ class Hit:
     is `nearest`; `bm25`, for the words of the query, 0 when none matched; `context`, for the words said before the
     query, alike for all passages of an article. How the parts are weighted is in index/ranking.py. `reranked` is what
     a reranker gave, when there is one and it read this passage; then it decides the order, and `score` does not.
-    `also_in` names the outlets, or else the headlines, of the other articles that repeat this one.
+    `also_in` names the outlets, or else the headlines, of the other articles that repeat this one. `newer` are
+    the newer versions of the article, the newest first.
     """
 
     article: Article
@@ -62,11 +63,17 @@ class Hit:
     context: float = 0.0
     reranked: float | None = None
     also_in: tuple[str, ...] = ()
+    newer: tuple[Article, ...] = ()
 
     @property
     def text(self) -> str:
         """The exact words of the passage."""
         return self.article.text[self.start : self.end]
+
+    @property
+    def superseded_by(self) -> Article | None:
+        """The newest version of the article, if this is an older one."""
+        return self.newer[0] if self.newer else None
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping."""
@@ -87,6 +94,7 @@ class Hit:
             "reranked": None if self.reranked is None else round(self.reranked, 4),
             "nearest": self.nearest.of(self.article.text),
             "also_in": list(self.also_in),
+            "superseded_by": None if self.superseded_by is None else self.superseded_by.id,
         }
 
 
@@ -387,11 +395,21 @@ class Index:
                 found = beside.submit(ranking.look_up, generation, query, context=context, only=only)
                 wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
             ranked = ranking.rank(generation, vectors, wordings, found.result())
+            first = k if self.reranker is None else max(k, rerankers.CANDIDATES)
+            ranked, superseding, newer = precedence.with_newer(generation, wordings, found.result(), ranked, first)
+            ranked = precedence.ordered(ranked, lambda one: one.passage.id, superseding)[:first]
+            hits = [_hit(generation, one, newer.get(one.passage.article_id, ())) for one in ranked]
             if self.reranker is None:
-                return [_hit(generation, one) for one in ranked[:k]]
-            hits = [_hit(generation, one) for one in ranked[: max(k, rerankers.CANDIDATES)]]
+                return hits
+            names = {one.passage.id: (one.passage.article_id, one.passage.start) for one in ranked}
         # Outside the transaction: reading two dozen passages takes long enough to hold up a writer's checkpoint.
-        return _reranked(self.reranker, [query, *rewordings][-1], hits)[:k]
+        hits = _reranked(self.reranker, [query, *rewordings][-1], hits)
+        by_place = {
+            names[older]: [names[one] for one in others if one in names]
+            for older, others in superseding.items()
+            if older in names
+        }
+        return precedence.ordered(hits, lambda hit: (hit.article.id, hit.start), by_place)[:k]
 
     def article(self, article_id: str) -> Article:
         """The article with this id. Raises InputError when there is none."""
@@ -591,7 +609,7 @@ def _listed(names: Iterable[str | Path] | str | Path) -> list[str | Path]:
     return [names] if isinstance(names, (str, os.PathLike)) else list(names)
 
 
-def _hit(generation: Generation, ranked: Ranked) -> Hit:
+def _hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...]) -> Hit:
     passage = ranked.passage
     article = generation.article(passage.article_id)
     if article is None:
@@ -606,6 +624,7 @@ def _hit(generation: Generation, ranked: Ranked) -> Hit:
         ranked.nearest,
         ranked.context,
         also_in=_also_in(article, generation.copies(article.id)),
+        newer=newer,
     )
 
 

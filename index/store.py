@@ -523,6 +523,11 @@ class Generation:
         found = self.passages([passage_id for (passage_id,) in ids])
         return [Span(one.start, one.end) for one in sorted(found, key=lambda one: one.start)]
 
+    def passage_ids(self, article_id: str) -> list[int]:
+        """Ids of the passages of an article, in order."""
+        query = "SELECT id FROM passage WHERE article_id = ? ORDER BY start"
+        return [passage_id for (passage_id,) in self._sql.execute(query, (article_id,))]
+
     def listing(self) -> list[tuple[Article, int, str | None, str | None]]:
         """Every article in the order of adding, with how many passages it has, and the ids of the one it is a copy of
         and of its newer version."""

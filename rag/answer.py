@@ -65,6 +65,7 @@ class Source:
             "end": hit.end,
             "text": hit.text,
             "also_in": list(hit.also_in),
+            "superseded_by": None if hit.superseded_by is None else hit.superseded_by.id,
             "score": round(hit.score, 4),
         }
 
@@ -170,8 +171,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Articles that tell one fact differently. `about` is what differs: number, date, name or polarity; `sides` are
-    newest first, those without a date last."""
+    """Articles that tell one fact differently. `about` is what differs: number, date, name, polarity, or
+    "version" where an older version of the document tells it differently; that has one side if only the older version
+    tells it. `sides` are newest first, those without a date last."""
 
     about: str
     sides: tuple[Side, ...]

@@ -16,6 +16,7 @@ from rag.words import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
+    from index.article import Article
     from rag.answer import Disagreement, Source
     from rag.cite import Quote
 
@@ -102,6 +103,21 @@ def disagreements(
         for one in disagreement.find(question, claim.text, quotes, sources, similarity=similarity):
             sides = tuple(replace(side, citation=numbering.again(side.citation)) for side in one.sides)
             found.setdefault(tuple(side.value.lower() for side in sides), replace(one, sides=sides))
+    return tuple(found.values())
+
+
+def versions_apart(
+    claims: Sequence[Claim], versions: Callable[[str], Sequence[Article]], known: Sequence[Disagreement] = ()
+) -> tuple[Disagreement, ...]:
+    """Where older versions of the cited articles tell otherwise what the claims rest on, numbered after the quotes of
+    the claims and of what is `known`. `versions` gives those of an article's document, the newest first."""
+    sides = [side.citation for one in known for side in one.sides]
+    numbering = Numbering([*(citation for claim in claims for citation in claim.citations), *sides])
+    found: dict[tuple[str, ...], Disagreement] = {}
+    for quote in _quotes(claims):
+        for one in disagreement.between_versions(quote, versions(quote.article_id)):
+            sides_here = tuple(replace(side, citation=numbering.again(side.citation)) for side in one.sides)
+            found.setdefault(tuple(side.citation.quote for side in sides_here), replace(one, sides=sides_here))
     return tuple(found.values())
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING
 
+from index.version import counterparts
 from rag import cite
 from rag.answer import Citation, Disagreement, Side
 from rag.telling import BLAND, WEEKDAYS, Sentence, Value, figures_of, names_of, terms_of, values_of
@@ -21,6 +22,7 @@ from rag.words import WEIGHTS, stems
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from index.article import Article
     from rag.answer import Source
     from rag.cite import Quote
 
@@ -32,6 +34,8 @@ NEAR_IDENTICAL = 0.75
 """Share of the words of both that they have in common, where little else says that they tell one thing."""
 LEAST_FIGURES, LEAST_FIGURES_ELSE = 6, 12
 """Words of the shortest sentence that is the same as another but for an amount, or but for another number."""
+VERSION, MOST_VERSIONS = "version", 3
+"""What versions of one document differ in, and how many older wordings of one quote are told."""
 LEAST_SIMILARITY = 0.6
 """Cosine of their vectors, where known."""
 SAME_STORY_DAYS, NEAR_DAYS = 31, 7
@@ -90,8 +94,50 @@ def find(
     return tuple(found.values())
 
 
+def between_versions(quote: Citation, versions: Sequence[Article]) -> tuple[Disagreement, ...]:
+    """Where older versions of the quoted article tell otherwise what the quote tells, newest first; or that only this
+    older version tells it. `versions` are all of the document, the newest first. Citations but `quote` have number 0.
+    """
+    place = next((at for at, one in enumerate(versions) if one.id == quote.article_id), None)
+    if place is None:
+        return ()
+    found: list[Disagreement] = []
+    said = set()
+    for older in versions[place + 1 :]:
+        for pair in counterparts(older.text, quote.article.text):
+            newer = pair.newer
+            if newer is None or pair.is_same or not (newer.start < quote.end and quote.start < newer.end):
+                continue
+            wordings = newer.of(quote.article.text), pair.older.of(older.text)
+            if len(found) < MOST_VERSIONS and wordings not in said:
+                said.add(wordings)
+                quotes = quote, Citation(0, older, pair.older.start, pair.older.end)
+                found.append(Disagreement(VERSION, tuple(map(Side, _apart(*wordings), quotes))))
+    if place and not found:
+        found.append(Disagreement(VERSION, (Side(quote.quote, quote),)))
+    return tuple(found)
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """The words in which two wordings differ, with the word before them where one of them has none."""
+    mine, its = one.split(), other.split()
+    fewest = min(len(mine), len(its))
+    start = next((at for at in range(fewest) if mine[at] != its[at]), fewest)
+    end = next((at for at in range(fewest - start) if mine[-1 - at] != its[-1 - at]), fewest - start)
+    if start and fewest - start == end:
+        start -= 1
+    return " ".join(mine[start : len(mine) - end]), " ".join(its[start : len(its) - end])
+
+
 def sentence(disagreement: Disagreement) -> str:
-    """How an answer says it: who says what, newest first."""
+    """How an answer says it: who says what, newest first; or what an older version says."""
+    if disagreement.about == VERSION:
+        cited = disagreement.sides[-1].citation
+        date = cited.article.updated or cited.published
+        version = f"older version of “{cited.article.headline}”" + (f", of {date[:4]}," if date else "")
+        quote = " ".join(cited.quote.split())
+        is_only = len(disagreement.sides) == 1
+        return f"Only an {version} says: “{quote}”" if is_only else f"An {version} says: “{quote}”"
     told = []
     for side in disagreement.sides:
         outlet = side.citation.source or f"“{side.citation.article.headline}”"

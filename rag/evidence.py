@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from index.version import counterparts
 from rag import prompt
 from rag.answer import Source, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from index.article import Span
     from index.search import Hit
     from rag.llm import LLM
     from rag.settings import Settings
@@ -22,14 +25,14 @@ hold the answer to .961 of 700 questions, and 2.3 of them are read; with .6 it i
 def select(question: str, hits: Sequence[Hit], llm: LLM, settings: Settings) -> tuple[Source, ...]:
     """The best hits that fit the budgets of `settings`, numbered from 1 in the order of `hits`.
 
-    Passages of equal text are taken once. The first one is taken whatever the evidence budget, as long as the
-    context holds it.
+    Passages of equal text are taken once, and what a newer version of an article speaks of is read there alone. The
+    first one is taken whatever the evidence budget, as long as the context holds it.
     """
     bare = llm.count(prompt.build(question, ()))
     room = llm.context_tokens - settings.answer_tokens - bare
     chosen: list[Hit] = []
     seen: set[str] = set()
-    for hit in hits:
+    for hit in _newest(hits):
         words = " ".join(hit.text.split())
         if words in seen or hit.score < LEAST_SHARE * hits[0].score:
             continue
@@ -41,6 +44,29 @@ def select(question: str, hits: Sequence[Hit], llm: LLM, settings: Settings) -> 
         if len(chosen) == settings.passages:
             break
     return tuple(Source(number, hit) for number, hit in enumerate(chosen, start=1))
+
+
+def _newest(hits: Sequence[Hit]) -> Iterator[Hit]:
+    """The hits without what newer versions of their articles say otherwise, or say as well.
+
+    Of a passage of an older version stays the stretch around its nearest sentence that no newer one speaks of; nothing
+    of it does if the passage that speaks of it was found.
+    """
+    for hit in hits:
+        spoken_of: list[Span] = []
+        for version in hit.newer:
+            found = [one for one in hits if one.article.id == version.id]
+            for pair in counterparts(hit.article.text, version.text):
+                wording = pair.newer
+                if wording and any(one.start <= wording.start < one.end for one in found):
+                    spoken_of.append(pair.older)
+        if hit.nearest in spoken_of:
+            continue
+        start = max((span.end for span in spoken_of if hit.start < span.end <= hit.nearest.start), default=hit.start)
+        end = min((span.start for span in spoken_of if hit.nearest.end <= span.start < hit.end), default=hit.end)
+        rest = hit.article.text[start:end]
+        blanks = len(rest) - len(rest.lstrip())
+        yield replace(hit, start=start + blanks, end=start + len(rest.rstrip())) if spoken_of else hit
 
 
 def trim_history(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from index import Index
+    from index.article import Article
     from index.search import Hit
     from rag.answer import Citation, Claim, Disagreement, Source, Turn
     from rag.claims import Similarity
@@ -242,6 +243,7 @@ class Reply:
         differing: tuple[Disagreement, ...] = ()
         if similarity is not None:
             differing = claims.disagreements(asked, said, part.found.sources, similarity=similarity)
+        differing += claims.versions_apart(said, self._versions, differing)
         likely = answerability.probability(attempt.signals or Signals(), llm.name)
         if not quotes and likely < answerability.TRUSTED:
             said = claims.with_quotes(asked, said)
@@ -292,6 +294,13 @@ class Reply:
         texts = list(dict.fromkeys(quote.text for quote in cite.quotes(sources)))
         vectors = dict(zip(texts, self.index.embedder.embed_documents(texts), strict=True))
         return lambda one, other: float(vectors[one] @ vectors[other])
+
+    def _versions(self, article_id: str) -> tuple[Article, ...]:
+        """The versions of the document that an article is a state of, the newest first; none if it was removed."""
+        try:
+            return self.index.versions(article_id)
+        except InputError:
+            return ()
 
     def _still_indexed(self, part: Part) -> tuple[Source, ...]:
         """The sources whose article was neither removed nor changed while the model wrote."""

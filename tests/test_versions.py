@@ -14,9 +14,10 @@ import pytest
 
 from index import Article, Index
 from index.search import DATABASE
-from tests.fakes import BagOfWordsEmbedder
+from rag import Engine, Settings
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from tests.test_migrate import as_layout_1
-from ui import cli
+from ui import cli, markdown, terminal
 
 SENTENCES = (
     "The park of Arnes is open from the morning until the evening on every day of the week.",
@@ -384,3 +385,87 @@ def test_the_command_line_says_what_is_superseded(
     assert json.loads(capsys.readouterr().out)["superseded_by"] == "2024"
     cli.main(["index", "show", "2024"])
     assert "superseded" not in capsys.readouterr().out
+
+
+LONG = tuple(
+    f"{who} keeps the {what} of the park in order and writes a long report on it every month, which is read out to "
+    f"the council of Arnes in the town hall, where it is kept with all the others since the {what} was made."
+    for who, what in (("Ann", "pond"), ("Bea", "fence"), ("Cid", "bridge"), ("Dora", "orchard"), ("Eve", "stable"))
+)
+DROPPED = "Kites may be flown on the northern meadow on Sundays."
+
+
+def editions() -> list[Article]:
+    """Three states of long rules: one rule changes twice, one is dropped after the first."""
+    last = [DROPPED, "Edition of 2022.", "Edition of 2024."]
+    rules = [f"Smoking is {word} in the park at any time." for word in ("allowed", "restricted", "forbidden")]
+    return [
+        replace(
+            RULES,
+            id=f"{2020 + 2 * at}",
+            text="\n\n".join([*LONG[:3], rule, *LONG[3:], last[at]]),
+            published=f"{2020 + 2 * at}-01-01",
+        )
+        for at, rule in enumerate(rules)
+    ]
+
+
+@pytest.mark.parametrize("query", ["Is smoking allowed in the park?", "smoking restricted", "smoking forbidden"])
+@pytest.mark.parametrize("k", [1, 2, 3, 8])
+def test_the_newest_wording_comes_before_the_older_ones(index: Index, query: str, k: int) -> None:
+    index.add(editions())
+    hits = index.search(query, k=k)
+    assert len(hits) == min(k, 6)
+    found = [hit.article.id for hit in hits if "Smoking" in hit.text]
+    assert found == ["2024", "2022", "2020"][: len(found)]
+    assert found
+    assert [hit.superseded_by and hit.superseded_by.id for hit in hits if hit.article.id != "2024"] == ["2024"] * sum(
+        hit.article.id != "2024" for hit in hits
+    )
+    assert all(hit.to_dict()["superseded_by"] in (None, "2024") for hit in hits)
+
+
+def test_what_only_an_older_version_says_is_found(index: Index) -> None:
+    index.add(editions())
+    first = index.search("kites on the northern meadow")[0]
+    assert (first.article.id, first.superseded_by) == ("2020", index.article("2024"))
+
+
+def test_a_filter_that_leaves_only_an_older_version_finds_it(index: Index) -> None:
+    index.add(editions())
+    hits = index.search("Is smoking allowed in the park?", before="2021")
+    assert {hit.article.id for hit in hits} == {"2020"}
+
+
+def test_an_answer_rests_on_the_newest_version_and_says_when_older_ones_differ(index: Index) -> None:
+    index.add(editions())
+    llm = ScriptedLLM("Smoking is forbidden in the park at any time.")
+    answer = Engine.open(index=index, llm=llm, settings=Settings()).ask("Is smoking allowed in the park?")
+    read = " ".join(llm.prompts[0].passages)
+    assert "Smoking is forbidden" in read
+    assert "Smoking is allowed" not in read
+    assert "Smoking is restricted" not in read
+    assert answer.claims[0].citations[0].article_id == "2024"
+    assert [one.about for one in answer.disagreements] == ["version", "version"]
+    newer, older = answer.disagreements[1].sides
+    assert (newer.value, newer.citation.quote) == ("forbidden", "Smoking is forbidden in the park at any time.")
+    assert (older.value, older.citation.quote) == ("allowed", "Smoking is allowed in the park at any time.")
+    assert older.citation.article.text[older.citation.start : older.citation.end] == older.citation.quote
+    told = "An older version of “Park rules”, of 2020, says: “Smoking is allowed in the park at any time.”"
+    assert told in answer.text
+    assert told in terminal.render_answer(answer)
+    assert "Versions differ:" in terminal.render_answer(answer)
+    assert "Versions differ:" in markdown.render_answer(answer)
+    assert answer.to_dict()["disagreements"][1]["sides"][1]["citation"]["article_id"] == "2020"
+    numbers = [citation.number for citation in answer.citations]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_an_answer_that_only_an_older_version_gives_says_so(index: Index) -> None:
+    index.add(editions())
+    llm = ScriptedLLM("Kites may be flown on the northern meadow on Sundays.")
+    answer = Engine.open(index=index, llm=llm, settings=Settings()).ask("Where may kites be flown in the park?")
+    assert not answer.refused
+    (only,) = answer.disagreements
+    assert [side.citation.article_id for side in only.sides] == ["2020"]
+    assert "Only an older version of “Park rules”, of 2020, says:" in answer.text

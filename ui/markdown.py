@@ -74,6 +74,8 @@ def _marker(claim: Claim) -> str:
 
 def _differing(disagreement: Disagreement) -> str:
     lines = [f"Articles differ ({escape(disagreement.about)}):"]
+    if disagreement.about == "version":
+        lines = [terminal.differing(disagreement)]
     for side in disagreement.sides:
         origin = escape(terminal.origin(side.citation.article))
         lines.append(f"- **{escape(side.value)}** [{side.citation.number}] {origin}")

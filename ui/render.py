@@ -281,11 +281,10 @@ def _chip(quote: Citation, place: str, exchange_number: int) -> str:
 
 def _differing(disagreement: Disagreement, exchange_number: int) -> str:
     sides = "".join(_side(side, exchange_number) for side in disagreement.sides)
-    about = escape(disagreement.about)
-    return (
-        f'<section class="differing" aria-label="The articles disagree"><h3>The articles disagree ({about})</h3>'
-        f"<ul>{sides}</ul></section>"
-    )
+    heading = f"The articles disagree ({escape(disagreement.about)})"
+    if disagreement.about == "version":
+        heading = "Versions differ" if len(disagreement.sides) > 1 else "Only an older version says so"
+    return f'<section class="differing" aria-label="The articles disagree"><h3>{heading}</h3><ul>{sides}</ul></section>'
 
 
 def _side(side: Side, exchange_number: int) -> str:

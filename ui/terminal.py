@@ -208,7 +208,14 @@ def _differing(disagreement: Disagreement, columns: int) -> str:
         _fold(f"{line(side.value)} [{side.citation.number}] {origin(side.citation.article)}", columns, indent="  ")
         for side in disagreement.sides
     ]
-    return "\n".join([f"Articles differ ({line(disagreement.about)}):", *sides])
+    return "\n".join([differing(disagreement), *sides])
+
+
+def differing(disagreement: Disagreement) -> str:
+    """The line above the sides of a disagreement."""
+    if disagreement.about == "version":
+        return "Versions differ:" if len(disagreement.sides) > 1 else "Only an older version says so:"
+    return f"Articles differ ({line(disagreement.about)}):"
 
 
 def _quoted(citation: Citation, columns: int, others: Sequence[str]) -> str:
