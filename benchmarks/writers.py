@@ -353,6 +353,32 @@ def _models_state(place: Path) -> Any:
     return "there"
 
 
+def _backed_up(place: Path) -> None:
+    """A backup of one home, and another home that it will replace."""
+    from ui import backup
+
+    _synced(place)
+    _talked(place)
+    backup.backup(place / "home.zip", place / HOME)
+    with open_index(place) as index:
+        index.remove([article.id for article in index.articles() if "harvest" in article.text])
+        index.add([Article("comet", COMET, title="A comet")])
+    with _open_conversations(place) as kept:
+        kept.append(kept.create("her"), owner="her", question="Since when?", answer={"text": "Since then."})
+
+
+def _restore(_: None, place: Path, acknowledge: Acknowledge) -> None:
+    from ui import backup
+
+    kept = place / f"kept-{len(list(place.glob('kept-*')))}.zip"
+    backup.restored(place / "home.zip", place / HOME, replace=True, keep=kept)
+    acknowledge()
+
+
+def _home_state(place: Path) -> Any:
+    return [*index_state(place), _conversations_state(place)]
+
+
 @contextlib.contextmanager
 def _nothing(_: Path) -> Iterator[None]:
     yield None
@@ -374,6 +400,7 @@ WRITERS: Mapping[str, Writer] = {
     "remove": Writer(_synced, open_index, _remove, index_state, removes=True),
     "rebuild": Writer(_with_removed, _nothing, _rebuild, index_state, removes=True),
     "rebuild beside a chat": Writer(_with_removed, open_index, _rebuild_beside, index_state, removes=True),
+    "restore": Writer(_backed_up, _nothing, _restore, _home_state),
     "search": Writer(_without_snapshot, open_index, _search, index_state),
     "read": Writer(_synced, _nothing, _read, index_state),
     "read conversations": Writer(_talked, _nothing, _read_conversations, _conversations_state),

@@ -195,7 +195,8 @@ def restored(
         made = not folder.exists()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            return _restore(reader, folder, occupied, _kept_path(folder, keep), _Steps(progress))
+            with _explained(folder):
+                return _restore(reader, folder, occupied, _kept_path(folder, keep), _Steps(progress))
         except BaseException:
             if made and not restore.is_ready(folder):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -249,7 +250,7 @@ def _write(
         "left_out": [],
         "damaged": [],
     }
-    with _told(path), archive.writing(path, replace=replace) as (writer, staging):
+    with _explained(home), _told(path), archive.writing(path, replace=replace) as (writer, staging):
         staged = [
             name
             for name in (INDEX, CONVERSATIONS)
@@ -615,6 +616,15 @@ def _require_room(folder: Path, size_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size_bytes:
         raise InputError(f"{size_bytes / 1e9:.1f} GB are needed in {folder}, {free / 1e9:.1f} GB are free; free some")
+
+
+@contextlib.contextmanager
+def _explained(place: Path) -> Iterator[None]:
+    """What SQLite has against it, in our words."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise database.explained(place, error, damaged="", waited_s=restore.WAIT_S) from error
 
 
 @contextlib.contextmanager
