@@ -47,12 +47,15 @@ def run(arguments: argparse.Namespace) -> None:
         home = stack.enter_context(TemporaryDirectory())
         index = stack.enter_context(Index.open(home, embedder=BagOfWordsEmbedder()))
         index.add([_article(number) for number in range(ARTICLES)])
-        url = stack.enter_context(served(Engine.open(index=index, llm=ScriptedLLM())))
+        llm = ScriptedLLM()
+        url = stack.enter_context(served(Engine.open(index=index, llm=llm)))
         command = [sys.executable, "-m", "benchmarks.tab", url, str(arguments.asks + WARMING)]
         tab = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))  # noqa: S603 (our own)
         assert tab.stdout is not None
         for line in tab.stdout:
             asked, received_bytes = map(int, line.split())
+            for noted in (llm.prompts, llm.adapted, llm.constraints):
+                noted.clear()  # else the stand-in for a model would keep every prompt
             if asked >= WARMING and (asked - WARMING) % STEP == 0:
                 gc.collect()
                 rows[str(asked - WARMING)] = {

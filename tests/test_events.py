@@ -22,7 +22,7 @@ from benchmarks.events import fuzz
 from index import Article, Index, InputError
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
-from ui import session, uploads, web
+from ui import event_queue, session, uploads, web
 from ui.backend import Backend
 from ui.conversations import Conversations
 from ui.folders import Folders
@@ -528,6 +528,18 @@ def test_too_many_questions_are_told(serving: Callable[..., Site]) -> None:
     told = client.send("ask.click", [QUESTION, None, "", "", ""], tab="onemore")[1]
     gate.set()
     assert "3 of your questions" in told
+
+
+def test_an_event_is_not_given_up_for_one_before_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tab listens from one event to the next; when the first is looked at, it may just not be listening."""
+    monkeypatch.setattr(event_queue, "UNHEARD_S", 2.0)
+    client = site.client()
+    begun = time.monotonic()
+    client.send("bus.export", [None], {"conversation": "x"})
+    time.sleep(max(0.0, begun + 1.5 - time.monotonic()))
+    client.post("queue/join", client.body("bus.export", [None], {"conversation": "x"}))
+    time.sleep(1.0)
+    assert "process_completed" in client.stream("tab")
 
 
 def test_an_exchange_that_is_past_is_sent_once_and_still_opens_at_its_words(site: Site) -> None:

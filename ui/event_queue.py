@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ MOST_OF_TAB = 24
 MOST_OF_CLIENT = 128
 """Of one login, or of one address where there are no logins: an office of sixty readers, each with two."""
 MOST = 256
+EARLY_S = 0.05
+"""How much sooner than it was asked to a timer may ring."""
 UNHEARD_S = 10.0
 """How long an event may wait or run while nobody reads its results. A page listens as soon as it has asked."""
 
@@ -65,9 +68,11 @@ class EventQueue:
         if self._listeners[client, tab]:
             return
         named = [event for event in self._waiting() if event.request.scope.get(TAB) == tab]
-        # Gradio knows the tab by another name; see ui/tabs.py.
-        for name in {event.session_hash for event in named if event.request.scope.get(CLIENT) == client}:
-            task = asyncio.ensure_future(self.blocks._queue.clean_events(session_hash=name))
+        # Those that came since have a look of their own: a tab stops listening between one event and the next.
+        latest = time.monotonic() - UNHEARD_S + EARLY_S
+        unheard = [event for event in named if event.enqueue_time <= latest]
+        for event in [event for event in unheard if event.request.scope.get(CLIENT) == client]:
+            task = asyncio.ensure_future(self.blocks._queue.clean_events(event_id=event._id))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
