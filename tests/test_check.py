@@ -54,10 +54,14 @@ def home(tmp_path: Path, articles: Path, embedder: BagOfWordsEmbedder) -> Path:
 
 
 def dump(home: Path) -> dict[str, object]:
-    """All that the database says."""
+    """All that the database says. How FTS5 packs its words does not count: a mark that a word was deleted before it was
+    inserted, for one, changes nothing."""
     with closing(sqlite3.connect(home / DATABASE)) as connection:
-        tables = "meta root origin article story passage sentence vector words_docsize words_data words_idx".split()
+        tables = "meta root origin article story passage sentence vector words_docsize".split()
         rows: dict[str, object] = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
+        connection.execute("CREATE VIRTUAL TABLE temp.occurrence USING fts5vocab('main', 'words', 'instance')")
+        rows["words"] = connection.execute("SELECT * FROM temp.occurrence").fetchall()
+        rows["totals"] = connection.execute("SELECT block FROM words_data WHERE id = 1").fetchall()
         rows["order"] = connection.execute("SELECT rowid, id FROM article").fetchall()
         rows["last ids"] = connection.execute("SELECT * FROM sqlite_sequence").fetchall()
         return rows
