@@ -25,6 +25,7 @@ MEASUREMENTS = {
     "retrieval": "finding the passage, for single questions and for follow-ups",
     "screens": "pictures of every state of the page, in docs/screens",
     "tab": "the memory of the page while one tab asks and asks",
+    "soak": "the page under use for minutes: memory, descriptors and threads stay flat, nothing is lost",
     "support": "telling the claims that a page carries from those it does not",
     "scale": "a search among 100,000 sentences, and a million vectors",
 }

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from index import Article, Index
+from index import Article, Index, ReadError
 from tests.fakes import BagOfWordsEmbedder
 
 HOME = "home"
@@ -287,13 +287,16 @@ def _open_uploads(place: Path) -> Iterator[tuple[Index, Any]]:
 
 def _upload(opened: tuple[Index, Any], place: Path, acknowledge: Acknowledge) -> None:
     index, uploads = opened
-    with uploads.batch() as batch:
-        copies = [batch.keep(place / "handed-in" / name) for name in UPLOADED]
-        report = index.sync(copies)
-        for failure in report.failed:
-            batch.discard(index.uploads / Path(failure.path).name)
-        batch.commit()
-    acknowledge()
+    for name in UPLOADED:
+        with uploads.batch() as batch:
+            copy = batch.keep(place / "handed-in" / name)
+            failed = index.sync([copy]).failed
+            if failed:
+                batch.discard(copy)
+            batch.commit()
+        if failed and name != "empty.txt":
+            raise ReadError(failed[0].reason)
+        acknowledge()
 
 
 def _uploads_state(place: Path) -> Any:
@@ -406,6 +409,7 @@ WRITERS: Mapping[str, Writer] = {
     "read conversations": Writer(_talked, _nothing, _read_conversations, _conversations_state),
     "conversation": Writer(_home, _open_conversations, _talk, _conversations_state),
     "conversation, deleted": Writer(_talked, _open_conversations, _forget, _conversations_state, removes=True),
+    "upload": Writer(_handed_in, _open_uploads, _upload, _uploads_state),
     "model pull": Writer(_published, _models, _pull, _models_state),
     "shelf": Writer(_home, _open_shelf, _shelve, _shelf_state),
 }
