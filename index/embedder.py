@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 BATCH = 32
 """Texts in one forward pass. On two cores 16 to 64 differ by less than the noise."""
-BATCH_BESIDE_QUESTIONS = 4
-"""The same while questions come, each of which waits for the pass in hand (python -m benchmarks beside)."""
+BATCH_BESIDE_QUESTIONS = 1
+"""The same while questions come, each of which waits for the pass in hand. It is on one thread, as a question's own is:
+on a busy machine, passes of four texts on all threads made a question wait 15 times as long (python -m benchmarks
+beside)."""
 QUESTIONS_COME_S = 60.0
 """How long after a question the next one is expected: time to read an answer and to type another question."""
 QUESTIONS_AHEAD = 8
@@ -90,10 +92,12 @@ class SentenceEmbedder:
         first = 0
         while first < len(by_length):
             with self._turns.documents():
-                rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if self._turns.questions_come else BATCH)]
-                vectors[rows] = model.encode_document(
-                    [texts[i] for i in rows], normalize_embeddings=True, show_progress_bar=False
-                )
+                beside = self._turns.questions_come
+                rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if beside else BATCH)]
+                with _one_thread() if beside else contextlib.nullcontext():
+                    vectors[rows] = model.encode_document(
+                        [texts[i] for i in rows], normalize_embeddings=True, show_progress_bar=False
+                    )
             first += len(rows)
             if progress is not None:
                 progress(len(rows))
