@@ -601,7 +601,7 @@ def test_no_altered_byte_is_restored(full: Path, file: Path, tmp_path: Path) -> 
             assert dump(there) == before
             shutil.rmtree(there)
             unseen += place < directory
-    assert unseen < 5
+    assert unseen < 15, "headers and the padding of Deflate apart, every byte counts"
 
 
 Alter = Callable[[dict[str, bytes], dict[str, Any]], None]

@@ -12,6 +12,7 @@ manifest says. Knows no databases and no home.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -210,6 +211,11 @@ class Reader:
             raise DamagedError(f"{self.path}: {error}") from error
         except _UNREADABLE as error:
             raise DamagedError(f"{self.path} is damaged, or no backup of Citewire: {error}") from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            # A place before the beginning of the file.
+            raise DamagedError(f"{self.path} is damaged, or no backup of Citewire") from error
 
 
 @contextlib.contextmanager
