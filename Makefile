@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help install chat ask seeds models test lint bench screens browser lock clean
+.PHONY: help install chat ask seeds models test lint bench screens browser lock reference clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -72,6 +72,9 @@ browser:
 lock: $(INSTALLED_DEV) ## Write constraints.txt from what is installed in .venv
 	@$(BIN)/python .ci/lock.py > constraints.txt.new && mv constraints.txt.new constraints.txt
 	@touch $(INSTALLED) $(INSTALLED_DEV)
+
+reference: $(INSTALLED_DEV) ## Write the generated parts of docs/reference.md
+	@$(BIN)/python .ci/reference.py --write
 
 clean: ## Remove .venv and caches; models and indexed articles stay
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
