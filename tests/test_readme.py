@@ -1,4 +1,4 @@
-"""Every command and every program in README.md works, in the order in which a reader would try them.
+"""Every command and every program in README.md and docs/guide.md works, in the order in which a reader would try them.
 
 Commands of `citewire` and Python blocks run for real, with the real models, in a home and a HOME of their own
 where ~/articles holds the sample articles. What would leave this machine, wait for a reader or install things
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOP = Path(__file__).parent.parent
-README = TOP / "README.md"
+PAGES = ("README.md", "docs/guide.md")
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHELL = ("sh", "bash", "shell", "console")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 TIMEOUT_S = 600
 
 
-def blocks() -> Iterator[tuple[str, str]]:
+def blocks(page: str) -> Iterator[tuple[str, str]]:
     """(language, content) of each fenced block that names its language."""
-    yield from FENCE.findall(README.read_text(encoding="utf-8"))
+    yield from FENCE.findall((TOP / page).read_text(encoding="utf-8"))
 
 
 def commands(language: str, content: str) -> list[str]:
@@ -73,10 +73,11 @@ def surroundings(tmp_path: Path, home: Path) -> tuple[Path, dict[str, str]]:
 
 @pytest.mark.model
 @pytest.mark.timeout(1800)
-def test_every_command_and_program_works(surroundings: tuple[Path, dict[str, str]]) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_and_program_works(page: str, surroundings: tuple[Path, dict[str, str]]) -> None:
     checkout, environment = surroundings
     tried = 0
-    for language, content in blocks():
+    for language, content in blocks(page):
         if language in SHELL:
             for command in commands(language, content):
                 for single in re.split(r"\s*&&\s*", command):
@@ -115,7 +116,7 @@ def try_command(command: str, checkout: Path, environment: dict[str, str]) -> No
             allowed = (0, cli.NOT_ANSWERED) if "ask" in arguments else (0,)
             finish(["bash", "-o", "pipefail", "-c", with_article_ids(command)], checkout, environment, allowed)
         case _:
-            pytest.fail(f"README.md: no rule for {command!r}; give it one in {Path(__file__).name}")
+            pytest.fail(f"no rule for {command!r}; give it one in {Path(__file__).name}")
 
 
 def with_article_ids(command: str) -> str:
@@ -133,7 +134,7 @@ def finish(command: list[str], folder: Path, environment: dict[str, str], allowe
     done = subprocess.run(
         command, cwd=folder, env=environment, text=True, capture_output=True, timeout=TIMEOUT_S, check=False
     )
-    assert done.returncode in allowed, f"README.md: {command[-1]}\n{done.stdout}{done.stderr}"
+    assert done.returncode in allowed, f"{command[-1]}\n{done.stdout}{done.stderr}"
 
 
 def test_shell_blocks_are_read_as_a_reader_would() -> None:
@@ -146,3 +147,25 @@ def test_shell_blocks_are_read_as_a_reader_would() -> None:
         "ask",
         "Who left?",
     ]
+
+
+def test_the_readme_is_short() -> None:
+    assert len((TOP / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize(
+    "page", [path.relative_to(TOP).as_posix() for path in (*TOP.glob("*.md"), *TOP.glob("docs/*.md"))]
+)
+def test_links_between_the_pages_lead_somewhere(page: str) -> None:
+    text = (TOP / page).read_text(encoding="utf-8")
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text):
+        place = (TOP / page).parent / target if target else TOP / page
+        assert place.exists(), f"{page}: {target}"
+        if anchor and place.suffix == ".md":
+            assert anchor in anchors(place), f"{page}: {target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page can be linked by, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ui import cli
 
 TOP = Path(__file__).parent.parent
@@ -33,3 +35,15 @@ def test_every_variable_of_the_environment_is_explained() -> None:
 def test_every_exit_status_is_explained() -> None:
     explained = set(map(int, re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)))
     assert {cli.OK, cli.ERROR, cli.NOT_ANSWERED, cli.INTERRUPTED, 2} <= explained
+
+
+@pytest.mark.parametrize("page", ["security.md", "reliability.md"])
+def test_every_test_that_a_page_names_is_there(page: str) -> None:
+    text = (TOP / "docs" / page).read_text(encoding="utf-8")
+    file = ""
+    for named, test in re.findall(r"`(test_\w+\.py)?(?:::(test_\w+))?`", text):
+        file = named or file
+        path = TOP / "tests" / file
+        assert path.is_file(), file
+        if test:
+            assert re.search(rf"^(?:async )?def {test}\(", path.read_text(encoding="utf-8"), re.MULTILINE), test
