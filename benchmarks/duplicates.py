@@ -4,7 +4,8 @@ Real articles: the paragraphs of a SQuAD 2 title taken several at a time, the pa
 Readability. A syndication is made of one: another headline, a paragraph dropped that is not most of it, the line of an
 outlet added, lines folded. A report of the same template is made of one, too: its numbers are others. Those must stay
 apart. The data repeats itself, too (pages saved twice, passages that overlap): merged articles of the data count as
-false unless most of the shorter one stands in the other, sentence by sentence.
+false unless most of the shorter one stands in the other, sentence by sentence. Edited pairs (benchmarks/editions.py)
+must not be merged either.
 """
 
 from __future__ import annotations

@@ -77,8 +77,7 @@ def pairs(pool: Sequence[Article]) -> Iterator[Pair]:
     left = iter(texts)
     for kind, edit in _edits().items():
         made = 0
-        while made < OF_EACH:
-            article = next(left)
+        while made < OF_EACH and (article := next(left, None)):
             edited = edit(article.text, draw)
             if edited is None or edited[0] == edited[1]:
                 continue
