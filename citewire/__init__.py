@@ -28,6 +28,7 @@ for _package in ("index", "rag", "ui"):
 from index import (  # noqa: E402 (only after the check above)
     Article,
     Error,
+    ForkError,
     InputError,
     LayoutError,
     ModelError,
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from rag import Engine, Evidence, Progress, Token, ask
 
 __all__ = [
-    "Answer", "Article", "Citation", "Claim", "Engine", "Error", "Evidence", "Failure", "Hit", "Index", "InputError",
-    "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Settings", "Source", "Span", "Stats",
+    "Answer", "Article", "Citation", "Claim", "Engine", "Error", "Evidence", "Failure", "ForkError", "Hit", "Index",
+    "InputError", "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Settings", "Source", "Span", "Stats",
     "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask",
 ]  # fmt: skip
 
