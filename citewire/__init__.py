@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer", "Article", "Citation", "Claim", "Engine", "Error", "Evidence", "Failure", "ForkError", "Hit", "Index",
-    "InputError", "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Settings", "Source", "Span", "Stats",
-    "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask",
+    "InputError", "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Settings", "Source",
+    "Span", "Stats", "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask",
 ]  # fmt: skip
 
 
