@@ -203,9 +203,11 @@ class Browser:
         return "".join(told)
 
     def _remember(self, told: Any) -> None:
-        """Find what the browser is to keep, in an output or in a change of one."""
+        """Find whose the browser is, in an output or in how it differs from the one before: ["add", ["owner"], …]."""
         if isinstance(told, dict) and "owner" in told:
             self.memory = told
+        elif isinstance(told, list) and told[:2] == ["add", ["owner"]]:
+            self.memory = {"owner": told[2], "settings": None}
         elif isinstance(told, (dict, list)):
             for value in told.values() if isinstance(told, dict) else told:
                 self._remember(value)
