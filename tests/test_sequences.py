@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -96,6 +97,12 @@ class Homes(RuleBasedStateMachine):
             assert (one.passages == 0) == (one.copy_of is not None)
             if one.copy_of is not None:
                 assert listed[one.copy_of.id].copy_of is None, "a copy of a copy"
+                assert said(one.article.text) <= said(one.copy_of.text), "a copy says what its original does not"
+
+
+def said(text: str) -> set[str]:
+    """The sentences of a text, by their words."""
+    return {" ".join(re.findall(r"\w+", sentence.lower())) for sentence in re.split(r"[.!?]\s+|\n+", text)} - {""}
 
 
 class Added(Homes):
