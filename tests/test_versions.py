@@ -17,7 +17,8 @@ from index.search import DATABASE
 from rag import Engine, Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from tests.test_migrate import as_layout_1
-from ui import cli, markdown, terminal
+from ui import cli, lists, markdown, terminal
+from ui.library import Library
 
 SENTENCES = (
     "The park of Arnes is open from the morning until the evening on every day of the week.",
@@ -469,3 +470,11 @@ def test_an_answer_that_only_an_older_version_gives_says_so(index: Index) -> Non
     (only,) = answer.disagreements
     assert [side.citation.article_id for side in only.sides] == ["2020"]
     assert "Only an older version of “Park rules”, of 2020, says:" in answer.text
+
+
+def test_the_library_says_what_is_superseded(index: Index) -> None:
+    index.add([replace(RULES, title="<i>Rules</i>"), replace(FORBIDDEN, title="<i>Rules</i>")])
+    rows = Library(index).rows()
+    assert [row.superseded_by for row in rows] == ["<i>Rules</i> (2024-04-01)", ""]
+    shown = lists.articles(rows, found=2, total=2, chosen=())
+    assert shown.count("superseded by <bdi>&lt;i&gt;Rules&lt;/i&gt; (2024-04-01)</bdi>") == 1

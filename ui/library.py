@@ -12,8 +12,7 @@ from index.filters import Filter
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from index.article import Article
-    from index.search import Index
+    from index.search import Index, Listed
 
 SHOWN = 100
 """Most rows of one list; a search narrows it down."""
@@ -31,6 +30,7 @@ class Row:
     author: str | None
     words: int
     also_in: tuple[str, ...] = ()
+    superseded_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Library:
         with self._lock:
             generation = self.index.generation
             if generation != self._generation:
-                self._rows = tuple(map(_row, self.index.articles()))
+                self._rows = tuple(map(_row, self.index.listing()))
                 self._generation = generation
             return self._rows
 
@@ -107,9 +107,18 @@ def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Co
     return Filter(**given)
 
 
-def _row(article: Article) -> Row:
+def _row(listed: Listed) -> Row:
+    article, newer = listed.article, listed.superseded_by
     length = len(article.text.split())
-    return Row(article.id, article.headline, article.source, article.published, article.author, length)
+    return Row(
+        article.id,
+        article.headline,
+        article.source,
+        article.published,
+        article.author,
+        length,
+        superseded_by=f"{newer.headline} ({newer.updated or newer.published or newer.id})" if newer else "",
+    )
 
 
 def _said(row: Row) -> str:

@@ -88,6 +88,8 @@ def _article(row: Row, *, chosen: bool, can_remove: bool) -> str:
     known = [part for part in (row.source, day(row.published), count(row.words, "word")) if part]
     about = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)
     also = f" · also in {' · '.join(f'<bdi>{escape(one)}</bdi>' for one in row.also_in)}" if row.also_in else ""
+    if row.superseded_by:
+        also += f" · superseded by <bdi>{escape(row.superseded_by)}</bdi>"
     checked = " checked" if chosen else ""
     remove = button("remove", "Remove", article=row.id, classes="act sure") if can_remove else ""
     return (
