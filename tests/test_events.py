@@ -464,11 +464,20 @@ def test_a_short_guessed_or_forged_owner_finds_and_keeps_nothing(site: Site, hom
     owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", opened)[0]
     mine.send("ask.click", [QUESTION, {"owner": owner}, "", "", ""])
     assert "1 question" in mine.send("record-tab.select", ["", {"owner": owner}])[1]
-    for forged in ("x" * 16, "x" * 32, f"{owner[:32]}.{'A' * 22}x", f"{'B' * 32}{owner[32:]}", "", None, ["x"]):
+    for forged in ("x" * 16, "x" * 32, f"{owner[:32]}.{'A' * 22}x", f"{'B' * 32}{owner[32:]}"):
         other.send("ask.click", [QUESTION, {"owner": forged}, "", "", ""])
         assert "1 question" not in other.send("record-tab.select", ["", {"owner": forged}])[1]
     with Conversations(home) as kept:
         assert len(kept.everyone()) == 1
+
+
+def test_a_question_that_comes_before_the_browser_has_its_name_is_kept_under_it(site: Site) -> None:
+    client = site.client()
+    client.send("ask.click", [QUESTION, None, "", "", ""])
+    opened = client.send("page.load", [None])[1]
+    owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", opened)[0]
+    assert "1 question" in client.send("record-tab.select", ["", {"owner": owner}], tab="reloaded")[1]
+    assert "1 question" not in site.client("tab").send("record-tab.select", ["", None])[1]
 
 
 def test_sessions_are_bounded_and_one_that_is_busy_stays() -> None:

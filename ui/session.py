@@ -99,9 +99,13 @@ class Exchange:
 
 @dataclass(slots=True)
 class Session:
-    """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown."""
+    """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown.
+
+    `owner` is the name that its browser was given, which a question may come sooner than.
+    """
 
     person: str = ""
+    owner: str = ""
     exchanges: list[Exchange] = field(default_factory=list)
     running: threading.Event | None = None
     adding: threading.Event | None = None
@@ -226,7 +230,7 @@ class Sessions:
         with self._lock:
             old = self._known.pop(key, None) or Session(person)
             old.stop()
-            new = Session(person, adding=old.adding, chosen=old.chosen, _shown=old._shown)
+            new = Session(person, old.owner, adding=old.adding, chosen=old.chosen, _shown=old._shown)
             if self._make_room(person):
                 self._known[key] = new
             return new

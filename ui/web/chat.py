@@ -204,6 +204,8 @@ class Chat:
     def _owner(self, memory: object, request: gr.Request) -> str:
         """Whose conversations the question is kept with; nobody's while the home cannot be opened."""
         try:
+            if not (isinstance(memory, dict) and memory.get("owner")):
+                self.frame.named(memory, request)  # the question came before the browser had a name
             return self.frame.owner(memory, request)
         except Exception:  # noqa: BLE001 (the answer says what it was)
             return ""

@@ -108,7 +108,17 @@ class Frame:
         if name or self._role is not None:
             return f"login:{name}" if name else ""
         known = memory.get("owner") if isinstance(memory, dict) else None
-        return self.backend.owners().owner(known) if known else ""
+        return self.backend.owners().owner(known or self.known_session(request).owner)
+
+    def named(self, memory: object, request: gr.Request) -> str:
+        """The signed name of the browser that sent an event; a new one unless it has one that counts.
+
+        A tab gets the same new name again until its browser has it.
+        """
+        owners, session = self.backend.owners(), self.session(request)
+        known = memory.get("owner") if isinstance(memory, dict) else None
+        session.owner = owners.renewed(known) or session.owner or owners.new()
+        return session.owner
 
 
 def region(value: Any, name: str, *, live: bool = False, js: str = "") -> gr.HTML:

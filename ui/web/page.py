@@ -87,9 +87,7 @@ class Page:
         may_add = {self.shelf.adding: gr.update(visible=self.frame.can_edit(request))}
         yield {self.status: self.backend.status(), **may_add}
         with contextlib.suppress(Exception):  # the status line says what it was
-            owners = self.backend.owners()
-            owner = owners.renewed(known.get("owner")) or owners.new()
-            known = self.choices.remembered({**known, "owner": owner})
+            known = self.choices.remembered({**known, "owner": self.frame.named(known, request)})
             yield {self.frame.memory: known}
             _, outlets = self.shelf.outlets()
             yield {
