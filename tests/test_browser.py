@@ -389,6 +389,7 @@ def test_the_page_is_there_while_the_models_load(home: Path, visit: Visitor) -> 
             tab.expect("#current .claim", REPLY)
             tab.finished()
             tab.expect("#status", "Ready: scripted, 1 article")
+            expect(tab.page.locator("#suggestions ul")).to_be_hidden(timeout=PATIENCE_MS)
         finally:
             hold.set()
             demo.close(verbose=False)

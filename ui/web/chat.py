@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence  # noqa: TC003 (Gradio resolves the annotations)
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -168,7 +169,8 @@ class Chat:
             return
         tab = request.session_hash
         try:
-            whose = self._owner(memory, request)
+            # Asked for when it is needed: it waits until the home is open, and the question is shown at once.
+            whose = partial(self._owner, memory, request)
             keep = max(len(session.exchanges) - 1, 0)  # what stood in `current` becomes part of the past
             exchange = self._begin(session, question, whose)
             keep = min(keep, exchange.number - 1)
@@ -210,7 +212,7 @@ class Chat:
         except Exception:  # noqa: BLE001 (the answer says what it was)
             return ""
 
-    def _begin(self, session: Session, question: str, whose: str) -> Exchange:
+    def _begin(self, session: Session, question: str, whose: Callable[[], str]) -> Exchange:
         """A new exchange at the end, in place of the one being replaced and all after it."""
         first, session.replacing = session.replacing, 0
         if first:
@@ -218,7 +220,7 @@ class Chat:
             del session.exchanges[first - 1 :]
             turn = next((one.turn for one in dropped if one.turn), 0)
             if turn and session.conversation:
-                self.backend.conversations().cut(session.conversation, whose, turn=turn)
+                self.backend.conversations().cut(session.conversation, whose(), turn=turn)
         exchange = Exchange(len(session.exchanges) + 1, question, reply=render.waiting())
         session.exchanges.append(exchange)
         return exchange
@@ -287,9 +289,12 @@ class Chat:
     def _busy(self, exchange: Exchange) -> Updates:
         return {self.current: exchange.shown(busy=True)}
 
-    def _keep_answer(self, session: Session, exchange: Exchange, whose: str) -> str:
+    def _keep_answer(self, session: Session, exchange: Exchange, owner: Callable[[], str]) -> str:
         """Keep the answer in the home; returns a status line when that is not possible."""
-        if exchange.answer is None or not whose:
+        if exchange.answer is None:
+            return ""
+        whose = owner()
+        if not whose:
             return ""
         try:
             store = self.backend.conversations()
