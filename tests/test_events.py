@@ -571,6 +571,17 @@ def test_an_exchange_that_is_past_is_sent_once_and_still_opens_at_its_words(site
     assert len(site.llm.prompts[-1].history) > 0
 
 
+def test_a_tab_does_not_grow_by_the_components_that_updates_replace(site: Site) -> None:
+    client = site.client()
+    client.send("page.load", [None])
+    held = []
+    for number in range(6):
+        client.send("ask.click", [f"{QUESTION} {number}", None, "", "", ""])
+        (state,) = site.demo.state_holder.session_data.values()
+        held.append(len(state.blocks_config.blocks))
+    assert held[-1] == held[1]
+
+
 def test_a_cancelled_upload_leaves_no_file(tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
     with uploads.Uploads(folder).batch() as batch:

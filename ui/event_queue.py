@@ -62,7 +62,21 @@ class EventQueue:
 
     def expect_listener(self, client: str, tab: str) -> None:
         """Give up the events of a tab to which its client has not begun to listen in time."""
+        self._forget_replaced()
         asyncio.get_running_loop().call_later(UNHEARD_S, self._look, client, tab)
+
+    def _forget_replaced(self) -> None:
+        """Forget the components that others have replaced in a tab's state.
+
+        Gradio makes a component anew for each gr.update, and keeps it with its value under a number of its own once it
+        is given another value: a tab grows by some 120 kB with every question (python -m benchmarks tab).
+        """
+        for state in list(self.blocks.state_holder.session_data.values()):
+            kept = state.blocks_config.blocks
+            if len(kept) > len(self.blocks.blocks):
+                for number in kept.keys() - self.blocks.blocks.keys():
+                    del kept[number]
+                    state.config_values.pop(number, None)
 
     def _look(self, client: str, tab: str) -> None:
         if self._listeners[client, tab]:
