@@ -1,7 +1,7 @@
 """Soak: the page under use for minutes. Memory, descriptors and threads must stay flat, and nothing may be lost.
 
 The page runs in a process of its own, with the real embedder and a stand-in for the language model that answers at
-once. Over HTTP, readers open tabs, ask, look through the library, stop answers, and go away in the middle of one;
+once. Over HTTP, readers open tabs, ask, look through the library, and go away in the middle of one;
 somebody uploads files; another process syncs a folder and removes what was uploaded long ago. At the end every
 acknowledged turn and upload must be there, and the page must end in order when it is told to (SIGTERM).
 """

@@ -99,11 +99,11 @@ def test_cancel_while_the_model_reads(engine: Engine) -> None:
     assert isinstance(next(stream), Evidence)
     threading.Timer(0.3, cancel.set).start()
     start = time.monotonic()
-    *tokens, answer = stream
+    *before, answer = stream
     assert isinstance(answer, Answer)
     assert answer.reason == Reason.CANCELLED
     assert answer.refused
-    assert tokens == []
+    assert not [event for event in before if isinstance(event, Token)]
     assert time.monotonic() - start < 30, "a cancelled prompt is not read to its end"
     again = engine.ask(ANSWERED[1][0])
     assert "Northern Territories" in again.text

@@ -6,6 +6,7 @@ token, and reading a prompt takes longer than a reader's patience.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence  # noqa: TC003 (Gradio resolves the annotations)
 from functools import partial
@@ -106,7 +107,11 @@ class Chat:
         known = self._suggested
         if known is None or known[:2] != (index, generation):  # every tab that opens asks for the same
             ids = [row.id for row in self.frame.library().rows()[-SUGGESTED_FROM:]]
-            found = render.suggestions(suggest([index.article(one) for one in reversed(ids)]))
+            articles = []
+            for one in reversed(ids):
+                with contextlib.suppress(InputError):  # removed meanwhile
+                    articles.append(index.article(one))
+            found = render.suggestions(suggest(articles))
             known = self._suggested = (index, generation, found)
         return known[2]
 
