@@ -57,7 +57,12 @@ class Person:
     person: str
     memory: Any = None
     read: str = ""
-    seen: set[str] = field(default_factory=set)
+    seen_in: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> set[str]:
+        """The ids that stood in what this tab was given; another tab of the same person has its own."""
+        return self.seen_in.setdefault(self.tab, set())
 
     @property
     def request(self) -> Any:
@@ -117,7 +122,7 @@ class Door:
             if printed.getvalue():
                 self.tally.wrong.append(f"{event.name} wrote to the log: {printed.getvalue()[:200]}")
         text = "".join(_texts(told))
-        who.seen |= {html.unescape(one) for one in re.findall(r'data-article="([^"]*)"', text)}
+        who.seen.update({html.unescape(one) for one in re.findall(r'data-article="([^"]*)"', text)})
         who.read = text
         if event.name == "_opened" and (memory := _memory(told)):
             who.memory = memory
