@@ -1,11 +1,11 @@
-"""Answerability: fitting and measuring whether to answer (rag/answerability.py).
+"""Answerability: fitting and measuring whether to answer (rag/grounding/answerability.py).
 
 Asked are questions of SQuAD 2 dev, of the titles of the first half that no adapter learned from (HELD_OUT); `answers`
 measures on the second half. They are of three kinds: answerable ones; impossible ones, made to look answerable by the
 paragraph that was read for them; and answerable ones whose paragraph is left out of the search, as when nothing in a
 collection says what is asked. Every question is answered with caution 0, which refuses nothing, and its signals are
 noted; a run that was stopped goes on. The regression is fitted to all of them, and judged with each title left out in
-turn. `--keep` writes the coefficients to rag/answerability.json.
+turn. `--keep` writes the coefficients to rag/grounding/answerability.json.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.threads import SharedEmbedder
 from benchmarks.workbench import Workbench
 from index import models
 from index.filters import Filter
-from rag.answerability import COEFFICIENTS, COVERED, EVERY_WORD
+from rag.grounding.answerability import COEFFICIENTS, COVERED, EVERY_WORD
 from rag.settings import Settings
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from benchmarks import dataset, report
 from benchmarks.report import Mean
 from index.article import Span
 from index.search import Hit
-from rag import cite, disagreement
 from rag.answer import Source
-from rag.words import stems
+from rag.grounding import cite, disagreement
+from rag.grounding.lexicon import stems
 
 if TYPE_CHECKING:
     import argparse

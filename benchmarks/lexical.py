@@ -1,18 +1,18 @@
-"""Lexical: the support of a claim by words and numbers alone; what rag/support.py is held against."""
+"""Lexical: the support of a claim by words and numbers alone; what rag/grounding/support.py is held against."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from rag.support import AKIN_CHARS, FAILED, NEARBY
-from rag.words import stems, words
+from rag.grounding.lexicon import stems, words
+from rag.grounding.support import AKIN_CHARS, FAILED, NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from rag.answer import Source
-    from rag.cite import Quote
+    from rag.grounding.cite import Quote
 
 _QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")
 

@@ -20,9 +20,9 @@ from benchmarks.table import Rows, Value, mean
 from index import models
 from index.errors import ModelError
 from index.manifest import MODES
-from rag import answerability
-from rag.answerability import Signals
 from rag.event import Evidence
+from rag.grounding import answerability
+from rag.grounding.answerability import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -25,10 +25,10 @@ from benchmarks.report import RESAMPLES, Mean
 from index.article import Article, Span
 from index.passage import passages, sentences
 from index.search import Hit
-from rag import cite, support
 from rag.answer import Source
-from rag.support import COEFFICIENTS, Coefficients, Pair
-from rag.words import words
+from rag.grounding import cite, support
+from rag.grounding.lexicon import words
+from rag.grounding.support import COEFFICIENTS, Coefficients, Pair
 
 if TYPE_CHECKING:
     import argparse
@@ -98,7 +98,9 @@ class Material(NamedTuple):
 def options(parser: argparse.ArgumentParser) -> None:
     """Where the data is, and whether what is fitted is kept."""
     dataset.options(parser)
-    parser.add_argument("--keep", action="store_true", help=f"write the coefficients to rag/{COEFFICIENTS.name}")
+    parser.add_argument(
+        "--keep", action="store_true", help=f"write the coefficients to rag/grounding/{COEFFICIENTS.name}"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -229,7 +231,7 @@ def sources(articles: Sequence[Article]) -> tuple[Source, ...]:
 
 
 def examples(stated: Sequence[Stated], embedder: Embedder) -> list[Example]:
-    """The claims with the quotes that rag.cite finds for them, and how near the nearest is."""
+    """The claims with the quotes that rag.grounding.cite finds for them, and how near the nearest is."""
     found = [_quoted(one) for one in tqdm(stated, desc="quotes", leave=False)]
     texts = list(dict.fromkeys(text for one in found for text in (one.pair.claim, *one.pair.quotes)))
     vectors = dict(zip(texts, embedder.embed_documents(texts), strict=True))

@@ -230,7 +230,7 @@ def _forget(kept: Any, _: Path, acknowledge: Acknowledge) -> None:
 
 def _open_shelf(place: Path) -> AbstractContextManager[Any]:
     from index import derived
-    from rag.shelf import Shelf
+    from rag.llm.kv_cache import Shelf
 
     home = place / HOME
     return contextlib.nullcontext(

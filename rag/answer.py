@@ -128,8 +128,8 @@ class Claim:
     """One sentence of an answer and the quotes it rests on.
 
     `start` and `end` are offsets in `Answer.text`. `support` in [0, 1] says how far the quotes carry the
-    sentence (see rag/support.py); a claim that is not `supported` is shown as such and carries no citation. One that
-    is `verbatim` gives its quote in the article's own words.
+    sentence (see rag/grounding/support.py); a claim that is not `supported` is shown as such and carries no citation.
+    One that is `verbatim` gives its quote in the article's own words.
     """
 
     text: str
@@ -192,7 +192,7 @@ class Answer:
     what was written so far, with `reason` set to `Reason.CANCELLED`. A partial answer has Reason.PARTLY and names in
     `unanswered` what the articles do not say. `searched` is the query that was looked up, in the index of
     `generation`. `model` is the LLM's name and `model_sha256` the hash of its file, where the manifest has it.
-    `signals` are what the decision to answer was made by (rag/answerability.py), `timings` seconds by stage.
+    `signals` are what the decision to answer was made by (rag/grounding/answerability.py), `timings` seconds by stage.
     """
 
     question: str

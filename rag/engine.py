@@ -18,12 +18,12 @@ from rag import prompt, question
 from rag.answer import Answer, Turn
 from rag.event import Evidence, Progress, Token
 from rag.llm import Reader
+from rag.llm.kv_cache import Shelf
 from rag.loaded import LoadedModel
 from rag.queue import Queue
 from rag.read_ahead import ReadAhead
 from rag.reply import Reply
 from rag.settings import Settings
-from rag.shelf import Shelf
 from rag.stream import Channel, stream
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rag import answerability
+from rag.grounding import answerability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rag.llm import LLM
+    from rag.llm.kv_cache import Shelf
     from rag.settings import Settings
-    from rag.shelf import Shelf
 
 
 class LoadedModel:

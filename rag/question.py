@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from index import filters
 from rag.answer import Turn
-from rag.words import words
+from rag.grounding.lexicon import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

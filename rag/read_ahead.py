@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from index.search import Hit
     from rag.answer import Turn
     from rag.llm import LLM
+    from rag.llm.kv_cache import Shelf
     from rag.loaded import LoadedModel
     from rag.prompt import Prompt
     from rag.queue import Queue
     from rag.settings import Settings
-    from rag.shelf import Shelf
 
 _IDLE_S = 0.2
 """How often reading ahead looks whether everyone was answered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rag.words import stems, words
+from rag.grounding.lexicon import stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
 from index.manifest import MODES
-from rag import answerability, cite, claims, evidence, prompt, support
+from rag import evidence, prompt
 from rag.answer import Answer, Reason
-from rag.answerability import Signals
 from rag.clock import Clock
+from rag.combine import joined, united
 from rag.event import Evidence, Progress, Token
 from rag.find import Found, find
-from rag.parts import joined, united
+from rag.grounding import answerability, cite, claims, support
+from rag.grounding.answerability import Signals
 from rag.quote import Quoting
 from rag.relevance import covered
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from index.article import Article
     from index.search import Hit
     from rag.answer import Citation, Claim, Disagreement, Source, Turn
-    from rag.claims import Similarity
     from rag.event import Event
+    from rag.grounding.claims import Similarity
     from rag.llm import LLM, Constraint
     from rag.loaded import LoadedModel
     from rag.prompt import Prompt

@@ -92,7 +92,7 @@ def embedder() -> SentenceEmbedder:
 @pytest.fixture(scope="session")
 def llm() -> Iterator[Any]:
     """The real default LLM, loaded once for all tests."""
-    from rag.answerability import adapter
+    from rag.grounding.answerability import adapter
     from rag.llm.llama import LlamaCpp
 
     name = choose(None, "llm").name

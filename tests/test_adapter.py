@@ -17,10 +17,11 @@ from benchmarks.dataset import Dataset, Question
 from index import Index
 from index.errors import ModelError
 from index.models import locate
-from rag import answerability, prompt
+from rag import prompt
+from rag.grounding import answerability
+from rag.llm.kv_cache import Shelf
 from rag.llm.llama import LlamaCpp
 from rag.settings import Settings
-from rag.shelf import Shelf
 from tests.test_llm import FOX, ask
 
 DEFAULT = "qwen2.5-coder-1.5b"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rag import answerability
-from rag.answerability import Signals
+from rag.grounding import answerability
+from rag.grounding.answerability import Signals
 
 MODEL = "qwen2.5-coder-1.5b"
 

@@ -6,8 +6,8 @@ import pytest
 
 from index.article import Article, Span
 from index.search import Hit
-from rag import cite, claims
 from rag.answer import Source
+from rag.grounding import cite, claims
 
 TALKS = (
     "Putin said both countries support the six-party talks, which broke down in 2009. "

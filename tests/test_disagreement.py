@@ -8,8 +8,8 @@ import pytest
 
 from index.article import Article, Span
 from index.search import Hit
-from rag import cite, disagreement
 from rag.answer import Disagreement, Source
+from rag.grounding import cite, disagreement
 
 KABUL = "How many people were killed in the Kabul bombing?"
 SEEDS = (

@@ -11,7 +11,7 @@ import pytest
 
 from index import Article, Index
 from index import home as homes
-from rag.shelf import Shelf
+from rag.llm.kv_cache import Shelf
 from tests.fakes import BagOfWordsEmbedder
 from ui import doctor, page_token, uploads
 from ui.conversations import Conversations

@@ -22,7 +22,7 @@ from index.models import Model
 from index.search import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
-from rag.words import words
+from rag.grounding.lexicon import words
 from ui import lists, markdown, markup, reader, render
 from ui.conversations import Summary
 from ui.library import Row

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Turn
+from rag.llm.kv_cache import Shelf
 from rag.llm.llama import LlamaCpp
 from rag.prompt import Prompt
-from rag.shelf import Shelf
 from tests.test_llm import FOX, ask, load
 
 pytestmark = pytest.mark.model

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks import support as benchmark
 from index.article import Article
-from rag import support
-from rag.support import FAILED, SUPPORTED, Pair, flaws, probability
+from rag.grounding import support
+from rag.grounding.support import FAILED, SUPPORTED, Pair, flaws, probability
 from tests.fakes import BagOfWordsEmbedder
 
 QUOTE = "In 1884 Nikola Tesla emigrated to the United States, where he worked for Thomas Edison in New York."

@@ -27,8 +27,8 @@ from index import home as homes
 from index.errors import Error, InputError, LayoutError, StoreError
 from index.manifest import MODES
 from index.watch import watch
+from rag.llm.kv_cache import Shelf
 from rag.settings import Settings
-from rag.shelf import Shelf
 from ui import auth, backup, doctor, markdown, page_token, proxy, terminal
 from ui.conversations import Conversations
 from ui.progress import Bars, Notes

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from rag.answer import Reason, Verdict
-from rag.words import words
+from rag.grounding.lexicon import words
 from ui.markup import button, count, day, escape, link
 
 if TYPE_CHECKING:

@@ -22,18 +22,18 @@ from typing import TYPE_CHECKING
 from index.errors import InputError, ModelError
 from index.process import Process
 from rag.llm import Vocabulary
+from rag.llm.kv_cache import Recent
 from rag.llm.native import Native
 from rag.llm.template import Template, Tokens, in_batches
-from rag.shelf import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from rag.llm import Constraint, OnRead
+    from rag.llm.kv_cache import Shelf
     from rag.llm.template import Layout
     from rag.prompt import Prompt
-    from rag.shelf import Shelf
 
 
 _POLL_S = 0.1

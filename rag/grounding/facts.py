@@ -10,12 +10,12 @@ from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from rag.words import stems, words
+from rag.grounding.lexicon import stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rag.cite import Quote
+    from rag.grounding.cite import Quote
 
 ROUNDED, ABOUT = 0.05, 0.15
 """Most that rounding off zeros changes a number, and that "about" does, as shares of it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from index.passage import sentences
-from rag.words import Word, stems, words
+from rag.grounding.lexicon import Word, stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from index.passage import sentences
-from rag import cite, disagreement, support
 from rag.answer import Citation, Claim
+from rag.grounding import cite, disagreement, support
+from rag.grounding.lexicon import words
+from rag.grounding.support import Pair
 from rag.quote import spans_of
-from rag.support import Pair
-from rag.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
     from index.article import Article
     from rag.answer import Disagreement, Source
-    from rag.cite import Quote
+    from rag.grounding.cite import Quote
 
     Similarity = Callable[[str, str], float]
     """Cosine of two sentences' vectors."""

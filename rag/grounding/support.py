@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.words import Word, stems, words
+from rag.grounding.lexicon import Word, stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.shelf import Recent, Shelf
+from rag.llm.kv_cache import Recent, Shelf
 
 MB = 1_000_000
 
@@ -99,7 +99,7 @@ def test_a_disk_that_cannot_be_written_costs_only_the_keeping(top: Path) -> None
 def test_a_kill_in_the_middle_leaves_no_half_file_under_the_name(top: Path) -> None:
     code = f"""
 import os, pathlib
-from rag import shelf as module
+from rag.llm import kv_cache as module
 top = pathlib.Path({str(top)!r})
 pathlib.Path.replace = lambda *_: os._exit(9)
 module.Shelf(lambda article: top / article, top, limit_bytes={10 * MB}).put("a", "key", bytes({MB}))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 COEFFICIENTS = Path(__file__).with_name("answerability.json")
 """For each LLM that was measured: the weights of the signals and the bias ("bias")."""
-ADAPTERS = Path(__file__).with_name("adapters")
+ADAPTERS = Path(__file__).parents[1] / "adapters"
 """For some LLMs a low-rank adapter (LoRA, Hu et al., arXiv 2106.09685) that makes them better judges, as GGUF."""
 
 EVERY_WORD = 0.95
@@ -34,8 +34,8 @@ class Signals:
     """What speaks for a draft; None where the model was not asked.
 
     `correct` are the log-odds (natural logarithm) that the model takes its draft for correct, `answerable` those that
-    it takes the question for one that the cited passages answer. `support` is that of the best claim (rag/support.py),
-    `covered` the share of the question's weighted words that the best quote has.
+    it takes the question for one that the cited passages answer. `support` is that of the best claim
+    (support.py), `covered` the share of the question's weighted words that the best quote has.
     """
 
     correct: float | None = None

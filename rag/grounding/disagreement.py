@@ -14,17 +14,17 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from index.version import counterparts
-from rag import cite
 from rag.answer import Citation, Disagreement, Side
-from rag.telling import BLAND, WEEKDAYS, Sentence, Value, figures_of, names_of, terms_of, values_of
-from rag.words import WEIGHTS, stems
+from rag.grounding import cite
+from rag.grounding.facts import BLAND, WEEKDAYS, Sentence, Value, figures_of, names_of, terms_of, values_of
+from rag.grounding.lexicon import WEIGHTS, stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from index.article import Article
     from rag.answer import Source
-    from rag.cite import Quote
+    from rag.grounding.cite import Quote
 
     _Told = tuple["Sentence", "Value"]
 

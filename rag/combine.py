@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.answer import Answer, Reason, Source
-from rag.claims import Numbering, in_line
+from rag.grounding.claims import Numbering, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
