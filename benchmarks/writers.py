@@ -228,30 +228,30 @@ def _forget(kept: Any, _: Path, acknowledge: Acknowledge) -> None:
             acknowledge()
 
 
-def _open_shelf(place: Path) -> AbstractContextManager[Any]:
+def _open_kv_cache(place: Path) -> AbstractContextManager[Any]:
     from index import derived
-    from rag.llm.kv_cache import Shelf
+    from rag.llm.kv_cache import KVCache
 
     home = place / HOME
     return contextlib.nullcontext(
-        Shelf(lambda one: derived.folder(home, one), home / derived.FOLDER, limit_bytes=9_000)
+        KVCache(lambda one: derived.folder(home, one), home / derived.FOLDER, limit_bytes=9_000)
     )
 
 
 SHELVED = tuple((f"article-{number % 3}", f"key-{number}") for number in range(6))
 
 
-def _shelve(shelf: Any, *_: object) -> None:
+def _put_in_kv_cache(kv_cache: Any, *_: object) -> None:
     """More than there is room for."""
     for article, key in SHELVED:
-        shelf.put(article, key, key.encode() * 400)
+        kv_cache.put(article, key, key.encode() * 400)
 
 
-def _shelf_state(place: Path) -> Any:
+def _kv_cache_state(place: Path) -> Any:
     """A cache may forget anything, but what it gives must be what was put there."""
-    with _open_shelf(place) as shelf:
+    with _open_kv_cache(place) as kv_cache:
         for article, key in SHELVED:
-            content = shelf.get(article, key)
+            content = kv_cache.get(article, key)
             assert content is None or content == key.encode() * 400, f"{key} was altered"
     return "whole"
 
@@ -411,5 +411,5 @@ WRITERS: Mapping[str, Writer] = {
     "conversation, deleted": Writer(_talked, _open_conversations, _forget, _conversations_state, removes=True),
     "upload": Writer(_handed_in, _open_uploads, _upload, _uploads_state),
     "model pull": Writer(_published, _models, _pull, _models_state),
-    "shelf": Writer(_home, _open_shelf, _shelve, _shelf_state),
+    "KV cache": Writer(_home, _open_kv_cache, _put_in_kv_cache, _kv_cache_state),
 }

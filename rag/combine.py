@@ -1,4 +1,4 @@
-"""Parts: the answers to the parts of a question → one answer, which names what is left unanswered. Knows no model."""
+"""Combine the answers to the parts of a question into one, which names the parts that were refused. Knows no model."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.answer import Answer, Reason, Source
-from rag.grounding.claims import Numbering, in_line
+from rag.grounding.claims import Numbering, in_one_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def joined(question: str, answers: Sequence[Answer]) -> Answer:
+def combine(question: str, answers: Sequence[Answer]) -> Answer:
     """One answer to `question` of those to its parts, at least one, in order.
 
     What was refused is named in `unanswered`; when all parts were, so is the whole, for the last one's reason.
@@ -24,14 +24,14 @@ def joined(question: str, answers: Sequence[Answer]) -> Answer:
     circumstances = replace(
         answers[-1],
         question=question,
-        sources=united([answer.sources for answer in answers]),
+        sources=merge_sources([answer.sources for answer in answers]),
         searched=" ".join(dict.fromkeys(answer.searched for answer in answers)),
         timings=_sums([answer.timings for answer in answers]),
     )
     if not given:
         return circumstances
     numbering = Numbering()
-    found = in_line(
+    found = in_one_text(
         replace(claim, citations=tuple(map(numbering.again, claim.citations)))
         for answer in given
         for claim in answer.claims
@@ -51,7 +51,7 @@ def joined(question: str, answers: Sequence[Answer]) -> Answer:
     )
 
 
-def united(found: Sequence[Sequence[Source]]) -> tuple[Source, ...]:
+def merge_sources(found: Sequence[Sequence[Source]]) -> tuple[Source, ...]:
     """The passages of several searches, each once, numbered anew: the best of each before the second of any."""
     most = max(map(len, found), default=0)
     hits = [sources[place].hit for place in range(most) for sources in found if place < len(sources)]

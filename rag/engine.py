@@ -18,7 +18,7 @@ from rag import prompt, question
 from rag.answer import Answer, Turn
 from rag.event import Evidence, Progress, Token
 from rag.llm import Reader
-from rag.llm.kv_cache import Shelf
+from rag.llm.kv_cache import KVCache
 from rag.loaded import LoadedModel
 from rag.queue import Queue
 from rag.read_ahead import ReadAhead
@@ -48,9 +48,9 @@ class Engine:
         """`Engine.open` also opens the index. Without `llm`, the model of `settings` loads at first use."""
         self.index = index
         self.settings = settings or Settings.from_env()
-        self.loaded = LoadedModel(self.settings, lambda: self.shelf, llm)
+        self.loaded = LoadedModel(self.settings, lambda: self.kv_cache, llm)
         self._queue = Queue()
-        self._ahead = ReadAhead(index, self.loaded, self._queue, self.settings, lambda: self.shelf)
+        self._ahead = ReadAhead(index, self.loaded, self._queue, self.settings, lambda: self.kv_cache)
         self._owns_index = False
         self._process = Process(self, "this Engine")
 
@@ -166,9 +166,9 @@ class Engine:
         return self._ahead.words_per_s(cancel)
 
     @cached_property
-    def shelf(self) -> Shelf:
+    def kv_cache(self) -> KVCache:
         """Where passages are kept as the model read them."""
-        return Shelf.of(self.index, limit_bytes=self.settings.kv_bytes)
+        return KVCache.of(self.index, limit_bytes=self.settings.kv_bytes)
 
     @property
     def model(self) -> str:

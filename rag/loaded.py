@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rag.llm import LLM
-    from rag.llm.kv_cache import Shelf
+    from rag.llm.kv_cache import KVCache
     from rag.settings import Settings
 
 
 class LoadedModel:
     """Safe to use from several threads. Only the one whose question is answered may ask for another model."""
 
-    def __init__(self, settings: Settings, shelf: Callable[[], Shelf], llm: LLM | None = None) -> None:
+    def __init__(self, settings: Settings, kv_cache: Callable[[], KVCache], llm: LLM | None = None) -> None:
         """`llm`, when given, is used whatever the settings say, and stays the caller's to close."""
         self._settings = settings
-        self._shelf = shelf
+        self._kv_cache = kv_cache
         self._llm = llm
         self._owned = llm is None
         self._choice: str | None = None
@@ -80,7 +80,7 @@ class LoadedModel:
             context_tokens=settings.context_tokens,
             threads=settings.threads,
             sha256=known.sha256,
-            shelf=self._shelf() if settings.kv_bytes else None,
+            kv_cache=self._kv_cache() if settings.kv_bytes else None,
             splice=settings.splice,
             adapter=answerability.adapter(known.name) if known.sha256 else None,
         )

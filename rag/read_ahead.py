@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from index.search import Hit
     from rag.answer import Turn
     from rag.llm import LLM
-    from rag.llm.kv_cache import Shelf
+    from rag.llm.kv_cache import KVCache
     from rag.loaded import LoadedModel
     from rag.prompt import Prompt
     from rag.queue import Queue
@@ -35,14 +35,14 @@ class ReadAhead:
     """Knows what is likely to be read next: the last answers, and what the last search found beside what was read."""
 
     def __init__(
-        self, index: Index, model: LoadedModel, queue: Queue, settings: Settings, shelf: Callable[[], Shelf]
+        self, index: Index, model: LoadedModel, queue: Queue, settings: Settings, kv_cache: Callable[[], KVCache]
     ) -> None:
         """All of them are the engine's."""
         self.index = index
         self.model = model
         self.queue = queue
         self.settings = settings
-        self.shelf = shelf
+        self.kv_cache = kv_cache
         self._conversations: deque[tuple[Turn, ...]] = deque(maxlen=_CONVERSATIONS)
         self._hits: deque[Hit] = deque()
         self._finished: tuple[LLM, int] | None = None
@@ -60,10 +60,10 @@ class ReadAhead:
         llm, generation = self.model.current(), self.index.generation
         if not self.settings.kv_bytes or not isinstance(llm, Reader):
             return True
-        shelf = self.shelf()
+        kv_cache = self.kv_cache()
         for request, is_likely in self._unread(llm, everything=self._finished != (llm, generation)):
             # What is likely may take the place of what was used longest ago.
-            while (is_likely or not shelf.is_full) and not llm.is_read(request):
+            while (is_likely or not kv_cache.is_full) and not llm.is_read(request):
                 if cancel.is_set():
                     return False
                 if not len(self.queue) and llm.read_ahead(request):

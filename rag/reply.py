@@ -24,7 +24,7 @@ from index.manifest import MODES
 from rag import evidence, prompt
 from rag.answer import Answer, Reason
 from rag.clock import Clock
-from rag.combine import joined, united
+from rag.combine import combine, merge_sources
 from rag.event import Evidence, Progress, Token
 from rag.find import Found, find
 from rag.grounding import answerability, cite, claims, support
@@ -102,11 +102,11 @@ class Reply:
         to_read = [part.found for part in parts if part.found.reason is None]
         if to_read:
             self.ahead.note_hits(hit for found in to_read for hit in found.unread())
-            self.channel.put(Evidence(question.full, united([found.sources for found in to_read])))
+            self.channel.put(Evidence(question.full, merge_sources([found.sources for found in to_read])))
             answers = self._answer_in_turn(question, parts)
         else:
             answers = [self._refusal(part, part.found.reason) for part in parts if part.found.reason]
-        answer = joined(question.asked, answers)
+        answer = combine(question.asked, answers)
         if answer.text.strip():
             self.ahead.note_conversation((*question.history, replace(answer.turn, question=question.text)))
         return answer
@@ -144,22 +144,22 @@ class Reply:
 
     def _attempt(self, part: Part, llm: LLM, request: Prompt, *, adapted: bool = False) -> Attempt:
         """One draft, cited and judged. Nobody sees it being written when it is `adapted`, for then it is the second."""
-        said = self._draft(part, llm, request, adapted=adapted)
+        drafted = self._draft(part, llm, request, adapted=adapted)
         part.clock.mark("verify")
-        if not _is_cited(said):
-            reason = Reason.UNSUPPORTED if said else Reason.NOT_ANSWERED
-            return Attempt(said, None, Reason.CANCELLED if self._is_cancelled else reason)
-        is_plausible = all(claim.support < support.SUPPORTED for claim in said)
+        if not _is_cited(drafted):
+            reason = Reason.UNSUPPORTED if drafted else Reason.NOT_ANSWERED
+            return Attempt(drafted, None, Reason.CANCELLED if self._is_cancelled else reason)
+        is_plausible = all(claim.support < support.SUPPORTED for claim in drafted)
         signals = None
         if answerability.is_measured(llm.name) and not self._is_cancelled:
-            signals = self._judge(part, llm, said)
+            signals = self._judge(part, llm, drafted)
             if signals and answerability.is_doubtful(signals, llm.name, self.settings.caution):
-                return Attempt(said, signals, Reason.UNSUPPORTED if is_plausible else Reason.NOT_ANSWERED)
+                return Attempt(drafted, signals, Reason.UNSUPPORTED if is_plausible else Reason.NOT_ANSWERED)
         if is_plausible:
             if self._is_cancelled:
-                return Attempt(said, signals, Reason.CANCELLED)
-            said = claims.lifted(said, answerability.probability(signals or Signals(), llm.name))
-        return Attempt(said, signals)
+                return Attempt(drafted, signals, Reason.CANCELLED)
+            drafted = claims.with_second_look(drafted, answerability.probability(signals or Signals(), llm.name))
+        return Attempt(drafted, signals)
 
     def _draft(self, part: Part, llm: LLM, request: Prompt, *, adapted: bool) -> tuple[Claim, ...]:
         """What the model says, sentence by sentence, cited and numbered; () when it says nothing.
@@ -170,15 +170,15 @@ class Reply:
         """
         quotes = self._mode == "quote"
         written = self._write(part, llm, request, shown=not quotes and not adapted, adapted=adapted)
-        sources, sentences = self._still_indexed(part), claims.written(written)
-        said = claims.check(part.question.text, sentences, sources)
-        if answerability.is_measured(llm.name) and not _is_cited(said):
-            said = claims.check(part.question.text, sentences, sources, least=support.PLAUSIBLE)
-        if said and not _is_cited(said) and (quotes or adapted) and not self._is_cancelled:
+        sources, sentences = self._still_indexed(part), claims.draft_sentences(written)
+        drafted = claims.check(part.question.text, sentences, sources)
+        if answerability.is_measured(llm.name) and not _is_cited(drafted):
+            drafted = claims.check(part.question.text, sentences, sources, least=support.PLAUSIBLE)
+        if drafted and not _is_cited(drafted) and (quotes or adapted) and not self._is_cancelled:
             quoting = Quoting([source.hit.text for source in part.found.sources], llm.vocabulary)
             chosen = self._write(part, llm, request, constraint=quoting, shown=not adapted, adapted=adapted)
-            said = claims.quoted(chosen, self._still_indexed(part))
-        return said
+            drafted = claims.quoted_sentences(chosen, self._still_indexed(part))
+        return drafted
 
     def _write(
         self,
@@ -209,13 +209,13 @@ class Reply:
         part.clock.mark("answer")
         return "".join(pieces)
 
-    def _judge(self, part: Part, llm: LLM, said: Sequence[Claim]) -> Signals | None:
+    def _judge(self, part: Part, llm: LLM, drafted: Sequence[Claim]) -> Signals | None:
         """What speaks for a draft: the model is asked about question and draft with nothing but the cited passages
         before it. None when cancelled."""
         asked, cancel = part.question.text, self.channel.cancel
-        quotes = {citation for claim in said for citation in claim.citations}
+        quotes = {citation for claim in drafted for citation in claim.citations}
         read = cited([source.hit for source in part.found.sources], quotes)
-        correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in said))
+        correct = prompt.CORRECT.format(draft=" ".join(claim.text for claim in drafted))
         answerable, right = (
             llm.judge(prompt.build(asked, read, task=task), cancel=cancel) for task in (prompt.ANSWERABLE, correct)
         )
@@ -225,7 +225,7 @@ class Reply:
         return Signals(
             correct=right,
             answerable=answerable,
-            support=max(claim.support for claim in said),
+            support=max(claim.support for claim in drafted),
             covered=max(covered(asked, citation.quote) for citation in quotes),
         )
 
@@ -239,19 +239,19 @@ class Reply:
     def _given(self, part: Part, llm: LLM, attempt: Attempt) -> Answer:
         """The answer: claims, or in quote mode their quotes; quotes beside doubtful words; where articles differ."""
         asked, quotes = part.question.text, self._mode == "quote"
-        said = claims.in_quotes(attempt.claims) if quotes else attempt.claims
+        drafted = claims.as_quotes(attempt.claims) if quotes else attempt.claims
         similarity = self._similarities(part)
         differing: tuple[Disagreement, ...] = ()
         if similarity is not None:
-            differing = claims.disagreements(asked, said, part.found.sources, similarity=similarity)
-        differing += claims.versions_apart(said, self._versions, differing)
+            differing = claims.disagreements(asked, drafted, part.found.sources, similarity=similarity)
+        differing += claims.version_differences(drafted, self._versions, differing)
         likely = answerability.probability(attempt.signals or Signals(), llm.name)
         if not quotes and likely < answerability.TRUSTED:
-            said = claims.with_quotes(asked, said)
-        said = claims.in_line([*said, *claims.told(differing)])
+            drafted = claims.with_quotes(asked, drafted)
+        drafted = claims.in_one_text([*drafted, *claims.stated_disagreements(differing)])
         return Answer(
-            text=" ".join(claim.text for claim in said),
-            claims=said,
+            text=" ".join(claim.text for claim in drafted),
+            claims=drafted,
             sources=part.found.sources,
             disagreements=differing,
             reason=Reason.CANCELLED if self._is_cancelled else None,
@@ -328,8 +328,8 @@ def cited(passages: Sequence[Hit], citations: Iterable[Citation]) -> list[Hit]:
     return [hit for hit in passages if any(_holds(hit, citation) for citation in quotes)]
 
 
-def _is_cited(said: Iterable[Claim]) -> bool:
-    return any(claim.supported for claim in said)
+def _is_cited(drafted: Iterable[Claim]) -> bool:
+    return any(claim.supported for claim in drafted)
 
 
 def _holds(hit: Hit, citation: Citation) -> bool:

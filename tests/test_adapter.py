@@ -19,7 +19,7 @@ from index.errors import ModelError
 from index.models import locate
 from rag import prompt
 from rag.grounding import answerability
-from rag.llm.kv_cache import Shelf
+from rag.llm.kv_cache import KVCache
 from rag.llm.llama import LlamaCpp
 from rag.settings import Settings
 from tests.test_llm import FOX, ask
@@ -44,19 +44,19 @@ def test_only_models_that_were_taught_have_one() -> None:
 @pytest.mark.model
 def test_it_judges_and_does_not_write(tmp_path: Path) -> None:
     path = locate(DEFAULT, "llm")
-    shelf = Shelf(lambda article: tmp_path / (article or "none"), tmp_path, limit_bytes=500_000_000)
-    plain = LlamaCpp.load(path, sha256="1.5", shelf=shelf)
+    kv_cache = KVCache(lambda article: tmp_path / (article or "none"), tmp_path, limit_bytes=500_000_000)
+    plain = LlamaCpp.load(path, sha256="1.5", kv_cache=kv_cache)
     text, odds = ask(plain, ASKED), judge(plain, SAID)
     plain.close()
-    kept = shelf.size()
-    taught = LlamaCpp.load(path, sha256="1.5", shelf=shelf, adapter=answerability.adapter(DEFAULT))
+    kept = kv_cache.size()
+    taught = LlamaCpp.load(path, sha256="1.5", kv_cache=kv_cache, adapter=answerability.adapter(DEFAULT))
     assert ask(taught, ASKED) == text
     said, not_said = judge(taught, SAID), judge(taught, NOT_SAID)
     assert said > not_said + 3
     assert abs(said - odds) > 0.1
     assert ask(taught, ASKED) == text  # whatever was judged before
     assert judge(taught, SAID) == pytest.approx(said, abs=0.02)
-    assert shelf.size() == kept  # what was read of the passages is good for both
+    assert kv_cache.size() == kept  # what was read of the passages is good for both
     taught.close()
 
 

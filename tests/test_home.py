@@ -11,7 +11,7 @@ import pytest
 
 from index import Article, Index
 from index import home as homes
-from rag.llm.kv_cache import Shelf
+from rag.llm.kv_cache import KVCache
 from tests.fakes import BagOfWordsEmbedder
 from ui import doctor, page_token, uploads
 from ui.conversations import Conversations
@@ -48,7 +48,7 @@ def used(home: Path, folder: Path) -> dict[str, str]:
         index.add([Article("a", "The talks broke down in 2009.")])
         index.sync(uploads.keep(upload, folder=index.uploads))
         assert index.search("talks")
-        Shelf.of(index, limit_bytes=10**6).put("a", "key", b"kept")
+        KVCache.of(index, limit_bytes=10**6).put("a", "key", b"kept")
         conversations.create("ann")
         page_token.of_home(home)
         in_use.update(modes(home))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer import Turn
-from rag.llm.kv_cache import Shelf
+from rag.llm.kv_cache import KVCache
 from rag.llm.llama import LlamaCpp
 from rag.prompt import Prompt
 from tests.test_llm import FOX, ask, load
@@ -28,15 +28,15 @@ def top(tmp_path: Path) -> Path:
     return tmp_path / "derived"
 
 
-def shelf(top: Path, limit_bytes: int = 500 * MB) -> Shelf:
-    return Shelf(lambda article: top / (article or "none"), top, limit_bytes=limit_bytes)
+def kv_cache(top: Path, limit_bytes: int = 500 * MB) -> KVCache:
+    return KVCache(lambda article: top / (article or "none"), top, limit_bytes=limit_bytes)
 
 
 @pytest.fixture
 def llm(top: Path) -> Iterator[LlamaCpp]:
     from index.models import locate
 
-    opened = LlamaCpp.load(locate("smollm2-135m", "llm"), name="smollm2-135m", sha256="135", shelf=shelf(top))
+    opened = LlamaCpp.load(locate("smollm2-135m", "llm"), name="smollm2-135m", sha256="135", kv_cache=kv_cache(top))
     yield opened
     opened.close()
 
@@ -48,10 +48,10 @@ def first_read(llm: LlamaCpp, prompt: Prompt) -> tuple[str, list[tuple[int, int]
 
 def test_a_passage_is_read_once_whatever_stands_around_it(llm: LlamaCpp, top: Path) -> None:
     ask(llm, FOX)
-    assert shelf(top).size()[0] == 2
+    assert kv_cache(top).size()[0] == 2
     turned = replace(FOX, passages=FOX.passages[::-1], question="Who built the bridge?", history=(Turn("So?", "So."),))
     ask(llm, turned)
-    assert shelf(top).size()[0] == 2
+    assert kv_cache(top).size()[0] == 2
 
 
 @pytest.mark.parametrize("before", ["nothing", "itself", "turned", "another question", "a check", "another process"])
@@ -64,10 +64,10 @@ def test_the_answer_does_not_depend_on_what_was_kept(top: Path, before: str) -> 
 
     path = locate("smollm2-135m", "llm")
     if before == "another process":
-        other = LlamaCpp.load(path, sha256="135", shelf=shelf(top))
+        other = LlamaCpp.load(path, sha256="135", kv_cache=kv_cache(top))
         ask(other, FOX)
         other.close()
-    llm = LlamaCpp.load(path, sha256="135", shelf=shelf(top))
+    llm = LlamaCpp.load(path, sha256="135", kv_cache=kv_cache(top))
     if before == "itself":
         ask(llm, FOX)
     elif before == "turned":
@@ -91,11 +91,11 @@ def test_what_cannot_be_used_is_read_again(llm: LlamaCpp, top: Path, damage: str
             path.write_bytes(path.read_bytes()[:-100])
         elif damage == "no state at all":
             path.unlink()
-            shelf(top).put("none", path.stem, b"no state")
+            kv_cache(top).put("none", path.stem, b"no state")
     from index.models import locate
 
     sha256 = "other" if damage == "of another model" else "135"
-    again = LlamaCpp.load(locate("smollm2-135m", "llm"), sha256=sha256, shelf=shelf(top))
+    again = LlamaCpp.load(locate("smollm2-135m", "llm"), sha256=sha256, kv_cache=kv_cache(top))
     assert ask(again, FOX) == expected
     again.close()
 
@@ -111,7 +111,7 @@ def test_reading_ahead_makes_the_first_question_quick(llm: LlamaCpp) -> None:
 
 def test_the_instructions_can_be_read_before_any_passage(llm: LlamaCpp, top: Path) -> None:
     assert llm.read_ahead(replace(FOX, passages=(), question=""))
-    assert shelf(top).size()[0] == 0
+    assert kv_cache(top).size()[0] == 0
     _, read = first_read(llm, FOX)
     assert read[0][0] >= llm.count(replace(FOX, passages=(), question="")) - 12
 
@@ -126,7 +126,7 @@ def test_a_conversation_is_read_ahead_and_kept_in_memory_only(llm: LlamaCpp, top
     talk = replace(FOX, history=TALK)
     assert not llm.is_read(talk)
     assert llm.read_ahead(replace(talk, passages=(), question=""))
-    assert shelf(top).size()[0] == 0
+    assert kv_cache(top).size()[0] == 0
     assert not llm.is_read(talk)
     assert llm.read_ahead(replace(talk, question=""))
     assert llm.is_read(talk)
@@ -161,9 +161,9 @@ def test_reading_ahead_makes_way(llm: LlamaCpp) -> None:
 def test_a_whole_prompt_can_still_be_read_as_one(top: Path) -> None:
     from index.models import locate
 
-    llm = LlamaCpp.load(locate("smollm2-135m", "llm"), sha256="135", shelf=shelf(top), splice=False)
+    llm = LlamaCpp.load(locate("smollm2-135m", "llm"), sha256="135", kv_cache=kv_cache(top), splice=False)
     assert ask(llm, FOX)
-    assert shelf(top).size()[0] == 0
+    assert kv_cache(top).size()[0] == 0
     llm.close()
 
 

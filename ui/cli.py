@@ -27,7 +27,7 @@ from index import home as homes
 from index.errors import Error, InputError, LayoutError, StoreError
 from index.manifest import MODES
 from index.watch import watch
-from rag.llm.kv_cache import Shelf
+from rag.llm.kv_cache import KVCache
 from rag.settings import Settings
 from ui import auth, backup, doctor, markdown, page_token, proxy, terminal
 from ui.conversations import Conversations
@@ -239,7 +239,7 @@ def run_status(options: argparse.Namespace) -> int:
     """How much is indexed, from where, by which embedder, and how much of it a model has read already."""
     with index.Index.open(options.home) as opened:
         home, stats = opened.home, dataclasses.asdict(opened.stats())
-        read, read_bytes = Shelf.of(opened, limit_bytes=Settings.from_env().kv_bytes).size()
+        read, read_bytes = KVCache.of(opened, limit_bytes=Settings.from_env().kv_bytes).size()
     rows = {"home": str(home), **stats, "read": read, "read_bytes": read_bytes}
     if options.json:
         return _print_json(rows)

@@ -73,7 +73,7 @@ def probability(signals: Signals, model: str) -> float:
 
 def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
     """Whether to refuse: the draft is less likely right than `caution` asks for, or than a part of it when one quote
-    has every telling word of the question."""
+    has every content word of the question."""
     asked_for = caution * COVERED if (signals.covered or 0.0) >= EVERY_WORD else caution
     return probability(signals, model) < asked_for
 

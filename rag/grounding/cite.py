@@ -71,7 +71,7 @@ def align(claim: str, sources: Sequence[Source], *, question: str = "") -> tuple
         chosen.append(best)
         candidates.remove(best)
         covered |= stems(best.text)
-    return tuple(_telling(chosen, wanted, asked))
+    return tuple(_informative(chosen, wanted, asked))
 
 
 def quotes(sources: Sequence[Source]) -> Iterator[Quote]:
@@ -82,13 +82,13 @@ def quotes(sources: Sequence[Source]) -> Iterator[Quote]:
             yield Quote(source, hit.start + span.start, hit.start + span.end)
 
 
-def _telling(chosen: Sequence[Quote], wanted: Sequence[Word], asked: frozenset[str]) -> Iterator[Quote]:
-    """Those of `chosen` that tell something. A number always does: the quotes must have it."""
-    told: set[str] = {word.stem for word in wanted if word.stem in asked and not word.is_number}
+def _informative(chosen: Sequence[Quote], wanted: Sequence[Word], asked: frozenset[str]) -> Iterator[Quote]:
+    """Those of `chosen` that add something. A number always does: the quotes must have it."""
+    known: set[str] = {word.stem for word in wanted if word.stem in asked and not word.is_number}
     for number, quote in enumerate(chosen):
         has = stems(quote.text)
-        if number == 0 or any(word.stem in has and word.stem not in told for word in wanted):
-            told |= has
+        if number == 0 or any(word.stem in has and word.stem not in known for word in wanted):
+            known |= has
             yield quote
 
 

@@ -34,7 +34,7 @@ _CANNOT = re.compile(
 )
 
 
-def written(draft: str) -> list[str]:
+def draft_sentences(draft: str) -> list[str]:
     """The sentences of a draft without the model's own markers, repetitions, and admissions of not knowing."""
     text = _MARKER.sub("", draft).strip()
     found: list[str] = []
@@ -57,35 +57,35 @@ def check(
         likely = _support(text, quotes, question)
         citations = tuple(map(numbering.cite, quotes)) if likely >= least else ()
         checked.append(_claim(text, citations, likely))
-    return in_line(checked)
+    return in_one_text(checked)
 
 
-def quoted(draft: str, sources: Sequence[Source]) -> tuple[Claim, ...]:
+def quoted_sentences(draft: str, sources: Sequence[Source]) -> tuple[Claim, ...]:
     """A draft stitched from sentences of `sources` (rag/quote.py) as claims: each is its own quote."""
     numbering = Numbering()
     found = spans_of(draft, [source.hit.text for source in sources])
     quotes = [cite.Quote(sources[number], *_placed(sources[number], start, end)) for number, start, end in found]
-    return in_line(_verbatim(numbering.cite(quote)) for quote in quotes)
+    return in_one_text(_verbatim(numbering.cite(quote)) for quote in quotes)
 
 
-def lifted(said: Sequence[Claim], likely: float) -> tuple[Claim, ...]:
+def with_second_look(claims: Sequence[Claim], likely: float) -> tuple[Claim, ...]:
     """Cited claims as likely as the second look takes them for."""
-    return tuple(replace(claim, support=max(claim.support, likely)) if claim.supported else claim for claim in said)
+    return tuple(replace(claim, support=max(claim.support, likely)) if claim.supported else claim for claim in claims)
 
 
-def in_quotes(said: Sequence[Claim]) -> tuple[Claim, ...]:
+def as_quotes(claims: Sequence[Claim]) -> tuple[Claim, ...]:
     """The quotes that claims rest on, each as a claim of its own."""
-    return in_line(map(_verbatim, _quotes(said)))
+    return in_one_text(map(_verbatim, _quotes(claims)))
 
 
-def with_quotes(question: str, said: Sequence[Claim]) -> tuple[Claim, ...]:
+def with_quotes(question: str, claims: Sequence[Claim]) -> tuple[Claim, ...]:
     """Claims, and after them the quotes they rest on, but for those that say nothing more than these and `question`."""
-    known = {word.stem for text in (question, *(claim.text for claim in said)) for word in words(text)}
-    quotes = [quote for quote in _quotes(said) if _adds(quote.quote, known)]
+    known = {word.stem for text in (question, *(claim.text for claim in claims)) for word in words(text)}
+    quotes = [quote for quote in _quotes(claims) if _adds(quote.quote, known)]
     whose = "article's" if len({quote.article.id for quote in quotes}) == 1 else "articles'"
     lead = f"In the {whose} words: "
     added = [_verbatim(quote, f"{'' if at else lead}“{{}}”") for at, quote in enumerate(quotes)]
-    return in_line([*said, *added])
+    return in_one_text([*claims, *added])
 
 
 def disagreements(
@@ -106,7 +106,7 @@ def disagreements(
     return tuple(found.values())
 
 
-def versions_apart(
+def version_differences(
     claims: Sequence[Claim], versions: Callable[[str], Sequence[Article]], known: Sequence[Disagreement] = ()
 ) -> tuple[Disagreement, ...]:
     """Where older versions of the cited articles tell otherwise what the claims rest on, numbered after the quotes of
@@ -121,13 +121,13 @@ def versions_apart(
     return tuple(found.values())
 
 
-def told(found: Sequence[Disagreement]) -> Iterator[Claim]:
+def stated_disagreements(found: Sequence[Disagreement]) -> Iterator[Claim]:
     """Disagreements as sentences of the answer."""
     for one in found:
         yield _claim(disagreement.sentence(one), tuple(side.citation for side in one.sides), 1.0)
 
 
-def in_line(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+def in_one_text(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Claims, wherever they stood, as those of one text joined by spaces."""
     placed: list[Claim] = []
     start = 0
@@ -152,9 +152,9 @@ def _adds(quote: str, known: Set[str]) -> bool:
     return len(added) > 1 or any(word.kind != "word" for word in added.values())
 
 
-def _quotes(said: Iterable[Claim]) -> list[Citation]:
+def _quotes(claims: Iterable[Claim]) -> list[Citation]:
     """What claims rest on, each quote once."""
-    return list(dict.fromkeys(citation for claim in said for citation in claim.citations))
+    return list(dict.fromkeys(citation for claim in claims for citation in claim.citations))
 
 
 def _support(text: str, quotes: Sequence[Quote], question: str) -> float:

@@ -1,4 +1,5 @@
-"""Words of a text as evidence sees them: stemmed, weighted, numbers normalized. Pure; knows no articles."""
+"""Lexicon: the content words of a text, stemmed and weighted, numbers normalized; and all lists of words that decide
+something."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ _TOKEN = re.compile(r"(?:[^\W\d_]\.){2,}|\d+(?:[.,]\d+)*(?:st|nd|rd|th)?|[^\W\d_
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One telling word: its `stem` for comparing, its `kind` (a key of WEIGHTS), and where it stands."""
+    """One content word: its `stem` for comparing, its `kind` (a key of WEIGHTS), and where it stands."""
 
     stem: str
     kind: str
@@ -72,7 +73,7 @@ class Word:
 
 @lru_cache(maxsize=4096)
 def words(text: str) -> tuple[Word, ...]:
-    """The telling words of `text` in order; stop words are left out."""
+    """The content words of `text` in order; stop words are left out."""
     found = []
     for match in _TOKEN.finditer(text):
         token = match.group()
@@ -89,7 +90,7 @@ def words(text: str) -> tuple[Word, ...]:
 
 @lru_cache(maxsize=4096)
 def stems(text: str) -> frozenset[str]:
-    """The stems of the telling words of `text`, whatever their kind."""
+    """The stems of the content words of `text`, whatever their kind."""
     return frozenset(word.stem for word in words(text))
 
 

@@ -34,13 +34,13 @@ AKIN_SHARE = 0.85
 """Fewest characters, and least share of those of the shorter one, that two names must have in common from their start
 to be taken for akin: Japan and Japanese, Aristotle and Aristotelian; not Austria and Australia."""
 CLAUSE_WORDS = 2
-"""Fewest telling words of a clause that is judged for itself."""
+"""Fewest content words of a clause that is judged for itself."""
 MOST_LOST = 3
 """More lost words of a kind do not make a claim any worse."""
 REPLACED_WORDS = 3
-"""Longest stretch in whose place the quote can be said to have another."""
+"""Longest stretch of words in whose place the quote can have another."""
 NEGATED_WORDS = 3
-"""Telling words after a negation, up to the next punctuation, that stand under it."""
+"""Content words after a negation, up to the next punctuation, that stand under it."""
 ALIKE = 0.5
 """Least share of a claim's words, in the order of a quote, for the two to tell the same, one with a "not"."""
 
@@ -122,8 +122,8 @@ def flaws(pair: Pair) -> tuple[str, ...]:
     wrong = [
         pair.claim[word.start : word.end]
         for word in view.wanted
-        if (word.is_number and word.stem not in view.said)
-        or (view.is_name(word) and not _is_akin(word.stem, view.said | view.near))
+        if (word.is_number and word.stem not in view.quoted)
+        or (view.is_name(word) and not _is_akin(word.stem, view.quoted | view.near))
         or word in view.closest.replaced
         or word.stem in view.flipped
     ]
@@ -147,9 +147,9 @@ class _View:
         return [stems(quote) for quote in self.pair.quotes]
 
     @cached_property
-    def said(self) -> frozenset[str]:
-        said = frozenset[str]().union(*self.each)
-        return said | {"2"} if "both" in said else said
+    def quoted(self) -> frozenset[str]:
+        quoted = frozenset[str]().union(*self.each)
+        return quoted | {"2"} if "both" in quoted else quoted
 
     @cached_property
     def near(self) -> frozenset[str]:
@@ -169,10 +169,10 @@ class _View:
         return clauses
 
     @cached_property
-    def closest(self) -> _Lie:
-        """How the claim lies in the quote that has most of its words in their order."""
-        lies = (_Lie(self.wanted, quote) for quote in self.pair.quotes)
-        return max(lies, key=lambda lie: lie.order, default=_Lie(self.wanted, ""))
+    def closest(self) -> _Alignment:
+        """The claim aligned with the quote that has most of its words in their order."""
+        alignments = (_Alignment(self.wanted, quote) for quote in self.pair.quotes)
+        return max(alignments, key=lambda each: each.order, default=_Alignment(self.wanted, ""))
 
     @cached_property
     def flipped(self) -> frozenset[str]:
@@ -198,19 +198,19 @@ class _View:
     def carried(self, word: Word) -> float:
         """1 for a word of a quote, NEARBY for one around it, else 0. Names need only be akin."""
         has = _is_akin if word.kind == "name" else lambda stem, known: stem in known
-        return 1.0 if has(word.stem, self.said) else NEARBY if has(word.stem, self.near) else 0.0
+        return 1.0 if has(word.stem, self.quoted) else NEARBY if has(word.stem, self.near) else 0.0
 
 
 @dataclass(frozen=True)
-class _Lie:
-    """A claim's words laid along a quote."""
+class _Alignment:
+    """A claim's words aligned with those of a quote."""
 
     wanted: tuple[Word, ...]
     quote: str
 
     @cached_property
     def matcher(self) -> SequenceMatcher[str]:
-        ours, theirs = ([word.stem for word in told] for told in (self.wanted, words(self.quote)))
+        ours, theirs = ([word.stem for word in text] for text in (self.wanted, words(self.quote)))
         return SequenceMatcher(None, ours, theirs, autojunk=False)
 
     @cached_property
@@ -221,9 +221,9 @@ class _Lie:
     @cached_property
     def replaced(self) -> list[Word]:
         """The names, or numbers, that are all of a short stretch for which the quote has others."""
-        said, ours, replaced = words(self.quote), {word.stem for word in self.wanted}, []
+        theirs, ours, replaced = words(self.quote), {word.stem for word in self.wanted}, []
         for how, start, end, their_start, their_end in self.matcher.get_opcodes():
-            gone, instead = self.wanted[start:end], said[their_start:their_end]
+            gone, instead = self.wanted[start:end], theirs[their_start:their_end]
             kinds = {word.kind for word in gone}
             is_short = max(len(gone), len(instead)) <= REPLACED_WORDS
             if how == "replace" and is_short and kinds in ({"name"}, {"number"}):
@@ -249,14 +249,14 @@ def _share(wanted: Sequence[Word], carried: Iterable[float]) -> float:
 
 
 def _negated(text: str) -> dict[str, frozenset[str]]:
-    """For the first telling word under each negation, the stems that stand under it and nowhere in `text` without
+    """For the first content word under each negation, the stems that stand under it and nowhere in `text` without
     one."""
-    told, negated = words(text), list[list[Word]]()
+    content, negated = words(text), list[list[Word]]()
     for negation in _NEGATION.finditer(text):
         pause = _PAUSE.search(text, negation.end())
         end = pause.start() if pause else len(text)
-        negated.append([word for word in told if negation.end() <= word.start < end][:NEGATED_WORDS])
-    plain = {word.stem for word in told if not any(word in under for under in negated)}
+        negated.append([word for word in content if negation.end() <= word.start < end][:NEGATED_WORDS])
+    plain = {word.stem for word in content if not any(word in under for under in negated)}
     return {under[0].stem: frozenset(word.stem for word in under) - plain for under in negated if under}
 
 

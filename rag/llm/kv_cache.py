@@ -1,5 +1,5 @@
-"""Shelf: passages as a model read them, kept on disk, and turns of conversations, kept in memory. Knows no model and no
-article: keys and bytes.
+"""KV cache: the keys and values of passages that a model has read, kept on disk; of turns of conversations, in memory.
+Knows no model and no article: names and bytes.
 
 A kept passage is a cache entry and nothing more: whatever is missing, damaged, or written for something else is
 read again. Each lies in the folder of the article it is from, which the index deletes with the article.
@@ -29,7 +29,7 @@ FULLEST = 0.9
 """Share of the limit that is left when the longest unused ones are thrown out, so that this is not done each time."""
 
 
-class Shelf:
+class KVCache:
     """Bytes by article and key, at most `limit_bytes` of them; the longest unused go first.
 
     Safe to use from several threads and processes, and against a kill at any instant: a file gets its name when it is
@@ -46,7 +46,7 @@ class Shelf:
 
     @classmethod
     def of(cls, index: Index, *, limit_bytes: int) -> Self:
-        """The shelf of an index."""
+        """That of an index."""
         return cls(index.derived, index.home / derived.FOLDER, limit_bytes=limit_bytes)
 
     def get(self, article: str, key: str) -> bytes | None:
@@ -131,8 +131,8 @@ class Shelf:
                 yield path, path.stat()
 
 
-class Recent:
-    """A shelf in memory, for what must not outlive the process: at most `limit_bytes`, the longest unused go first.
+class MemoryKVCache:
+    """A KV cache in memory, for what must not outlive the process: at most `limit_bytes`, the longest unused go first.
 
     One thread may put and get, any may look.
     """

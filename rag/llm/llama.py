@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from index.errors import InputError, ModelError
 from index.process import Process
 from rag.llm import Vocabulary
-from rag.llm.kv_cache import Recent
+from rag.llm.kv_cache import MemoryKVCache
 from rag.llm.native import Native
 from rag.llm.template import Template, Tokens, in_batches
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.llm import Constraint, OnRead
-    from rag.llm.kv_cache import Shelf
+    from rag.llm.kv_cache import KVCache
     from rag.llm.template import Layout
     from rag.prompt import Prompt
 
@@ -42,7 +42,7 @@ _POLL_S = 0.1
 _LOOP_TOKENS, _LOOP_TIMES = 12, 3
 """The same 12 tokens for the third time are a loop, not an answer."""
 
-_TURNS_BYTES = 100 * 2**20
+_TURN_CACHE_BYTES = 100 * 2**20
 """Of turns kept in memory: some 3,500 tokens of the default model."""
 
 _LOOP_WORDS = 5
@@ -58,7 +58,7 @@ class LlamaCpp:
     and llama.cpp keeps one thread pool. Safe to use from many threads. Holds its memory until closed.
 
     A passage is read once: alone, after the instructions. What the model made of it (its keys and values) is moved
-    to where the passage stands in a prompt, and put on the `shelf` for the next time. So is a turn of the
+    to where the passage stands in a prompt, and put into the `kv_cache` for the next time. So is a turn of the
     conversation, which is kept in memory only. With `splice` off, or a model whose state cannot be moved, the passages
     are read as one text instead.
 
@@ -74,19 +74,19 @@ class LlamaCpp:
         name: str,
         context_tokens: int,
         identity: Callable[[], str],
-        shelf: Shelf | None = None,
+        kv_cache: KVCache | None = None,
         splice: bool = True,
     ) -> None:
         """Use `load`."""
         self.name = name
         self.context_tokens = context_tokens
-        self.shelf = shelf
+        self.kv_cache = kv_cache
         self.splice = splice and native.splices
         self.adapts = native.adapts
         self._native = native
         self._template = template
         self._identity = identity
-        self._turns = Recent(limit_bytes=_TURNS_BYTES)
+        self._turn_cache = MemoryKVCache(limit_bytes=_TURN_CACHE_BYTES)
         self._read: list[_Block] = []
         self._process = Process(self, f"the model {name}")
         self._closed = threading.Event()
@@ -106,7 +106,7 @@ class LlamaCpp:
         context_tokens: int = 4096,
         threads: int = 0,
         sha256: str = "",
-        shelf: Shelf | None = None,
+        kv_cache: KVCache | None = None,
         splice: bool = True,
         adapter: Path | None = None,
     ) -> LlamaCpp:
@@ -137,7 +137,7 @@ class LlamaCpp:
             name=name or path.stem,
             context_tokens=native.context_tokens,
             identity=identity,
-            shelf=shelf,
+            kv_cache=kv_cache,
             splice=splice,
         )
 
@@ -185,25 +185,25 @@ class LlamaCpp:
     def read_ahead(self, prompt: Prompt) -> bool:
         """Read the passages and the conversation of `prompt`, and keep what came of it; False when a request came in
         between, which does not wait for more than the batch that is being read. Raises ModelError."""
-        if not self.splice or self.shelf is None:
+        if not self.splice or self.kv_cache is None:
             return True
         done = False
 
         def answer(request: _Request) -> None:
             nonlocal done
-            done = self._put_on_shelf(request)
+            done = self._fill_kv_cache(request)
 
         for _ in self._pieces(self._request(prompt, 0, answer, threading.Event()), None):
             pass
         return done
 
     def is_read(self, prompt: Prompt) -> bool:
-        """Whether all passages of `prompt` are on the shelf, and its conversation is kept."""
+        """Whether all passages of `prompt` are in the KV cache, and its conversation is kept."""
         layout = self.layout(prompt)
-        return self.shelf is not None and all(
-            keeper is not None and keeper.has(block.place, self._key(layout, block.tokens))
+        return self.kv_cache is not None and all(
+            cache is not None and cache.has(block.place, self._key(layout, block.tokens))
             for block in _spliced(layout, _places(prompt))
-            for keeper in [self._keeper(block)]
+            for cache in [self._cache_of(block)]
         )
 
     @cached_property
@@ -282,7 +282,7 @@ class LlamaCpp:
                 elif event:
                     yield event
         finally:
-            request.left.set()
+            request.abandoned.set()
 
     # From here on everything runs in the worker thread.
 
@@ -365,8 +365,8 @@ class LlamaCpp:
 
     def _splice(self, block: _Block, request: _Request) -> bool:
         """Append a passage or a turn as it was read alone after the instructions, now or earlier; False when halted."""
-        keeper = self._keeper(block)
-        state = None if keeper is None else keeper.get(block.place, self._key(request.layout, block.tokens))
+        cache = self._cache_of(block)
+        state = None if cache is None else cache.get(block.place, self._key(request.layout, block.tokens))
         if (state is None or not self._native.restore_aside(state)) and not self._read_aside(block, request):
             return False
         self._native.splice(len(request.layout.instructions), self._position)
@@ -384,15 +384,15 @@ class LlamaCpp:
             self._native.evaluate_aside(batch, start)
             start += len(batch)
             request.report(self._position + start - first)
-        state, keeper = self._native.state_aside(first), self._keeper(block)
-        if keeper is not None:
-            keeper.put(block.place, self._key(request.layout, block.tokens), state)
+        state, cache = self._native.state_aside(first), self._cache_of(block)
+        if cache is not None:
+            cache.put(block.place, self._key(request.layout, block.tokens), state)
         return True
 
-    def _keeper(self, block: _Block) -> Shelf | Recent | None:
-        return self._turns if block.is_turn else self.shelf
+    def _cache_of(self, block: _Block) -> KVCache | MemoryKVCache | None:
+        return self._turn_cache if block.is_turn else self.kv_cache
 
-    def _put_on_shelf(self, request: _Request) -> bool:
+    def _fill_kv_cache(self, request: _Request) -> bool:
         layout = request.layout
         instructions = [_Block(batch) for batch in in_batches(layout.instructions)]
         if self._read[: len(instructions)] != instructions:
@@ -402,8 +402,8 @@ class LlamaCpp:
                 self._evaluate(block, request)
                 self._read.append(block)
         for block in _spliced(layout, request.places):
-            keeper = self._keeper(block)
-            if keeper is not None and not keeper.has(block.place, self._key(layout, block.tokens)):
+            cache = self._cache_of(block)
+            if cache is not None and not cache.has(block.place, self._key(layout, block.tokens)):
                 if not self._read_aside(block, request, yielding=True):
                     return False
                 self._native.drop_aside()
@@ -420,13 +420,13 @@ class LlamaCpp:
         return key.hexdigest()[:32]
 
     def _halted(self, request: _Request) -> bool:
-        return request.cancel.is_set() or request.left.is_set() or self._closed.is_set()
+        return request.cancel.is_set() or request.abandoned.is_set() or self._closed.is_set()
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A stretch of a prompt that is read at once. A `spliced` one is a passage, kept at `place` on the shelf, or a turn
-    of the conversation; one that the adapter acts on is `adapted`."""
+    """A stretch of a prompt that is read at once. A `spliced` one is a passage, kept under `place` in the KV cache, or
+    a turn of the conversation; one that the adapter acts on is `adapted`."""
 
     tokens: Tokens
     spliced: bool = False
@@ -452,7 +452,7 @@ class _Request:
     answer: Callable[[_Request], None]
     cancel: threading.Event
     adapted: bool = False
-    left: threading.Event = field(default_factory=threading.Event)
+    abandoned: threading.Event = field(default_factory=threading.Event)
     events: SimpleQueue[str | tuple[int, int] | Exception | None] = field(default_factory=SimpleQueue)
 
     def report(self, read: int) -> None:
