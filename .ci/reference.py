@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import citewire
 from rag import answer
-from rag.answer import Answer, Citation, Claim, Disagreement, Side, Source
+from rag.answer import Answer, Citation, Claim, Disagreement, Section, Side, Source
 from ui import cli
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _summary(thing: object) -> str:
 def json_keys() -> str:
     """The keys of each value that `to_dict` makes, and what its fields mean."""
     lines = []
-    for kind in (Answer, Claim, Citation, Source, Disagreement, Side):
+    for kind in (Answer, Section, Claim, Citation, Source, Disagreement, Side):
         keys = _keys(kind)
         lines.append(f"- `{kind.__name__}`: {', '.join(f'`{key}`' for key in keys)}")
     return "\n".join([*lines, ""])

@@ -37,16 +37,16 @@ from index import (  # noqa: E402 (only after the check above)
     StoreError,
     __version__,
 )
-from rag import Answer, Citation, Claim, Reason, Settings, Source, Turn  # noqa: E402
+from rag import Answer, Citation, Claim, Reason, Section, Settings, Source, Turn, kind_of  # noqa: E402
 
 if TYPE_CHECKING:
     from index import Failure, Hit, Index, Listed, Stats, SyncReport
-    from rag import Engine, Evidence, Progress, Token, ask
+    from rag import Engine, Evidence, Progress, Row, Token, ask
 
 __all__ = [
     "Answer", "Article", "Citation", "Claim", "Engine", "Error", "Evidence", "Failure", "ForkError", "Hit", "Index",
-    "InputError", "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Settings", "Source",
-    "Span", "Stats", "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask",
+    "InputError", "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Row", "Section",
+    "Settings", "Source", "Span", "Stats", "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask", "kind_of",
 ]  # fmt: skip
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rag.answer import Answer, Citation, Claim, Reason, Source, Turn
+from rag.answer import Answer, Citation, Claim, Reason, Section, Source, Turn
+from rag.kind import kind_of
 from rag.settings import Settings
 
 if TYPE_CHECKING:
-    from rag.engine import Engine, Evidence, Progress, Token, ask
+    from rag.engine import Engine, Evidence, Progress, Row, Token, ask
 
 __all__ = [
-    "Answer", "Citation", "Claim", "Engine", "Evidence", "Progress", "Reason", "Settings", "Source", "Token", "Turn",
-    "ask",
+    "Answer", "Citation", "Claim", "Engine", "Evidence", "Progress", "Reason", "Row", "Section", "Settings", "Source",
+    "Token", "Turn", "ask", "kind_of",
 ]  # fmt: skip
 
-_LATER = ("Engine", "Evidence", "Progress", "Token", "ask")
+_LATER = ("Engine", "Evidence", "Progress", "Row", "Token", "ask")
 
 
 def __getattr__(name: str) -> Any:

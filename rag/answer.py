@@ -42,10 +42,11 @@ FULLY = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One earlier exchange of a conversation."""
+    """One earlier exchange of a conversation. `kind` is that of its answer (see rag/kind.py)."""
 
     question: str
     answer: str
+    kind: str = "fact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,34 @@ class Disagreement:
         return {"about": self.about, "sides": sides}
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One row of an answer that has several: a dated entry of a timeline, an article of a list, a side of a comparison.
+
+    `date` is an ISO 8601 date, as exact as it is known: 2022, 2022-10 or 2022-10-20. `article_id` is set where the row
+    stands for one article. The claims are also in `Answer.claims`, with the same offsets in `Answer.text`.
+    """
+
+    heading: str
+    date: str | None = None
+    article_id: str | None = None
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The row as it stands in `Answer.text`: the heading on a line of its own, then the claims."""
+        return "\n".join(filter(None, (self.heading, " ".join(claim.text for claim in self.claims))))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping."""
+        return {
+            "heading": self.heading,
+            "date": self.date,
+            "article_id": self.article_id,
+            "claims": [claim.to_dict() for claim in self.claims],
+        }
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """What Citewire says, and what it rests on.
@@ -193,6 +222,9 @@ class Answer:
     `unanswered` what the articles do not say. `searched` is the query that was looked up, in the index of
     `generation`. `model` is the LLM's name and `model_sha256` the hash of its file, where the manifest has it.
     `signals` are what the decision to answer was made by (rag/grounding/answerability.py), `timings` seconds by stage.
+
+    `kind` is the kind of question that was answered (rag/kind.py). Kinds that answer in rows have them in `sections`;
+    `total` is how many rows there are, of which a limit may have left some out. `text` holds the rows as plain text.
     """
 
     question: str
@@ -209,11 +241,16 @@ class Answer:
     model_sha256: str = ""
     signals: Mapping[str, float] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
+    kind: str = "fact"
+    sections: tuple[Section, ...] = ()
+    total: int | None = None
 
     def __repr__(self) -> str:
         """One line: what was asked, what was said, and how many claims and citations there are."""
         parts = [f"question={_shortened(self.question)!r}", f"text={_shortened(self.text)!r}"]
         parts += [] if self.reason is None else [f"reason={str(self.reason)!r}"]
+        if self.kind != "fact":
+            parts += [f"kind={self.kind!r}", f"sections={len(self.sections)}", f"total={self.total}"]
         parts += [f"claims={len(self.claims)}", f"citations={len(self.citations)}", f"sources={len(self.sources)}"]
         return f"Answer({', '.join(parts)})"
 
@@ -233,7 +270,9 @@ class Answer:
             parts.append(f"{'No answer' if self.refused else 'Incomplete'}: {self.reason}.")
         if self.unanswered:
             parts.append(f"The articles do not say: {self.unanswered}")
-        parts += [f"[{one.number}] “{one.quote}”\n    {_place(one.article)}" for one in self.citations]
+        for one in self.citations:
+            quote = "" if one.number in self.quoted_in_text else f"“{one.quote}”\n    "
+            parts.append(f"[{one.number}] {quote}{_place(one.article)}")
         return "\n\n".join(part for part in parts if part)
 
     @property
@@ -245,11 +284,25 @@ class Answer:
         return tuple(distinct[number] for number in sorted(distinct))
 
     @property
+    def lead(self) -> str:
+        """What `text` says before the rows; all of it when there are none."""
+        return self.text.removesuffix("\n\n".join(section.text for section in self.sections)).strip()
+
+    @property
+    def quoted_in_text(self) -> frozenset[int]:
+        """Numbers of the citations whose words the rows of the answer give in full, so that a list of references need
+        not repeat them. Empty for an answer without rows."""
+        claims = [claim for section in self.sections for claim in section.claims if claim.verbatim]
+        return frozenset(one.number for claim in claims for one in claim.citations if one.quote in claim.text)
+
+    @property
     def turn(self) -> Turn:
         """The exchange as the history of a next question, in the model's own words where there are any: long quotes
-        lead a small model away from what is asked."""
+        lead a small model away from what is asked. Of an answer in rows, what stands above them."""
+        if self.sections:
+            return Turn(self.question, self.lead, self.kind)
         own = [claim.text for claim in self.claims if not claim.verbatim]
-        return Turn(self.question, " ".join(own) or self.text)
+        return Turn(self.question, " ".join(own) or self.text, self.kind)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
@@ -282,6 +335,9 @@ class Answer:
                 model_sha256=mapping.get("model_sha256", ""),
                 signals=mapping.get("signals", {}),
                 timings=mapping.get("timings", {}),
+                kind=mapping.get("kind", "fact"),
+                sections=tuple(_section(section, articles) for section in mapping.get("sections", ())),
+                total=mapping.get("total"),
             )
         except (KeyError, TypeError) as error:
             raise InputError(f"this is no answer as Answer.to_dict gives it: {error!r}") from error
@@ -303,6 +359,9 @@ class Answer:
             "model_sha256": self.model_sha256,
             "signals": dict(self.signals),
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
+            "kind": self.kind,
+            "sections": [section.to_dict() for section in self.sections],
+            "total": self.total,
         }
 
 
@@ -357,6 +416,11 @@ def _claim(claim: Mapping[str, Any], articles: Mapping[str, Article]) -> Claim:
     citations = tuple(_citation(citation, articles) for citation in claim["citations"])
     verbatim = claim.get("verbatim", False)  # older conversations do not say
     return Claim(claim["text"], claim["start"], claim["end"], citations, claim["support"], claim["supported"], verbatim)
+
+
+def _section(section: Mapping[str, Any], articles: Mapping[str, Article]) -> Section:
+    claims = tuple(_claim(claim, articles) for claim in section["claims"])
+    return Section(section["heading"], section["date"], section["article_id"], claims)
 
 
 def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> Citation:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 from index import Index
 from index import home as homes
 from index.errors import InputError
-from index.filters import EVERYTHING
+from index.filters import EVERYTHING, Filter
 from index.process import Process
 from rag import prompt, question
 from rag.answer import Answer, Turn
-from rag.event import Evidence, Progress, Token
+from rag.event import Evidence, Progress, Row, Token
 from rag.llm import Reader
 from rag.llm.kv_cache import KVCache
 from rag.loaded import LoadedModel
@@ -27,14 +27,13 @@ from rag.settings import Settings
 from rag.stream import Channel, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from index.filters import Filter
     from rag.event import Event
     from rag.llm import LLM
 
-__all__ = ["Engine", "Evidence", "Progress", "Token", "ask"]
+__all__ = ["Engine", "Evidence", "Progress", "Row", "Token", "ask"]
 
 LONGEST_QUESTION = 2000
 """Characters of the longest question; a longer one is a pasted article, which belongs in the index."""
@@ -107,10 +106,21 @@ class Engine:
         settings: Settings | None = None,
         only: Filter | None = None,
         progress: Callable[[str, int, int], None] | None = None,
+        kind: str | None = None,
+        limit: int | None = None,
+        articles: Iterable[str] | None = None,
     ) -> Answer:
         """The answer to `question`. Takes what `stream` takes, and raises what it raises."""
         for event in self.stream(
-            question, history=history, cancel=cancel, settings=settings, only=only, progress=progress
+            question,
+            history=history,
+            cancel=cancel,
+            settings=settings,
+            only=only,
+            progress=progress,
+            kind=kind,
+            limit=limit,
+            articles=articles,
         ):
             if isinstance(event, Answer):
                 return event
@@ -125,6 +135,9 @@ class Engine:
         settings: Settings | None = None,
         only: Filter | None = None,
         progress: Callable[[str, int, int], None] | None = None,
+        kind: str | None = None,
+        limit: int | None = None,
+        articles: Iterable[str] | None = None,
     ) -> Iterator[Event]:
         """Yield one Evidence, the Tokens of the draft, and last the checked Answer; Progress comes in between.
 
@@ -133,11 +146,18 @@ class Engine:
         Reason.CANCELLED. `settings` holds for this question alone, instead of those of the engine; `only` narrows what
         is searched. With `progress`, that function is called with stage, done and total in place of each Progress.
         Operators in the question (index/filters.py) say which articles to search; the model is asked without them.
-        Raises InputError for an empty or overlong question and for operators that are wrong, ModelError for a model
-        that cannot be used, ForkError in a process that was forked from the one of the engine.
+        `articles` are the ids of the only articles that are searched; ids that nothing is indexed under find nothing.
+
+        A question of another kind than a fact (rag/kind.py) is answered in rows: Rows come as they are found, then the
+        Answer. `kind` is what to answer it as; by default it is told from the question. `limit` is how many rows there
+        are to be at most.
+
+        Raises InputError for an empty or overlong question and for operators, a kind or a limit that are wrong,
+        ModelError for a model that cannot be used, ForkError in a process that was forked from the one of the engine.
         """
         self._process.check()
-        asked = _checked(question, history, only or EVERYTHING)
+        among = (only or EVERYTHING).also(Filter.of(articles=articles))
+        asked = _checked(question, history, among, kind=kind, limit=limit)
         chosen = settings or self.settings
 
         def answer(channel: Channel[Event]) -> None:
@@ -176,7 +196,9 @@ class Engine:
         return self.loaded.current().name
 
 
-def _checked(asked: str, history: Sequence[Turn], only: Filter) -> question.Question:
+def _checked(
+    asked: str, history: Sequence[Turn], only: Filter, *, kind: str | None, limit: int | None
+) -> question.Question:
     """The question that was asked. Raises InputError for one that cannot be."""
     asked = asked.strip()
     if not asked:
@@ -186,7 +208,9 @@ def _checked(asked: str, history: Sequence[Turn], only: Filter) -> question.Ques
             f"the question has {len(asked)} characters, at most {LONGEST_QUESTION} can be asked; "
             "index long text as an article instead"
         )
-    found = question.understand(asked, history, only=only)
+    if limit is not None and limit < 1:
+        raise InputError(f"limit={limit}: an answer has at least one row; leave limit out for as many as suit the kind")
+    found = question.understand(asked, history, only=only, kind=kind, limit=limit)
     if not found.text:
         raise InputError(f"there is no question beside {found.only}; ask something")
     return found
@@ -215,7 +239,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock)
 
 
-def ask(question: str, *, history: Sequence[Turn] = (), home: str | Path | None = None) -> Answer:
+def ask(
+    question: str,
+    *,
+    history: Sequence[Turn] = (),
+    home: str | Path | None = None,
+    kind: str | None = None,
+    limit: int | None = None,
+    articles: Iterable[str] | None = None,
+) -> Answer:
     """Answer one question over the articles of an index.
 
         >>> answer = ask("When did the six-party talks break down?")
@@ -232,12 +264,19 @@ def ask(question: str, *, history: Sequence[Turn] = (), home: str | Path | None 
     `home` is the folder of the index: `ask("…", home="my-home")`. The default is CITEWIRE_HOME, or else the folder
     "citewire" among the user's application data.
 
+    `kind` says what to answer with: "fact", "list", "count", "timeline", "comparison", "summary" or "library"; by
+    default it is told from the question: `ask("Give me a timeline of the talks.").sections`. `limit` is the largest
+    number of rows of such an answer: `ask("Which articles mention Putin?", limit=5)`.
+
+    `articles` are ids of articles: the answer comes from these alone, `ask("Who spoke?", articles=["talks"])`.
+
     The first question loads the models, which takes some seconds; they stay loaded until the process ends. Settings
     come from the environment (CITEWIRE_LLM, CITEWIRE_CAUTION, …); use `Engine` to give them in code.
 
     A question that the articles do not answer is no error: `answer.refused` is True and `answer.reason` says why.
-    Raises InputError for an empty question, ModelError for a model that is missing, StoreError for a damaged index,
-    ForkError in a process that was forked after an answer: start it with multiprocessing.get_context("spawn").
+    Raises InputError for an empty question or an unknown kind, ModelError for a model that is missing, StoreError for
+    a damaged index, ForkError in a process that was forked after an answer: start it with
+    multiprocessing.get_context("spawn").
     """
     key = (homes.resolve(home), Settings.from_env())
     with _engines_lock:
@@ -245,4 +284,4 @@ def ask(question: str, *, history: Sequence[Turn] = (), home: str | Path | None 
             engine = Engine.open(key[0], settings=replace(key[1]))
             atexit.register(engine.close)
             _engines[key] = engine
-    return _engines[key].ask(question, history=history)
+    return _engines[key].ask(question, history=history, kind=kind, limit=limit, articles=articles)

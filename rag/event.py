@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rag.answer import Answer, Source
+from rag.answer import Answer, Section, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +35,12 @@ class Progress:
     total: int
 
 
-Event = Evidence | Token | Progress | Answer
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of an answer as it is found. The Answer holds all of them in their final order, with the final numbers of
+    their citations and offsets of their claims."""
+
+    section: Section
+
+
+Event = Evidence | Token | Progress | Row | Answer

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from index import filters
+from rag import kind as kinds
 from rag.answer import Turn
 from rag.grounding.lexicon import words
 
@@ -49,7 +50,8 @@ class Question:
 
     `asked` is the question as typed, `text` the same without operators, `only` what the operators allow. `context`
     joins the last questions before it. `rewordings` are there for a question that cannot be understood alone: they
-    put before it the questions that it leans on. `history` are the earlier exchanges, oldest first.
+    put before it the questions that it leans on. `history` are the earlier exchanges, oldest first. `kind` is what is
+    asked for (rag/kind.py), and `limit` how many rows of it at most.
     """
 
     asked: str
@@ -58,6 +60,8 @@ class Question:
     context: str = ""
     only: Filter = filters.EVERYTHING
     history: tuple[Turn, ...] = ()
+    kind: str = "fact"
+    limit: int | None = None
 
     @property
     def full(self) -> str:
@@ -85,16 +89,25 @@ class Question:
         return tuple(found)
 
 
-def understand(asked: str, history: Sequence[Turn] = (), *, only: Filter = filters.EVERYTHING) -> Question:
-    """The question that `asked` is after `history`, oldest first, within the articles that `only` allows.
+def understand(
+    asked: str,
+    history: Sequence[Turn] = (),
+    *,
+    only: Filter = filters.EVERYTHING,
+    kind: str | None = None,
+    limit: int | None = None,
+) -> Question:
+    """The question that `asked` is after `history`, oldest first, within the articles that `only` allows. Without
+    `kind`, it is of the kind that it asks for.
 
     Every question has the earlier ones as context: few change the subject, and those that do have words of their
     own that outweigh it. One that leans is reworded with the questions back to the last that stands alone.
-    Raises InputError for an operator that is wrong (index/filters.py).
+    Raises InputError for an operator that is wrong (index/filters.py) and for a kind that does not exist.
     """
     text, given = filters.parse(asked)
     turns = tuple(replace(turn, question=filters.without_operators(turn.question)) for turn in history)
-    return _understood(asked, text, turns, given.also(only))
+    chosen = kinds.kind_of(text, history=turns) if kind is None else kinds.checked(kind)
+    return replace(_understood(asked, text, turns, given.also(only)), kind=chosen, limit=limit)
 
 
 def _understood(asked: str, text: str, history: tuple[Turn, ...], only: Filter) -> Question:

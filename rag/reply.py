@@ -1,6 +1,7 @@
 """Reply: one question, from its words to the checked answer. Read from top to bottom, this is what happens:
 
-    understand     what is asked, in how many parts, and what to search for       question.py
+    understand     what is asked, in how many parts, and what to search for       question.py, kind.py
+    overview       a question for anything but a fact is answered in rows         overview/
     find           search; choose the passages to read, or say why not to         find.py
     wait           one question is answered at a time                             queue.py
     draft          the model writes over the passages                             prompt.py, llm/, quote.py
@@ -15,17 +16,18 @@ Nothing that a model wrote is believed until it is cited and supported.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
 from index.manifest import MODES
-from rag import evidence, prompt
+from rag import evidence, overview, prompt
 from rag.answer import Answer, Reason
 from rag.clock import Clock
 from rag.combine import combine, merge_sources
-from rag.event import Evidence, Progress, Token
+from rag.event import Evidence, Progress, Row, Token
 from rag.find import Found, find
 from rag.grounding import answerability, cite, claims, support
 from rag.grounding.answerability import Signals
@@ -33,7 +35,7 @@ from rag.quote import Quoting
 from rag.relevance import covered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from index import Index
     from index.article import Article
@@ -57,6 +59,7 @@ REFUSALS = {
     Reason.FILTERED_OUT: "No article is of the outlet or the time that the question asks for.",
     Reason.UNCLEAR: "The question is not clear: it names nothing to look for. Say what it is about.",
     Reason.EMPTY_INDEX: "There are no articles yet. Add some: citewire index add FOLDER",
+    Reason.PARTLY: "",
     Reason.CANCELLED: "",
 }
 """What a refusal says."""
@@ -93,7 +96,10 @@ class Reply:
     channel: Channel[Event]
 
     def answer(self, question: Question) -> Answer:
-        """Understand, find, wait, answer each part, and join the answers."""
+        """Understand, find, wait, answer each part, and join the answers; or answer in rows."""
+        make = overview.maker(question.kind)
+        if make is not None:
+            return self._overview(question, make)
         if not question.is_clear:
             return self._refusal(Part(question), Reason.UNCLEAR)
         parts = [self._find(each) for each in question.parts()]
@@ -110,6 +116,30 @@ class Reply:
         if answer.text.strip():
             self.ahead.note_conversation((*question.history, replace(answer.turn, question=question.text)))
         return answer
+
+    def _overview(self, question: Question, make: overview.Maker) -> Answer:
+        """The rows that a kind of question is answered with."""
+        part = Part(question, Found(generation=self.index.generation))
+        found = make(
+            question,
+            self.index,
+            limit=question.limit,
+            report=lambda section: self.channel.put(Row(section)),
+            cancel=self.channel.cancel,
+            **({"model": self._model_in_turn} if question.kind in overview.WRITTEN else {}),
+        )
+        part.clock.mark("overview")
+        if not found.sections and question.kind != "library" and not self.index.stats().articles:
+            return replace(self._refusal(part, Reason.EMPTY_INDEX), kind=question.kind)
+        refusal = REFUSALS[found.reason] if found.reason else ""
+        answer = overview.to_answer(question.asked, question.kind, found, refusal=refusal)
+        return replace(answer, **self._circumstances(part, None))
+
+    @contextmanager
+    def _model_in_turn(self) -> Iterator[LLM | None]:
+        """The model, once it is this question's turn; None if it was cancelled first."""
+        with self.queue.place(self.channel.cancel, partial(self._report, "queue", total=0)) as is_next:
+            yield self.model.of(self.settings) if is_next else None
 
     def _find(self, question: Question) -> Part:
         clock = Clock()

@@ -678,6 +678,8 @@ def _note(event: Event) -> str:
             return f"reading the passages, {100 * done // total} %"
         case rag.Progress(stage="write"):
             return "finding the words that say it"
+        case rag.Row(section=section):
+            return f"found {terminal.line(section.heading)}"
     return "writing"
 
 

@@ -14,7 +14,7 @@ from ui import terminal
 from ui.markup import safe_url
 
 if TYPE_CHECKING:
-    from rag.answer import Answer, Citation, Claim, Disagreement
+    from rag.answer import Answer, Citation, Claim, Disagreement, Section
     from ui.conversations import Conversation
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>&#~|!$^:@]")
@@ -23,13 +23,13 @@ _NUMBERED = re.compile(r"\d{1,9}[.)]")
 
 def render_answer(answer: Answer) -> str:
     """The answer with its markers, what it lacks, who disagrees, then every quote with its origin."""
-    parts = [_marked(answer)]
+    parts = [_marked(answer)] if not answer.sections else [_paragraphs(answer.lead), *map(_row, answer.sections)]
     if answer.reason is not None:
         parts.append(f"*{'No answer' if answer.refused else 'Incomplete'}: {escape(answer.reason)}.*")
     if answer.unanswered:
         parts.append(f"*Not answered: {escape(answer.unanswered)}*")
     parts += [_differing(disagreement) for disagreement in answer.disagreements]
-    parts += [_reference(citation) for citation in answer.citations]
+    parts += [_reference(one, is_in_text=one.number in answer.quoted_in_text) for one in answer.citations]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -61,6 +61,13 @@ def _marked(answer: Answer) -> str:
     return "".join([*pieces, _paragraphs(answer.text[position:])]).strip()
 
 
+def _row(section: Section) -> str:
+    """The heading in bold, then the claims with their markers."""
+    claims = [f"{escape(claim.text)}{_marker(claim)}" for claim in section.claims]
+    heading = [f"**{escape(section.heading)}**"] if section.heading else []
+    return "\\\n".join([*heading, *([" ".join(claims)] if claims else [])])
+
+
 def _paragraphs(between: str) -> str:
     """What stands between two claims: blanks as they are, words escaped."""
     return re.sub(r"[^\s][^\n]*", lambda words: escape(words[0]) + " " * words[0].endswith(" "), between)
@@ -82,8 +89,10 @@ def _differing(disagreement: Disagreement) -> str:
     return "\n".join(lines)
 
 
-def _reference(citation: Citation) -> str:
+def _reference(citation: Citation, *, is_in_text: bool = False) -> str:
+    """The number, the quote unless it stands in the text, and where it is from."""
     origin, url = escape(terminal.origin(citation.article)), safe_url(citation.url)
     # An address that could end its own brackets is left out; no browser needs these characters unencoded.
     link = f" · <{url}>" if url and not re.search(r"[<>\\`]", url) else ""
-    return f"[{citation.number}] “{escape(citation.quote)}” {origin}{link}"
+    quote = "" if is_in_text else f"“{escape(citation.quote)}” "
+    return f"[{citation.number}] {quote}{origin}{link}"

@@ -87,7 +87,11 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
         parts.append(_fold(f"The articles do not say: {line(answer.unanswered)}", columns, hanging="    "))
     parts += [_differing(disagreement, columns) for disagreement in answer.disagreements]
     others = {source.hit.article.id: source.hit.also_in for source in answer.sources}
-    parts += [_quoted(citation, columns, others.get(citation.article_id, ())) for citation in answer.citations]
+    in_text = answer.quoted_in_text
+    parts += [
+        _quoted(one, columns, others.get(one.article_id, ()), quote="" if one.number in in_text else f"“{one.quote}”")
+        for one in answer.citations
+    ]
     if answer.refused and answer.sources:
         read = [f"  {origin(source.hit.article)}" for source in answer.sources]
         parts.append("\n".join(["Nearest articles:", *dict.fromkeys(read)]))
@@ -218,12 +222,15 @@ def differing(disagreement: Disagreement) -> str:
     return f"Articles differ ({line(disagreement.about)}):"
 
 
-def _quoted(citation: Citation, columns: int, others: Sequence[str]) -> str:
+def _quoted(citation: Citation, columns: int, others: Sequence[str], *, quote: str) -> str:
+    """The number of a citation, its words unless they stand above, and where they are from."""
     lead = f"[{citation.number}] "
     under = " " * len(lead)
-    quote = _fold(f"{lead}“{line(citation.quote)}”", columns, hanging=under)
-    below = [origin(citation.article), line(citation.url or ""), also_in(others)]
-    return "\n".join([quote, *(_fold(text, columns, indent=under) for text in below if text)])
+    known = [line(quote), origin(citation.article), line(citation.url or ""), also_in(others)]
+    first, *below = filter(None, known)
+    return "\n".join(
+        [_fold(lead + first, columns, hanging=under), *(_fold(text, columns, indent=under) for text in below)]
+    )
 
 
 def _fold(text: str, columns: int, *, indent: str = "", hanging: str | None = None) -> str:

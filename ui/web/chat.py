@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from index.errors import InputError
-from rag.event import Evidence, Token
+from rag.event import Evidence, Row, Token
 from ui import preferences, reader, render
 from ui.backend import told
 from ui.follow import Step, follow
@@ -277,10 +277,13 @@ class Chat:
                 changed[self.panel] = exchange.panel()
             yield changed
 
-    def _take(self, exchange: Exchange, event: Evidence | Token | Answer | Step) -> None:
+    def _take(self, exchange: Exchange, event: Evidence | Token | Row | Answer | Step) -> None:
         """Let an exchange show what an event says."""
         if isinstance(event, Token):
             exchange.written += event.text
+            exchange.reply = render.writing(exchange.written)
+        elif isinstance(event, Row):
+            exchange.written = f"{exchange.written}\n\n{event.section.text}".strip()
             exchange.reply = render.writing(exchange.written)
         elif isinstance(event, Evidence):
             exchange.searched, exchange.sources = event.query, event.sources
