@@ -1,9 +1,10 @@
 """Soak: the page under use for minutes. Memory, descriptors and threads must stay flat, and nothing may be lost.
 
 The page runs in a process of its own, with the real embedder and a stand-in for the language model that answers at
-once. Over HTTP, readers open tabs, ask, look through the library, and go away in the middle of one;
-somebody uploads files; another process syncs a folder and removes what was uploaded long ago. At the end every
-acknowledged turn and upload must be there, and the page must end in order when it is told to (SIGTERM).
+once, or writes slowly when it is asked to. Over HTTP, readers open tabs, ask, stop an answer, look through the
+library, and go away in the middle of one; somebody uploads files; another process syncs a folder and removes what was
+uploaded long ago. At the end every acknowledged turn and upload must be there, and the page must end in order when it
+is told to (SIGTERM).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from index.embedder import Embedder
+    from rag.prompt import Prompt
 
 TOP = Path(__file__).parent.parent
 READERS = 3
@@ -63,6 +66,11 @@ MOST_GROWTH_MB, MOST_GROWTH = 20.0, 8.0
 """How much more memory, and how many more descriptors and threads, the last third may have than the second."""
 UPLOADS_KEPT = 10
 TIMEOUT_S = 120
+SLOWLY, SLOW_S = "slowly", 0.5
+"""A question with this word is answered at one word in so many seconds, so that it can be stopped."""
+STOPPED_AFTER_S = 1.5
+MOST_STOPPING_S = 20.0
+"""How long an answer may go on after Stop: a second or so on an idle machine, where the rest of it takes a minute."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -89,11 +97,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 class QuickLLM(ScriptedLLM):
-    """Answers with the first passage and keeps nothing of what it was asked."""
+    """Answers with the first passage, slowly if the question says so, and keeps nothing of what it was asked."""
 
-    def stream(self, *arguments: Any, **options: Any) -> Iterator[str]:
+    def stream(self, prompt: Prompt, *, cancel: threading.Event, **options: Any) -> Iterator[str]:
         """See LLM."""
-        yield from super().stream(*arguments, **options)
+        for piece in super().stream(prompt, cancel=cancel, **options):
+            if SLOWLY in prompt.question:
+                cancel.wait(SLOW_S)
+            yield piece
         self._forget()
 
     def judge(self, *arguments: Any, **options: Any) -> float:
@@ -179,10 +190,14 @@ class Browser:
             raise RuntimeError(f"HTTP {reply.status} for {path}: {content[:200]!r}")
         return json.loads(content)
 
+    def join(self, tab: str, name: str, data: list[Any]) -> str:
+        """Send an event and wait for nothing: its id."""
+        event = {"fn_index": self.events[name], "data": data, "session_hash": tab, "event_data": None}
+        return str(self.post("/gradio_api/queue/join", json.dumps(event).encode())["event_id"])
+
     def send(self, tab: str, name: str, data: list[Any], *, leave_after: int | None = None) -> str:
         """Send an event and return all that it gives back; with `leave_after`, only so many messages are awaited."""
-        event = {"fn_index": self.events[name], "data": data, "session_hash": tab, "event_data": None}
-        event_id = self.post("/gradio_api/queue/join", json.dumps(event).encode())["event_id"]
+        event_id = self.join(tab, name, data)
         told: list[str] = []
         with self._connected() as connection:
             connection.request("GET", f"/gradio_api/queue/data?session_hash={tab}", headers=self.headers)
@@ -315,7 +330,10 @@ def _read(browser: Browser, tally: Tally, is_over: threading.Event, seed: int) -
                 f"When did the harbor of {TOWNS[number % len(TOWNS)]} close on day {number}? {secrets.token_hex(4)}"
             )
             ask = [question, browser.memory, "", "", ""]
-            match dice.randrange(6):
+            match dice.randrange(7):
+                case 2:
+                    _stop(browser, tab, [f"{question} {SLOWLY}", *ask[1:]])
+                    tally.done["stopped"] += 1
                 case 0:
                     browser.send(tab, "_ask_typed", ask, leave_after=2)
                     tally.done["left in the middle"] += 1
@@ -327,6 +345,18 @@ def _read(browser: Browser, tally: Tally, is_over: threading.Event, seed: int) -
                     browser.send(tab, "_ask_typed", ask)
                     tally.turns.append(question)
                     tally.done["questions answered"] += 1
+
+
+def _stop(browser: Browser, tab: str, ask: list[Any]) -> None:
+    """Ask for a slow answer and stop it."""
+    with ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(browser.send, tab, "_ask_typed", ask)
+        time.sleep(STOPPED_AFTER_S)
+        browser.join(tab, "_stop", [])  # a tab has one stream of results, to which the question listens
+        try:
+            answer.result(MOST_STOPPING_S)
+        except TimeoutError as error:
+            raise RuntimeError(f"an answer went on for {MOST_STOPPING_S} s after Stop") from error
 
 
 def _upload(browser: Browser, index: Index, tally: Tally, is_over: threading.Event) -> None:

@@ -588,6 +588,7 @@ def test_a_tab_does_not_grow_by_the_components_that_updates_replace(site: Site) 
         client.send("ask.click", [f"{QUESTION} {number}", None, "", "", ""])
         (state,) = site.demo.state_holder.session_data.values()
         replaced.append(len(state.blocks_config.blocks) - len(site.demo.blocks))
+        assert not dict(state.config_values), "nothing reads these, and each tab has a hundred kilobytes of them"
     assert replaced[-1] < 4 * replaced[0], replaced  # one question replaces some, never the same number
 
 

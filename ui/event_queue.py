@@ -62,21 +62,24 @@ class EventQueue:
 
     def expect_listener(self, client: str, tab: str) -> None:
         """Give up the events of a tab to which its client has not begun to listen in time."""
-        self._forget_replaced()
+        self._slim_states()
         asyncio.get_running_loop().call_later(UNHEARD_S, self._look, client, tab)
 
-    def _forget_replaced(self) -> None:
-        """Forget the components that others have replaced in a tab's state.
+    def _slim_states(self) -> None:
+        """Drop from what Gradio keeps of each tab all that nothing reads again.
 
         Gradio makes a component anew for each gr.update, and keeps it with its value under a number of its own once it
-        is given another value: a tab grows by some 120 kB with every question (python -m benchmarks tab).
+        is given another value: a tab grows by some 120 kB with every question (python -m benchmarks tab). And it keeps
+        a second copy of every component's configuration, another 115 kB for each tab, for links to a state of the
+        page, of which there are none here.
         """
         for state in list(self.blocks.state_holder.session_data.values()):
+            if not isinstance(state.config_values, _NotKept):
+                state.config_values = _NotKept()
             kept = state.blocks_config.blocks
             if len(kept) > len(self.blocks.blocks):
                 for number in kept.keys() - self.blocks.blocks.keys():
                     del kept[number]
-                    state.config_values.pop(number, None)
 
     def _look(self, client: str, tab: str) -> None:
         if self._listeners[client, tab]:
@@ -92,3 +95,16 @@ class EventQueue:
 
     def _waiting(self) -> list[Any]:
         return list(self.blocks._queue.event_ids_to_events.values())
+
+
+class _NotKept(dict[int, dict[str, Any]]):
+    """Stands in for the configurations that Gradio writes and nothing reads: every key is there, and has nothing."""
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+    def __missing__(self, key: int) -> dict[str, Any]:
+        return {}
+
+    def __setitem__(self, key: int, value: dict[str, Any]) -> None:
+        pass
