@@ -1,6 +1,6 @@
 """`python -m benchmarks NAME …`: run one measurement, print its table, write benchmarks/results/NAME.json.
 
-A measurement is a module here with `options(parser)` and `run(arguments)`; add it to MEASUREMENTS.
+A measurement is a module of benchmarks/measures with `options(parser)` and `run(arguments)`, listed in MEASUREMENTS.
 """
 
 from __future__ import annotations
@@ -10,34 +10,36 @@ import sys
 from importlib import import_module
 
 MEASUREMENTS = {
-    "answers": "right answers, refusals, citations, hidden instructions and waiting, against a naive prompt",
-    "answerability": "fitting and judging whether to answer at all",
-    "events": "hand-made events, none of which may act on what its tab was not shown",
-    "indexing": "the rate of indexing, and the cost of a sync of nothing new",
-    "disagreement": "noticing that articles tell a fact differently, and only then",
-    "duplicates": "recognizing a story that another outlet prints, and keeping different stories apart",
-    "lessons": "what an adapter of the default model is to learn (benchmarks/tuning.py)",
-    "faults": "every writer killed or failed at every step: what is lost",
-    "beside": "searches while articles are indexed",
-    "page": "opening the page, and how long after Enter the evidence is seen",
+    "answers": "whether answers are right, cited, refused when they should be, and quick, beside a naive prompt",
+    "answerability": "fit and measure the decision whether to answer",
+    "beside": "how much longer a search takes while articles are indexed",
+    "disagreement": "how often changed numbers are noticed, and how often articles that agree raise an alarm",
+    "duplicates": "whether reprints of a story are recognized and different stories are kept apart",
+    "events": "whether forged page events can act on what their tab was not shown",
+    "faults": "what is lost when a writer is killed or fails at any step",
+    "indexing": "sentences indexed per second, and the cost of a sync without changes",
+    "page": "the time to open the page, and from Enter to the evidence",
     "reading": "text, title, byline and date of saved web pages",
-    "relevance": "refusing what the articles do not speak of, and passages not worth reading",
-    "retrieval": "finding the passage, for single questions and for follow-ups",
-    "screens": "pictures of every state of the page, in docs/screens",
-    "tab": "the memory of the page while one tab asks and asks",
-    "soak": "the page under use for minutes: memory, descriptors and threads stay flat, nothing is lost",
-    "support": "telling the claims that a page carries from those it does not",
-    "scale": "a search among 100,000 sentences, and a million vectors",
+    "relevance": "whether questions about other subjects are refused, and which passages are not worth reading",
+    "retrieval": "recall of the right passage, for single questions and follow-ups",
+    "scale": "search among 100,000 sentences and a million vectors",
+    "screens": "pictures of every state of the page, for docs/screens",
+    "soak": "memory, descriptors, threads and data of the page under use for minutes",
+    "support": "how well supported claims are told from unsupported ones",
+    "tab": "memory of the page while one tab asks many questions",
 }
+TRAINING = {"lessons": "write the training examples of an adapter, for benchmarks.adapter.train"}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse the command line and run what it names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Citewire.")
     commands = parser.add_subparsers(required=True, metavar="NAME")
-    for name, help_text in MEASUREMENTS.items():
+    for name, help_text in (MEASUREMENTS | TRAINING).items():
         command = commands.add_parser(name, help=help_text)
-        measurement = import_module(f"benchmarks.{name}")
+        measurement = import_module(
+            "benchmarks.adapter.examples" if name in TRAINING else f"benchmarks.measures.{name}"
+        )
         measurement.options(command)
         command.set_defaults(run=measurement.run)
     arguments = parser.parse_args(argv)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.browser import NAMES
 from index.embedder import SentenceEmbedder
 from index.fetch import Fetcher
 from index.models import choose, locate
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from index.article import Article
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 LOOPBACK = ("127.", "::1", "localhost")
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -104,7 +104,7 @@ def llm() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def chromium() -> Path:
     """The browser for the page's tests. Missing is a failure under CI and a skip elsewhere."""
-    found = next((path for path in map(shutil.which, NAMES) if path), None)
+    found = next((path for path in map(shutil.which, CHROMIUM) if path), None)
     if found is None:
         message = "Chromium is missing; on Debian: sudo apt-get install chromium"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)

@@ -12,8 +12,8 @@ import gguf
 import numpy as np
 import pytest
 
-from benchmarks import lessons, tuning
-from benchmarks.dataset import Dataset, Question
+from benchmarks.adapter import examples, train
+from benchmarks.harness.dataset import Dataset, Question
 from index import Index
 from index.errors import ModelError
 from index.models import locate
@@ -106,34 +106,34 @@ def tiny(path: Path) -> Path:
 
 
 @pytest.fixture
-def school(tmp_path: Path) -> tuning.School:
+def trainer(tmp_path: Path) -> train.Trainer:
     """Three questions, asked of the same passages, to which the answers are Yes, No, Yes."""
     model = tiny(tmp_path / "tiny.gguf")
     llm = LlamaCpp.load(model)
-    made = lessons.School(Dataset((), ()), Mock(spec=Index), llm, Settings())
-    told = [made.constants()]
+    made = examples.ExampleMaker(Dataset((), ()), Mock(spec=Index), llm, Settings())
+    lines = [made.constants()]
     for text, says in (("Where?", True), ("When?", False), ("Who?", True)):
         question = Question(text, frozenset({"a"} if says else ()), "title", answers=("Yes",), paragraph="a")
         asked = replace(ASKED, question=text)
-        told.append(made._lesson("answerable", question, asked, says=says))
+        lines.append(made._example("answerable", question, asked, says=says))
         if says:
-            told += [made._lesson(task, question, asked, says=True) for task in ("draft", "correct")]
+            lines += [made._example(task, question, asked, says=True) for task in ("draft", "correct")]
     llm.close()
     path = tmp_path / "lessons.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in told), encoding="utf-8")
-    return tuning.School(tuning.Model(model, "cpu"), path)
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
+    return train.Trainer(train.Model(model, "cpu"), path)
 
 
 @pytest.mark.model
-def test_what_is_learned_is_what_the_model_then_does(school: tuning.School, tmp_path: Path) -> None:
-    asked = school.lessons(school.sentences(), [])
-    adapter = tuning.Adapter(school.model, tuning.MODULES["all"], 4, 8.0)
-    before = odds(school, asked, None)
-    assert odds(school, asked, adapter) == before  # its second matrices are zero
-    school.teach(asked, adapter, epochs=60, rate=1e-2, save=lambda: None)
-    after = odds(school, asked, adapter)
+def test_what_is_learned_is_what_the_model_then_does(trainer: train.Trainer, tmp_path: Path) -> None:
+    asked = trainer.examples(trainer.sentences(), [])
+    adapter = train.Adapter(trainer.model, train.MODULES["all"], 4, 8.0)
+    before = odds(trainer, asked, None)
+    assert odds(trainer, asked, adapter) == before  # its second matrices are zero
+    trainer.train(asked, adapter, epochs=60, rate=1e-2, save=lambda: None)
+    after = odds(trainer, asked, adapter)
     assert [one > 0 for one in after] == [True, False, True]
-    adapter.write(tmp_path / "adapter.gguf", school.model.architecture, {"general.name": "tiny"})
+    adapter.write(tmp_path / "adapter.gguf", trainer.model.architecture, {"general.name": "tiny"})
     for file, expected in ((None, before), (tmp_path / "adapter.gguf", after)):
         llm = LlamaCpp.load(tmp_path / "tiny.gguf", adapter=file)
         task = replace(ASKED, task=prompt.ANSWERABLE)
@@ -142,8 +142,8 @@ def test_what_is_learned_is_what_the_model_then_does(school: tuning.School, tmp_
         assert found == pytest.approx(expected, abs=0.1)
 
 
-def odds(school: tuning.School, asked: list[tuning.Lesson], adapter: tuning.Adapter | None) -> list[float]:
+def odds(trainer: train.Trainer, asked: list[train.Example], adapter: train.Adapter | None) -> list[float]:
     """Of Yes against No, for each question whether it can be answered."""
     judged = [one for one in asked if one.rule["task"] == "answerable"]
-    logits = school.logits(judged, adapter)[0].detach()
-    return (logits[:, school.yes] - logits[:, school.no]).tolist()
+    logits = trainer.logits(judged, adapter)[0].detach()
+    return (logits[:, trainer.yes] - logits[:, trainer.no]).tolist()

@@ -10,28 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import (
-    answers,
-    attacks,
-    dataset,
-    duplicates,
-    embedder,
-    gold,
-    parts,
-    report,
-    retrieval,
-    screens,
-    waiting,
-    workbench,
-)
 from benchmarks.__main__ import main
-from benchmarks.baseline import Bm25, PlainFusion
-from benchmarks.dataset import Question
-from benchmarks.embedder import RememberingEmbedder
-from benchmarks.journal import Journal, meaning
-from benchmarks.naive import ADMISSION, Naive
-from benchmarks.report import Mean
-from benchmarks.said import Said, listen
+from benchmarks.harness import dataset, embedder, environment, matching, report
+from benchmarks.harness.bm25 import Bm25, PlainFusion
+from benchmarks.harness.dataset import Question
+from benchmarks.harness.embedder import CachedEmbedder
+from benchmarks.harness.journal import Journal, code_digest
+from benchmarks.harness.naive import ADMISSION, NaivePrompt
+from benchmarks.harness.report import Mean
+from benchmarks.harness.response import Response, record
+from benchmarks.measures import answers, attacks, duplicates, retrieval, screens, suites, waiting
 from index import Article, Index
 from rag import Answer, Citation, Claim, Engine, Settings, Turn
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -72,21 +60,21 @@ def test_a_mean_lies_in_its_interval_which_narrows_with_n() -> None:
 
 def test_a_text_is_embedded_once(tmp_path: Path) -> None:
     first = BagOfWordsEmbedder()
-    vectors = RememberingEmbedder(first, tmp_path).embed_documents(["one fish", "two fish", "one fish"])
+    vectors = CachedEmbedder(first, tmp_path).embed_documents(["one fish", "two fish", "one fish"])
     assert sorted(first.embedded) == ["one fish", "two fish"]
     second = BagOfWordsEmbedder()
-    again = RememberingEmbedder(second, tmp_path)
+    again = CachedEmbedder(second, tmp_path)
     assert (again.embed_documents(["one fish", "two fish", "one fish"]) == vectors).all()
     assert second.embedded == []
     other_model = BagOfWordsEmbedder("another")
-    RememberingEmbedder(other_model, tmp_path).embed_documents(["one fish"])
+    CachedEmbedder(other_model, tmp_path).embed_documents(["one fish"])
     assert other_model.embedded == ["one fish"]
 
 
 def test_the_baselines_find_what_is_said(tmp_path: Path) -> None:
     articles = [Article("a", "Ferries cross the strait."), Article("b", "Wheat was cheap. The harvest began.")]
     assert Bm25(articles).search("harvest?") == ["b"]
-    assert PlainFusion(articles, RememberingEmbedder(BagOfWordsEmbedder(), tmp_path)).search("harvest?")[0] == "b"
+    assert PlainFusion(articles, CachedEmbedder(BagOfWordsEmbedder(), tmp_path)).search("harvest?")[0] == "b"
 
 
 @pytest.fixture
@@ -233,14 +221,14 @@ def test_fewer_questions_are_the_first_of_more_and_the_kinds_take_turns() -> Non
     [("It was in (the) August, 1999.", True), ("August 1999", True), ("It was in August 19991.", False), ("", False)],
 )
 def test_gold_is_found_by_whole_words(text: str, held: bool) -> None:
-    assert gold.holds(text, ["the August 1999", "May"]) is held
-    assert not gold.holds(text, [])
+    assert matching.contains(text, ["the August 1999", "May"]) is held
+    assert not matching.contains(text, [])
 
 
 def test_f1_is_that_of_the_nearest_answer() -> None:
-    assert gold.f1("The red ferry", ["ferry", "red ferry"]) == 1.0
-    assert gold.f1("red ferry", ["blue ferry"]) == 0.5
-    assert gold.f1("red ferry", ["wheat"]) == 0.0
+    assert matching.f1("The red ferry", ["ferry", "red ferry"]) == 1.0
+    assert matching.f1("red ferry", ["blue ferry"]) == 0.5
+    assert matching.f1("red ferry", ["wheat"]) == 0.0
 
 
 def test_a_journal_outlives_a_line_that_was_cut_off(tmp_path: Path) -> None:
@@ -266,7 +254,7 @@ def test_comments_change_no_meaning_and_code_does(tmp_path: Path) -> None:
         "def f():\n    return 2\n",
     ):
         path.write_text(code)
-        found.append(meaning([path]))
+        found.append(code_digest([path]))
     assert found[0] == found[1] != found[2]
 
 
@@ -323,9 +311,9 @@ def test_the_naive_prompt_has_all_in_the_question_and_its_numbers_are_citations(
     with Index.open(tmp_path, embedder=BagOfWordsEmbedder()) as index:
         index.add([PARAGRAPH])
         engine = Engine.open(index=index, llm=llm, settings=Settings())
-        said = Naive(lambda: engine).ask(Question("When is wheat harvested?", frozenset("p"), "Wheat"))
-    assert [place[0] for place in said.cited] == ["p"]
-    assert (said.dangling, said.refused, said.text) == (1, False, "In August [1], or so [7].")
+        response = NaivePrompt(lambda: engine).ask(Question("When is wheat harvested?", frozenset("p"), "Wheat"))
+    assert [place[0] for place in response.cited] == ["p"]
+    assert (response.dangling, response.refused, response.text) == (1, False, "In August [1], or so [7].")
     (prompt,) = llm.prompts
     assert prompt.passages == ()
     assert prompt.question.startswith("[1] Wheat\nFarmers harvest")
@@ -339,21 +327,21 @@ def test_wrong_citations_are_counted(tmp_path: Path) -> None:
     claims = [Claim("So it is [9].", 0, 13, (right, wrong)), Claim("And so.", 3, 5, (lost,))]
     with Index.open(tmp_path, embedder=BagOfWordsEmbedder()) as index:
         index.add([PARAGRAPH])
-        said = listen([Answer("?", "So it is [9]. And so.", tuple(claims))], index, 0.0)
-    assert (said.inexact, said.dangling) == (1, 3)
-    assert Said.of(json.loads(json.dumps(said.to_dict()))) == said
+        response = record([Answer("?", "So it is [9]. And so.", tuple(claims))], index, 0.0)
+    assert (response.inexact, response.dangling) == (1, 3)
+    assert Response.of(json.loads(json.dumps(response.to_dict()))) == response
 
 
 def test_the_quality_of_answers() -> None:
     answerable = Question("When?", frozenset("p"), "Wheat", answers=("August",))
     impossible = Question("Who?", frozenset(), "Wheat")
-    heard = [
-        (answerable, Said("In August.", own="In summer.", cited=(("p", 0, 9), ("q", 0, 9)))),
-        (answerable, Said("The articles do not say.", refused=True)),
-        (impossible, Said("Ann.", cited=(("q", 0, 9),))),
-        (impossible, Said("The articles do not say.", refused=True)),
+    answered = [
+        (answerable, Response("In August.", own="In summer.", cited=(("p", 0, 9), ("q", 0, 9)))),
+        (answerable, Response("The articles do not say.", refused=True)),
+        (impossible, Response("Ann.", cited=(("q", 0, 9),))),
+        (impossible, Response("The articles do not say.", refused=True)),
     ]
-    found = parts.quality(heard)
+    found = suites.quality(answered)
     means = {name: value.mean for name, value in found.items() if isinstance(value, Mean)}
     assert means["gold in answer"] == means["false refusals"] == means["false answers"] == 0.5
     assert means["… without the quotes added"] == 0
@@ -363,11 +351,11 @@ def test_the_quality_of_answers() -> None:
 def test_what_more_caution_would_have_said() -> None:
     answerable = Question("When?", frozenset("p"), "Wheat", answers=("August",))
     sure, unsure = ({"correct": odds, "answerable": odds, "support": 0.9, "covered": 0.5} for odds in (6.0, -2.0))
-    heard = [
-        (answerable, Said("In August.", signals=sure, model="qwen2.5-coder-1.5b")),
-        (Question("Who?", frozenset(), "Wheat"), Said("Ann.", signals=unsure, model="qwen2.5-coder-1.5b")),
+    answered = [
+        (answerable, Response("In August.", signals=sure, model="qwen2.5-coder-1.5b")),
+        (Question("Who?", frozenset(), "Wheat"), Response("Ann.", signals=unsure, model="qwen2.5-coder-1.5b")),
     ]
-    rows = parts.by_caution(heard, 0.2)
+    rows = suites.by_caution(answered, 0.2)
     assert "caution 0.0" not in rows
     found = {name: value.mean for name, value in rows["caution 0.5"].items() if isinstance(value, Mean)}
     assert found == {"gold in answer": 1.0, "false refusals": 0.0, "false answers": 0.0}
@@ -400,8 +388,8 @@ def llm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> NaiveToo:
     monkeypatch.setattr(embedder, "SentenceEmbedder", BagOfWordsEmbedder)
     monkeypatch.setattr(embedder, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     monkeypatch.setattr(answers, "user_cache_path", lambda *_, **__: tmp_path / "cache")
-    monkeypatch.setattr(workbench, "meaning", lambda _: "the code")
-    monkeypatch.setattr(parts, "MODES", ("write",))
+    monkeypatch.setattr(environment, "code_digest", lambda _: "the code")
+    monkeypatch.setattr(suites, "MODES", ("write",))
     monkeypatch.setattr(waiting, "PAUSE_S", 0.01)
     monkeypatch.setattr("index.models.locate", lambda *_: tmp_path)
     return model
@@ -414,7 +402,7 @@ def test_answers_are_measured_once_and_every_part_has_its_result(
     assert main(command) == 0
     printed = capsys.readouterr().out
     written = json.loads((tmp_path / "results" / "answers.json").read_text())["parts"]
-    assert set(written) == set(answers.PARTS)
+    assert set(written) == set(answers.SUITES)
     squad = written["squad"]["SQuAD 2"]
     assert squad["citewire"]["gold in answer"]["mean"] == squad["naive"]["gold in answer"]["mean"] == 1.0
     assert squad["citewire"]["citation precision"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "n": 1}
@@ -424,14 +412,14 @@ def test_answers_are_measured_once_and_every_part_has_its_result(
     assert splicing["as many as are chosen"]["gold in draft, spliced"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "n": 1}
     integrity = written["integrity"]["integrity"]["citewire"]
     assert integrity["asked after deleting what was cited"] == 1
-    assert {integrity[measure] for measure in parts.NEVER} == {0}
+    assert {integrity[measure] for measure in suites.NEVER} == {0}
     asked = len(llm.prompts)
     assert main(command) == 0
     assert len(llm.prompts) == asked
     assert main([*command, "--parts", "squad", "--settings", "passages=1"]) == 0
     assert len(llm.prompts) > asked
     written = json.loads((tmp_path / "results" / "answers.json").read_text())["parts"]
-    assert set(written) == {*answers.PARTS, "squad (passages=1)"}
+    assert set(written) == {*answers.SUITES, "squad (passages=1)"}
 
 
 def test_ctrl_c_prints_what_there_is_and_the_next_run_goes_on(
@@ -465,7 +453,7 @@ def test_an_attacked_paragraph_is_put_back(llm: NaiveToo, data: Path, tmp_path: 
 
 
 def test_unknown_parts_and_settings_are_named(data: Path, llm: NaiveToo) -> None:
-    with pytest.raises(SystemExit, match="no part is called verse"):
+    with pytest.raises(SystemExit, match="no suite is called verse"):
         main(["answers", "--data", str(data), "--parts", "squad,verse"])
     with pytest.raises(SystemExit, match="no setting is called rhyme"):
         main(["answers", "--data", str(data), "--settings", "rhyme=1"])

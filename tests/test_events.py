@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.events import fuzz
+from benchmarks.measures.events import fuzz
 from index import Article, Index, InputError
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import Sweep, in_memory, totals
-from benchmarks.injection import COUNT, FAULTS, READ_ONLY, Injector
-from benchmarks.writers import WRITERS
+from benchmarks.measures.faults import Sweep, in_memory, totals
+from benchmarks.measures.injection import COUNT, FAULTS, READ_ONLY, Injector
+from benchmarks.measures.writers import WRITERS
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("cc") is None, reason="faults are injected by a library for Linux, from C"

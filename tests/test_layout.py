@@ -62,6 +62,19 @@ def test_rooms_are_used_in_one_direction() -> None:
     assert rooms_imported("ui") <= {"index", "rag", "ui"}
 
 
+def test_benchmarks_and_the_fixtures_of_the_tests_do_not_need_each_other() -> None:
+    assert [
+        path for path in sources("benchmarks") if any(name.split(".")[0] == "tests" for name in imports(path))
+    ] == []
+    shared = [TOP / "tests/conftest.py", TOP / "tests/fakes.py"]
+    assert [path for path in shared if any(name.split(".")[0] == "benchmarks" for name in imports(path))] == []
+
+
+def test_what_runs_a_measurement_knows_no_measurement() -> None:
+    names = {name for path in sources("benchmarks/harness") for name in imports(path)}
+    assert [name for name in names if name.startswith(("benchmarks.measures", "benchmarks.adapter"))] == []
+
+
 @pytest.mark.parametrize("library", HEAVY)
 def test_each_heavy_library_has_its_files(library: str) -> None:
     users = {

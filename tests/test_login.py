@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from benchmarks.browser import FLAGS
+from benchmarks.harness.browser import FLAGS
 from index import Article, Index
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import dataset
-from benchmarks.parts import quality
-from benchmarks.said import Said, hear
+from benchmarks.harness import dataset
+from benchmarks.harness.response import Response, respond
+from benchmarks.measures.suites import quality
 from index import Index
 from rag import Engine, Settings
 
 if TYPE_CHECKING:
-    from benchmarks.dataset import Question
+    from benchmarks.harness.dataset import Question
 
 pytestmark = pytest.mark.model
 
@@ -28,9 +28,9 @@ EACH, EVERY = 6, 10
 
 @dataclass(frozen=True)
 class Run:
-    """What was asked and said, and the measures of it."""
+    """What was asked and response, and the measures of it."""
 
-    heard: list[tuple[Question, Said]]
+    answered: list[tuple[Question, Response]]
     measured: dict[str, Any]
 
 
@@ -47,19 +47,19 @@ def run(tmp_path_factory: pytest.TempPathFactory, embedder: Any, llm: Any) -> Ru
         engine = Engine.open(index=index, llm=llm, settings=Settings())
         asked = dataset.alternating(dataset.later_half(data).questions, EACH * EVERY)
         questions = [question for number, question in enumerate(asked) if number // 2 % EVERY == 0]
-        heard = [(question, hear(engine, question)) for question in questions]
-    return Run(heard, quality(heard))
+        answered = [(question, respond(engine, question)) for question in questions]
+    return Run(answered, quality(answered))
 
 
 def test_most_questions_are_answered_right(run: Run) -> None:
-    assert run.measured["gold in answer"].mean * EACH >= 3, run.heard  # 4 when this was written
+    assert run.measured["gold in answer"].mean * EACH >= 3, run.answered  # 4 when this was written
     assert run.measured["citation precision"].mean >= 0.6
 
 
 def test_most_that_cannot_be_answered_are_refused(run: Run) -> None:
-    assert run.measured["false answers"].mean * EACH <= 3, run.heard  # 1 when this was written
+    assert run.measured["false answers"].mean * EACH <= 3, run.answered  # 1 when this was written
 
 
 def test_no_citation_is_wrong_in_itself(run: Run) -> None:
-    assert sum(said.inexact + said.dangling for _, said in run.heard) == 0
-    assert all(said.cited for _, said in run.heard if not said.refused)
+    assert sum(response.inexact + response.dangling for _, response in run.answered) == 0
+    assert all(response.cited for _, response in run.answered if not response.refused)

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from benchmarks.faults import in_memory
+from benchmarks.measures.faults import in_memory
 from index import Article, Index
 from tests.fakes import BagOfWordsEmbedder
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import support as benchmark
+from benchmarks.measures import support as benchmark
 from index.article import Article
 from rag.grounding import support
 from rag.grounding.support import FAILED, SUPPORTED, Pair, flaws, probability

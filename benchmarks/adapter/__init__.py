@@ -1,0 +1,1 @@
+"""What trained the adapter of the default model: its examples and the training."""

@@ -1,0 +1,1 @@
+"""What is measured: one module for each `python -m benchmarks NAME`, and their suites."""

@@ -1,0 +1,93 @@
+"""Indexing: its rate beside that of the embedder alone on the same sentences, and what a sync of nothing new costs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.harness import dataset, report
+from index import Index
+from index.embedder import SentenceEmbedder
+from index.passage import sentences
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from index import Article
+    from index.embedder import Embedder
+
+ROUNDS = 5
+ARTICLES_A_ROUND = 40
+SENTENCES_A_FILE = 2
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many files are synced twice."""
+    dataset.options(parser)
+    parser.add_argument("--files", type=int, default=2000)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, print, write the result."""
+    articles = dataset.squad(arguments.data).articles
+    embedder = SentenceEmbedder()
+    embedder.load()
+    measured = {
+        **measure_rate(articles, embedder),
+        **measure_resync(articles, embedder, 100 if arguments.quick else arguments.files),
+    }
+    print("\n" + "\n".join(f"  {name:52}{value:>12,.4g}" for name, value in measured.items()))
+    if not arguments.quick:
+        report.write("indexing", models={"embedder": embedder.name}, measured={"indexing": measured})
+
+
+def measure_rate(articles: Sequence[Article], embedder: Embedder) -> dict[str, float]:
+    """Sentences a second, in turn: embedded alone, and indexed as articles."""
+    alone: list[float] = []
+    indexed: list[float] = []
+    with TemporaryDirectory() as home, Index.open(home, embedder=embedder) as index:
+        for number in range(ROUNDS):
+            some = articles[number * ARTICLES_A_ROUND : (number + 1) * ARTICLES_A_ROUND]
+            texts = list(dict.fromkeys(span.of(one.text) for one in some for span in sentences(one.text)))
+            alone.append(len(texts) / seconds(lambda texts=texts: embedder.embed_documents(texts)))  # type: ignore[misc]
+            indexed.append(len(texts) / seconds(lambda some=some: index.add(some)))  # type: ignore[misc]
+    ratios = np.asarray(indexed) / np.asarray(alone)
+    return {
+        "embedder alone, sentences/s, median": float(np.median(alone)),
+        "indexing, sentences/s, median": float(np.median(indexed)),
+        "indexing against the embedder alone, median of pairs": float(np.median(ratios)),
+    }
+
+
+def measure_resync(articles: Sequence[Article], embedder: Embedder, files: int) -> dict[str, float]:
+    """Seconds of a first sync of `files` files, and of a second one with nothing new."""
+    texts = [span.of(one.text) for one in articles for span in sentences(one.text)]
+    with TemporaryDirectory() as place, Index.open(Path(place) / "home", embedder=embedder) as index:
+        folder = Path(place) / "articles"
+        folder.mkdir()
+        for number in range(files):
+            some = texts[number * SENTENCES_A_FILE : (number + 1) * SENTENCES_A_FILE]
+            (folder / f"{number}.txt").write_text("\n\n".join(some) + f"\n\nFile {number}.", encoding="utf-8")
+        first = seconds(lambda: index.sync([folder]))
+        start = time.perf_counter()
+        again = index.sync()
+        second = time.perf_counter() - start
+    return {
+        "files": files,
+        "first sync, s": first,
+        "second sync, s": second,
+        "second against first": second / first,
+        "sentences embedded by the second": again.embedded,
+    }
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long `work` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
