@@ -237,7 +237,7 @@ def test_a_conversation_is_renamed_saved_and_deleted(site: Site, visit: Visitor)
     tab.page.locator("#recall textarea, #recall input").fill("2009")
     tab.page.locator("#conversations").get_by_role("button", name="Delete").click()
     tab.page.locator("#conversations").get_by_role("button", name="Really?").click()
-    tab.expect("#said", "Deleted.")
+    tab.expect("#outcome", "Deleted.")
     assert tab.page.locator("#conversations .title").count() == 0
 
 

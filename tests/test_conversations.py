@@ -28,8 +28,9 @@ from index.errors import InputError, LayoutError, StoreError
 from index.search import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
-from ui import conversations, markdown, markup, render
+from ui import conversations, markdown
 from ui.conversations import FILE, REASON_CHARS, Conversations
+from ui.html import markup, render
 
 TOP = Path(__file__).parent.parent
 TALKS = Article(

@@ -82,7 +82,7 @@ TABLE = {
     "outlet.change": Row(SCOPE, "a label of its tab", "read as text"),
     "since.change": Row(SCOPE, "a label of its tab", "read as text"),
     "until.change": Row(SCOPE, "a label of its tab", "read as text"),
-    "record-tab.select": Row("recall, memory", "conversations of its owner", "an empty list"),
+    "conversations-tab.select": Row("recall, memory", "conversations of its owner", "an empty list"),
     "recall.change": Row("recall, memory", "conversations of its owner", "an empty list"),
     "bus.reopen": Row("memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
     "bus.rename": Row("recall, memory; conversation, title", "one of its owner", "an error", {"conversation": "x"}),
@@ -396,8 +396,8 @@ def test_another_login_gets_nothing_of_a_tab_that_it_knows(serving: Callable[...
     mine.send("ask.click", [QUESTION, None, "", "", ""])
     assert QUESTION in mine.send("bus.edit", [], {"exchange": "1"})[1]
     assert QUESTION not in other.send("bus.edit", [], {"exchange": "1"})[1]
-    assert "1 question" in mine.send("record-tab.select", ["", None])[1]
-    assert "1 question" not in other.send("record-tab.select", ["", None])[1]
+    assert "1 question" in mine.send("conversations-tab.select", ["", None])[1]
+    assert "1 question" not in other.send("conversations-tab.select", ["", None])[1]
     nobody = site.client("known")
     assert nobody.post("run/predict", nobody.body("stop.click", []))[0] == 401
     with pytest.raises(urllib.error.HTTPError, match="401"):
@@ -463,10 +463,10 @@ def test_a_short_guessed_or_forged_owner_finds_and_keeps_nothing(site: Site, hom
     opened = mine.send("page.load", [None])[1]
     owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", opened)[0]
     mine.send("ask.click", [QUESTION, {"owner": owner}, "", "", ""])
-    assert "1 question" in mine.send("record-tab.select", ["", {"owner": owner}])[1]
+    assert "1 question" in mine.send("conversations-tab.select", ["", {"owner": owner}])[1]
     for forged in ("x" * 16, "x" * 32, f"{owner[:32]}.{'A' * 22}x", f"{'B' * 32}{owner[32:]}"):
         other.send("ask.click", [QUESTION, {"owner": forged}, "", "", ""])
-        assert "1 question" not in other.send("record-tab.select", ["", {"owner": forged}])[1]
+        assert "1 question" not in other.send("conversations-tab.select", ["", {"owner": forged}])[1]
     with Conversations(home) as kept:
         assert len(kept.everyone()) == 1
 
@@ -476,8 +476,8 @@ def test_a_question_that_comes_before_the_browser_has_its_name_is_kept_under_it(
     client.send("ask.click", [QUESTION, None, "", "", ""])
     opened = client.send("page.load", [None])[1]
     owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", opened)[0]
-    assert "1 question" in client.send("record-tab.select", ["", {"owner": owner}], tab="reloaded")[1]
-    assert "1 question" not in site.client("tab").send("record-tab.select", ["", None])[1]
+    assert "1 question" in client.send("conversations-tab.select", ["", {"owner": owner}], tab="reloaded")[1]
+    assert "1 question" not in site.client("tab").send("conversations-tab.select", ["", None])[1]
 
 
 def test_sessions_are_bounded_and_one_that_is_busy_stays() -> None:
@@ -578,7 +578,7 @@ def test_suggestions_leave_out_an_article_that_is_removed_meanwhile(
     before = library.rows()
     site.engine.index.remove_articles([SHOWN])
     monkeypatch.setattr(type(library), "rows", lambda _: before)
-    assert "Sputnik" not in site.page.chat.start()
+    assert "Sputnik" not in site.page.ask.start()
 
 
 def test_a_tab_does_not_grow_by_the_components_that_updates_replace(site: Site) -> None:

@@ -23,8 +23,9 @@ from index.search import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
 from rag.grounding.lexicon import words
-from ui import lists, markdown, markup, reader, render
+from ui import markdown
 from ui.conversations import Summary
+from ui.html import lists, markup, reader, render
 from ui.library import Row
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def test_markdown_of_an_answer_holds_no_markup_but_ours(payload: str) -> None:
 def test_every_function_that_makes_html_is_tried() -> None:
     known = {view.split(",")[0] for view in VIEWS} | NO_TEXT
     made = {
-        f"{module.__name__.removeprefix('ui.')}.{name}"
+        f"{module.__name__.removeprefix('ui.html.')}.{name}"
         for module in (markup, render, lists, reader)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")

@@ -27,8 +27,11 @@ HEAVY = {
     # It has two nouns, bi-encoder and cross-encoder, and each has its file.
     "sentence_transformers": {"index/embedder.py", "index/reranker.py"},
     "llama_cpp": {"rag/llm/native.py"},
-    # The page has four parts, and each wires its own components.
-    "gradio": {f"ui/web/{part}.py" for part in ("chat", "choices", "frame", "page", "record", "serve", "shelf")},
+    # Each tab of the page wires its own components.
+    "gradio": {
+        f"ui/web/{part}.py"
+        for part in ("ask_tab", "conversations_tab", "frame", "library_tab", "page", "serve", "settings_tab")
+    },
 }
 LATER = ("numpy", "datasketch", "torch", "faiss", "sentence_transformers", "llama_cpp", "gradio")
 SEEDS = {

@@ -15,8 +15,9 @@ from rag.answer import Citation, Claim
 from rag.kind import KINDS
 from rag.overview import Overview, to_answer
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
-from ui import markdown, render, terminal
+from ui import markdown, terminal
 from ui.conversations import Conversations
+from ui.html import render
 from ui.session import kept
 
 if TYPE_CHECKING:

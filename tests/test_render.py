@@ -1,4 +1,4 @@
-"""ui/render.py: what is shown is exact, and inert."""
+"""ui/html/render.py: what is shown is exact, and inert."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from index.article import Article, Span
 from index.search import Hit
 from rag.answer import Answer, Citation, Claim, Disagreement, Reason, Side, Source
-from ui import lists, markup, reader, render
 from ui.conversations import Summary
+from ui.html import lists, markup, reader, render
 from ui.library import Row
 
 ARTICLE = Article(

@@ -17,7 +17,8 @@ from index.search import DATABASE
 from rag import Engine, Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from tests.test_migrate import as_layout_1
-from ui import cli, lists, markdown, terminal
+from ui import cli, markdown, terminal
+from ui.html import lists
 from ui.library import Library
 
 SENTENCES = (

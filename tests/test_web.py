@@ -17,12 +17,13 @@ import pytest
 from index import Article, Index, InputError, ModelError
 from index.models import Model, ModelFile
 from rag import Engine
+from rag.event import Progress
 from rag.settings import Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
-from ui import backend, lists, preferences, uploads, web
-from ui.follow import Step, follow
+from ui import backend, preferences, uploads, web
+from ui.follow import batches, reported
+from ui.html import lists
 from ui.library import Library, Query
-from ui.speed import expected
 from ui.suggest import suggest
 
 if TYPE_CHECKING:
@@ -253,25 +254,30 @@ def test_a_browser_chooses_only_what_is_known_and_downloaded(home: Path, monkeyp
     assert (chosen.llm, chosen.mode, chosen.caution, chosen.answer_tokens) == ("smollm2-135m", "quote", 1.0, 64)
 
 
-def test_a_model_that_was_never_used_is_expected_to_be_as_fast_as_its_size_allows() -> None:
+def test_only_a_measured_model_has_a_speed() -> None:
     small, large = (Model(name, "llm", "MIT", False, "", (ModelFile("m.gguf", size, "0" * 64),), ()) for name, size in
                     [("small", 100), ("large", 1600)])  # fmt: skip
-    assert expected(small, [small, large], {}) is None
-    assert expected(small, [small, large], {"large": 10.0}) == pytest.approx(80.0)
-    assert "about 80 tokens/s expected here" in lists.models([small, large], here=(), speeds={"large": 10.0})
+    assert lists.models([small, large], here=(), speeds={"large": 10.0}).count("tokens/s") == 1
 
 
-def test_work_is_followed_in_order_and_its_error_is_raised_at_the_end() -> None:
-    def work(hear: Any) -> Iterator[str]:
+def test_events_come_in_order_and_what_they_raise_comes_last() -> None:
+    def events() -> Iterator[str]:
         yield "first"
-        hear("read", 1, 2)
         yield "second"
         raise InputError("no more")
 
-    seen: list[Any] = []
+    seen: list[str] = []
     with pytest.raises(InputError, match="no more"):
-        seen.extend(event for batch in follow(work) for event in batch)
-    assert seen == ["first", Step("read", 1, 2), "second"]
+        seen.extend(event for batch in batches(events()) for event in batch)
+    assert seen == ["first", "second"]
+
+
+def test_what_a_job_reports_comes_as_progress_before_its_result() -> None:
+    def job(report: Any) -> str:
+        report("read", 1, 2)
+        return "done"
+
+    assert [event for batch in batches(reported(job)) for event in batch] == [Progress("read", 1, 2), "done"]
 
 
 def test_suggestions_are_about_what_the_articles_say() -> None:

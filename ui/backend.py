@@ -9,9 +9,9 @@ from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
 from index.errors import Error
-from ui import render
 from ui.conversations import Conversations
-from ui.markup import count
+from ui.html import render
+from ui.html.markup import count
 from ui.owners import Owners
 from ui.uploads import Uploads
 
@@ -102,7 +102,7 @@ class Backend:
             return render.status("Loading the models… You can ask already and the answer will follow.")
         error = loaded.exception()
         if error is not None:
-            return render.status(told(error), "error")
+            return render.status(explain(error), "error")
         engine = loaded.result()
         stats = engine.index.stats()
         if not stats.articles:
@@ -157,6 +157,6 @@ class Backend:
                 engine.read_ahead(self._closed)
 
 
-def told(error: BaseException) -> str:
+def explain(error: BaseException) -> str:
     """An error in words: its own if it is ours, else with its type, since nobody expected it."""
     return str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"

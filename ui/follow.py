@@ -1,59 +1,76 @@
-"""Follow: long work in a thread, its events and progress handed on as they come. Knows neither work nor page."""
+"""Follow: events of an answer or of adding articles, in lists of what came since the last one. Knows no page.
+
+A page takes longer to show an event than the next one takes to come; it shows the newest and skips what is outdated.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
-Progress = Callable[[str, int, int], None]
+from rag.event import Progress
+from rag.stream import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Report = Callable[[str, int, int], None]
+    """Takes stage, done and total."""
+
+_Event = TypeVar("_Event")
+_Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How far the work is: `done` of `total` in `stage`."""
-
-    stage: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class _End:
-    error: BaseException | None = None
+    """After the last event: what was raised, if anything."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
 
 
-def follow(work: Callable[[Progress], Iterable[Any]]) -> Iterator[list[Any]]:
-    """Run `work(progress)` in a thread and yield what it yields, mixed with Steps, in order.
+def batches(events: Iterable[_Event]) -> Iterator[list[_Event]]:
+    """Read `events` in a thread, from now on; yield them in lists of what came since the last one, never empty.
 
-    What came since the last yield comes as one list, so that a slow reader is not left behind. An exception of
-    the work is raised here. Whoever stops reading early must tell the work to stop by other means.
+    What the events raise is raised here, after all that came before. They are read to their end, also when nobody
+    takes the lists any more.
     """
-    events: SimpleQueue[Any] = SimpleQueue()
+    waiting: SimpleQueue[_Event | _End] = SimpleQueue()
 
-    def run() -> None:
+    def read() -> None:
         try:
-            for event in work(lambda *step: events.put(Step(*step))):
-                events.put(event)
+            for event in events:
+                waiting.put(event)
         except Exception as error:  # noqa: BLE001 (raised again for the reader)
-            events.put(_End(error))
+            waiting.put(_End(error))
         else:
-            events.put(_End())
+            waiting.put(_End())
 
-    threading.Thread(target=run, name="citewire-work", daemon=True).start()
+    threading.Thread(target=read, name="citewire-follow", daemon=True).start()
+    return _batches(waiting)
+
+
+def _batches(waiting: SimpleQueue[_Event | _End]) -> Iterator[list[_Event]]:
     while True:
-        batch = [events.get()]
-        try:
-            while not isinstance(batch[-1], _End):
-                batch.append(events.get_nowait())
-        except Empty:
-            yield batch
-            continue
-        end = batch.pop()
+        batch: list[_Event] = []
+        event = waiting.get()
+        while not isinstance(event, _End):
+            batch.append(event)
+            try:
+                event = waiting.get_nowait()
+            except Empty:
+                break
         if batch:
             yield batch
-        if end.error is not None:
-            raise end.error
-        return
+        if isinstance(event, _End):
+            if event.error is not None:
+                raise event.error
+            return
+
+
+def reported(job: Callable[[Report], _Result]) -> Iterator[Progress | _Result]:
+    """Run `job` in a thread: a Progress each time that it calls the function it is given, then what it returns."""
+    return stream(
+        lambda channel: channel.put(job(lambda stage, done, total: channel.put(Progress(stage, done, total)))),
+        threading.Event(),
+    )

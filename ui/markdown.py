@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rag.answer import Verdict
 from ui import terminal
-from ui.markup import safe_url
+from ui.html.markup import safe_url
 
 if TYPE_CHECKING:
     from rag.answer import Answer, Citation, Claim, Disagreement, Section

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ui import markdown, render
+from ui import markdown
+from ui.html import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

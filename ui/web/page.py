@@ -13,11 +13,11 @@ from starlette.requests import Request
 
 from ui.payload import Field, Shape, cleaned
 from ui.tabs import Tabs
-from ui.web.chat import Chat
-from ui.web.choices import Choices
+from ui.web.ask_tab import AskTab
+from ui.web.conversations_tab import ConversationsTab
 from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
-from ui.web.record import Record
-from ui.web.shelf import Shelf
+from ui.web.library_tab import LibraryTab
+from ui.web.settings_tab import SettingsTab
 
 if TYPE_CHECKING:
     from ui.auth import Role
@@ -44,8 +44,8 @@ class Page:
         """Lay out the page and wire it."""
         with gr.Blocks(title="Citewire", analytics_enabled=False, fill_width=True) as demo:
             self.frame = Frame(self.backend, folders=self.folders, role=self.role)
-            self.chat, self.shelf = Chat(self.frame), Shelf(self.frame)
-            self.record, self.choices = Record(self.frame), Choices(self.frame)
+            self.ask, self.library = AskTab(self.frame), LibraryTab(self.frame)
+            self.conversations, self.settings = ConversationsTab(self.frame), SettingsTab(self.frame)
             with gr.Column(elem_id="page"):
                 self._lay_out()
             self._wire(demo)
@@ -59,24 +59,24 @@ class Page:
             self.new = gr.Button("New chat", elem_id="new", size="sm", scale=0)
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("Ask", elem_id="ask-tab"), gr.Column(elem_id="talk"):
-                self.chat.lay_out(self.shelf.lay_out_scope)
+                self.ask.lay_out(self.library.lay_out_scope)
             with gr.Tab("Library", elem_id="library-tab") as self.library_tab:
-                self.shelf.lay_out()
-            with gr.Tab("Conversations", elem_id="record-tab") as self.record_tab:
-                self.record.lay_out()
+                self.library.lay_out()
+            with gr.Tab("Conversations", elem_id="conversations-tab") as self.conversations_tab:
+                self.conversations.lay_out()
             with gr.Tab("Settings", elem_id="settings-tab") as self.settings_tab:
-                self.choices.lay_out()
+                self.settings.lay_out()
         self.frame.lay_out()
 
     def _wire(self, demo: gr.Blocks) -> None:
-        scope = [self.shelf.outlet, self.shelf.since, self.shelf.until]
-        self.chat.wire(self.status, self.new, scope)
-        self.shelf.wire(self.status, self.library_tab, self.chat.start, self.chat.suggestions)
-        self.record.wire(self.chat, self.record_tab)
-        self.choices.wire(self.settings_tab)
+        scope = [self.library.outlet, self.library.since, self.library.until]
+        self.ask.wire(self.status, self.new, scope)
+        self.library.wire(self.status, self.library_tab, self.ask.start, self.ask.suggestions)
+        self.conversations.wire(self.ask, self.conversations_tab)
+        self.settings.wire(self.settings_tab)
         memory = self.frame.memory
-        opened = [memory, self.status, self.chat.suggestions, self.shelf.outlet, self.shelf.adding]
-        opened += [self.choices.model, self.choices.mode, self.choices.caution, self.choices.length]
+        opened = [memory, self.status, self.ask.suggestions, self.library.outlet, self.library.adding]
+        opened += [self.settings.model, self.settings.mode, self.settings.caution, self.settings.length]
         demo.load(self._opened, memory, opened, **QUIET)
         demo.unload(self._closed)
 
@@ -84,16 +84,16 @@ class Page:
         """Everything at once that is known at once; the status again when the models are loaded or will not load."""
         self.backend.start()
         known = memory if isinstance(memory, dict) else {}
-        may_add = {self.shelf.adding: gr.update(visible=self.frame.can_edit(request))}
+        may_add = {self.library.adding: gr.update(visible=self.frame.can_edit(request))}
         yield {self.status: self.backend.status(), **may_add}
         with contextlib.suppress(Exception):  # the status line says what it was
-            known = self.choices.remembered({**known, "owner": self.frame.named(known, request)})
+            known = self.settings.remembered({**known, "owner": self.frame.named(known, request)})
             yield {self.frame.memory: known}
-            _, outlets = self.shelf.outlets()
+            _, outlets = self.library.outlets()
             yield {
-                self.chat.suggestions: self.chat.start(),
-                self.shelf.outlet: outlets,
-                **self.choices.restored(known),
+                self.ask.suggestions: self.ask.start(),
+                self.library.outlet: outlets,
+                **self.settings.restored(known),
             }
             self.backend.loaded(threading.Event())
         yield {self.status: self.backend.status()}

@@ -1,12 +1,11 @@
-"""Lists → HTML: the library, what became of added files, conversations, models. Pure; escapes like ui/render.py."""
+"""Lists → HTML: the library, what became of added files, conversations, models."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ui.markup import button, count, day, escape
-from ui.speed import expected
+from ui.html.markup import button, count, day, escape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -67,13 +66,11 @@ def conversations(known: Sequence[Summary], *, searched: bool = False) -> str:
 
 
 def models(known: Sequence[Model], *, here: Collection[str], speeds: dict[str, float], can_pull: bool = True) -> str:
-    """The models of models.txt with size, speed as measured or as expected by one that was, and a way to get those that
-    are missing for whoever `can_pull`."""
+    """The models of models.txt with size, speed where it was measured, and a button that downloads a missing one for
+    whoever `can_pull`."""
     lines = []
     for model in known:
-        guess = expected(model, known, speeds)
-        speed = "" if guess is None else f", about {guess:.0f} tokens/s expected here"
-        speed = f", {speeds[model.name]:.0f} tokens/s here" if model.name in speeds else speed
+        speed = f", {speeds[model.name]:.0f} tokens/s here" if model.name in speeds else ""
         size = f"{model.size_bytes / 1e9:.1f} GB"
         missing = button("pull", "Download", model=model.name) if can_pull else "not downloaded"
         state = "downloaded" if model.name in here else missing

@@ -1,10 +1,10 @@
-"""An article in full → HTML, with the words that an answer rests on marked. Pure; escapes like ui/render.py."""
+"""An article in full → HTML, with the words that an answer rests on marked. Pure; escapes like ui/html/render.py."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ui.markup import button, day, escape, link
+from ui.html.markup import button, day, escape, link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

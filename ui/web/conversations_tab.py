@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from index.errors import InputError
-from ui import lists, markdown, render
-from ui.backend import told
-from ui.web.chat import reopened
+from ui import markdown
+from ui.backend import explain
+from ui.html import lists, render
+from ui.web.ask_tab import reopened
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ui.conversations import Conversation
     from ui.session import Session
-    from ui.web.chat import Chat
+    from ui.web.ask_tab import AskTab
 
 QUERY_CHARS = 200
 REASON_CHARS = 500
@@ -26,11 +27,11 @@ TITLE_CHARS = 200
 """What is cut before the kept title is made of it."""
 
 
-class Record:
+class ConversationsTab:
     """The tab of the kept conversations. Nobody sees another's: every call names the owner."""
 
     def __init__(self, frame: Frame) -> None:
-        """`frame` is shared with the other parts."""
+        """`frame` is shared with the other tabs."""
         self.frame = frame
 
     def lay_out(self) -> None:
@@ -38,21 +39,21 @@ class Record:
         self.text = gr.Textbox(
             label="Find in questions and answers", placeholder="words", elem_id="recall", max_length=QUERY_CHARS
         )
-        self.said = region("", "said", live=True)
+        self.outcome = region("", "outcome", live=True)
         self.list = region("", "conversations")
 
-    def wire(self, chat: Chat, tab: gr.Tab) -> None:
-        """Reopening shows a conversation in `chat`."""
-        self.chat = chat
+    def wire(self, ask: AskTab, tab: gr.Tab) -> None:
+        """Reopening shows a conversation in `ask`."""
+        self.ask = ask
         bus, memory = self.frame.bus, self.frame.memory
-        listed = [self.list, self.said]
+        listed = [self.list, self.outcome]
         tab.select(self._list, [self.text, memory], listed, **AT_ONCE)
         self.text.change(self._list, [self.text, memory], listed, **AT_ONCE)
-        bus.reopen(self._reopen, memory, [*chat.shown, chat.ask, chat.stop, chat.note, self.said], **QUIET)
+        bus.reopen(self._reopen, memory, [*ask.shown, ask.ask, ask.stop, ask.note, self.outcome], **QUIET)
         bus.rename(self._rename, [self.text, memory], listed, **QUIET)
         bus.delete(self._delete, [self.text, memory], listed, **QUIET)
-        bus.export(self._export, memory, [self.frame.export, self.said], **QUIET)
-        bus.rate(self._rate, memory, [self.frame.finished, chat.current, chat.note], **QUIET)
+        bus.export(self._export, memory, [self.frame.export, self.outcome], **QUIET)
+        bus.rate(self._rate, memory, [self.frame.finished, ask.current, ask.note], **QUIET)
 
     def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[str, str]:
         return self._after(lambda _: None, text, memory, request, "")
@@ -81,7 +82,7 @@ class Record:
         self, change: Callable[[str], None], text: str, memory: Any, request: gr.Request, done: str
     ) -> tuple[str, str]:
         """The list after a change, and how the change went."""
-        said = ""
+        outcome = ""
         try:
             whose = self.frame.owner(memory, request)
             if not whose:
@@ -89,14 +90,14 @@ class Record:
             store = self.frame.backend.conversations()
             try:
                 change(whose)
-                said = render.status(done, "ready") if done else ""
+                outcome = render.status(done, "ready") if done else ""
             except InputError as error:
-                said = render.problem(told(error))
+                outcome = render.problem(explain(error))
             query = words(text, most_chars=QUERY_CHARS).strip()
             known = store.search(whose, query) if query else store.list(whose)
-            return lists.conversations(known, searched=bool(query)), said
+            return lists.conversations(known, searched=bool(query)), outcome
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return "", render.problem(told(error))
+            return "", render.problem(explain(error))
 
     def _reopen(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
         """A conversation in the place of the one that is shown."""
@@ -104,20 +105,20 @@ class Record:
             kept = self._get(memory, request, event)
             exchanges = [reopened(number, turn) for number, turn in enumerate(kept.turns, start=1)]
         except Exception as error:  # noqa: BLE001 (shown in place of the conversation)
-            return {self.said: render.problem(told(error))}
+            return {self.outcome: render.problem(explain(error))}
         session: Session = self.frame.sessions.renew(request.session_hash, person(request))
         session.conversation, session.exchanges = kept.id, exchanges
         for exchange in exchanges:
             session.show(exchange.article_ids())
-        redrawn = self.chat.redrawn(session)
+        redrawn = self.ask.redrawn(session)
         session.let_go()
-        return {**redrawn, **self.chat.idle(), self.said: ""}
+        return {**redrawn, **self.ask.idle(), self.outcome: ""}
 
     def _export(self, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
         try:
             kept = self._get(memory, request, event)
         except Exception as error:  # noqa: BLE001 (shown in place of the file)
-            return "", render.problem(told(error))
+            return "", render.problem(explain(error))
         is_json = details(event).get("format") == "json"
         text = kept.to_json() if is_json else markdown.render_conversation(kept)
         name = f"citewire-{kept.created[:10]}.{'json' if is_json else 'md'}"
@@ -132,7 +133,7 @@ class Record:
         sent = details(event)
         exchange = session.exchange(sent.get("exchange"))
         if exchange is None or not exchange.turn:
-            return {self.chat.note: gr.skip()}
+            return {self.ask.note: gr.skip()}
         thumb, reason = words(sent.get("thumb")), words(sent.get("reason"), most_chars=REASON_CHARS)
         taken_back = exchange.thumb == thumb and "reason" not in sent
         try:
@@ -144,9 +145,9 @@ class Record:
                 reason=reason,
             )
             exchange.thumb, exchange.reason = (None, "") if taken_back else (thumb, reason)
-            shown = self.chat.whole(session, exchange, memory, request)
+            shown = self.ask.whole(session, exchange, memory, request)
         except Exception as error:  # noqa: BLE001 (shown above the composer)
-            return {self.chat.note: render.problem(told(error))}
+            return {self.ask.note: render.problem(explain(error))}
         if exchange is session.exchanges[-1]:
-            return {self.chat.current: exchange.shown()}
-        return self.chat.finished([shown], keep=len(session.exchanges) - 1)
+            return {self.ask.current: exchange.shown()}
+        return self.ask.finished([shown], keep=len(session.exchanges) - 1)

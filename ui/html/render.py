@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag.answer import Reason, Verdict
 from rag.grounding.lexicon import words
-from ui.markup import button, count, day, escape, link
+from ui.html.markup import button, count, day, escape, link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

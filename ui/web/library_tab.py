@@ -14,18 +14,21 @@ import gradio as gr
 from index import read
 from index.errors import Error, InputError, ReadError
 from index.sync import Cancelled, SyncReport
-from ui import lists, render, uploads
-from ui.backend import told
-from ui.follow import Step, follow
+from rag.event import Progress
+from ui import uploads
+from ui.backend import explain
+from ui.follow import batches, reported
+from ui.html import lists, render
+from ui.html.lists import FileResult
+from ui.html.markup import button, count
 from ui.library import SORTS, Query
-from ui.lists import FileResult
-from ui.markup import button, count
 from ui.session import MOST_ADDING
-from ui.web.chat import OUT_OF_DATE
+from ui.web.ask_tab import OUT_OF_DATE
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, is_uploaded, region, words
 
 if TYPE_CHECKING:
     from index import Index
+    from ui.follow import Report
 
 EVERYWHERE = ""
 MOST_LINES = 100
@@ -39,15 +42,15 @@ BUSY = (
     f"Something is being added already; wait for it, or cancel it. One person can add {MOST_ADDING} things at a time."
 )
 
-Work = Callable[[Callable[[str, int, int], None], threading.Event], SyncReport]
-"""Adds articles: hears how far it is, listens to an Event that stops it."""
+Job = Callable[["Report", threading.Event], SyncReport]
+"""Adds articles: reports how far it is, and ends soon once the Event is set."""
 
 
-class Shelf:
+class LibraryTab:
     """The tab of the articles, and the fields that narrow a question to some of them."""
 
     def __init__(self, frame: Frame) -> None:
-        """`frame` is shared with the other parts."""
+        """`frame` is shared with the other tabs."""
         self.frame = frame
         self.backend = frame.backend
 
@@ -129,7 +132,7 @@ class Shelf:
                 can_remove=self.frame.can_edit(request),
             )
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return render.problem(told(error))
+            return render.problem(explain(error))
 
     def _opened(
         self, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
@@ -137,7 +140,7 @@ class Shelf:
         try:
             return self._find(text, outlet, since, until, sort, request), *self.outlets()
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return render.problem(told(error)), gr.skip(), gr.skip()
+            return render.problem(explain(error)), gr.skip(), gr.skip()
 
     def outlets(self) -> tuple[Any, Any]:
         """Both outlet fields with the outlets there are."""
@@ -155,11 +158,11 @@ class Shelf:
         results: list[FileResult] = []
         stored: dict[str, str] = {}
 
-        def work(hear: Callable[[str, int, int], None], cancel: threading.Event) -> SyncReport:
+        def add(report: Report, cancel: threading.Event) -> SyncReport:
             index = self.frame.engine().index
             with self.backend.uploads().batch() as batch:
                 for number, path in enumerate(handed_in):
-                    hear("read", number, len(handed_in))
+                    report("read", number, len(handed_in))
                     if cancel.is_set():
                         raise Cancelled("stopped")
                     try:
@@ -170,23 +173,24 @@ class Shelf:
                         stored[copy.name] = path.name
                     except (Error, OSError) as error:
                         results.append(FileResult(path.name, _why(error)))
-                report = _run(index, [str(self.backend.uploads().folder / name) for name in stored], hear, cancel)
-                for failure in report.failed:
+                copies = [str(self.backend.uploads().folder / name) for name in stored]
+                done = _run(index, copies, report, cancel)
+                for failure in done.failed:
                     copy = self.backend.uploads().folder / Path(failure.path).name
                     if copy.name in stored and _gives_nothing(copy):
                         batch.discard(copy)
                         with contextlib.suppress(Error):
                             index.remove([copy])  # else each sync would report it again
                 batch.commit()
-            return report
+            return done
 
-        def told_of(report: SyncReport) -> str:
+        def outcome(report: SyncReport) -> str:
             problems = {Path(failure.path).name: failure.reason for failure in report.failed}
             added = [FileResult(name, problems.get(copy)) for copy, name in stored.items()]
             return lists.uploads([*results, *added], summary=_summary(report))
 
         try:
-            yield from self._sync(work, told_of, (text, outlet, since, until, sort, request))
+            yield from self._sync(add, outcome, (text, outlet, since, until, sort, request))
         finally:
             _delete_later(handed_in)
 
@@ -206,45 +210,45 @@ class Shelf:
             except InputError as error:
                 results.append(FileResult(place, str(error)))
 
-        def told_of(report: SyncReport) -> str:
+        def outcome(report: SyncReport) -> str:
             problems = [FileResult(failure.path, failure.reason) for failure in report.failed]
             failed = {one.name for one in problems}
             well = [one for one in results if one.problem is not None or found[one.name] not in failed]
             return lists.uploads([*problems, *well], summary=_summary(report))
 
-        def work(hear: Callable[[str, int, int], None], cancel: threading.Event) -> SyncReport:
-            return _run(self.frame.engine().index, list(found.values()), hear, cancel)
+        def add(report: Report, cancel: threading.Event) -> SyncReport:
+            return _run(self.frame.engine().index, list(found.values()), report, cancel)
 
-        yield from self._sync(work, told_of, (text, outlet, since, until, sort, request))
+        yield from self._sync(add, outcome, (text, outlet, since, until, sort, request))
         yield {self.places: ""}
 
     def _resolved(self, place: str) -> str:
         """An address as it is, or the real path of a folder. Raises InputError for one that may not be added."""
         return place if place.startswith(("http://", "https://")) else str(self.frame.folders.find(place))
 
-    def _sync(self, work: Work, told_of: Callable[[SyncReport], str], find: tuple[Any, ...]) -> Iterator[Updates]:
-        """Do `work`, showing how far it is; then what became of it and the list as it is now.
+    def _sync(self, add: Job, outcome: Callable[[SyncReport], str], find: tuple[Any, ...]) -> Iterator[Updates]:
+        """Add articles, showing how far it is; then what became of it and the list as it is now.
 
-        The work goes on to its end in its thread when the tab is closed meanwhile.
+        Adding goes on to its end in its thread when the tab is closed meanwhile.
         """
         request = find[-1]
         try:
             self.frame.require_editor(request)
         except InputError as error:
-            yield {self.added: render.problem(told(error))}
+            yield {self.added: render.problem(explain(error))}
             return
         cancel = self.frame.sessions.begin_adding(self.frame.session(request))
         if cancel is None:
             yield {self.added: render.status(BUSY, "error")}
             return
 
-        def at_last(hear: Callable[[str, int, int], None]) -> list[SyncReport]:
+        def run(report: Report) -> SyncReport:
             try:
-                return [work(hear, cancel)]
+                return add(report, cancel)
             finally:
                 self.frame.sessions.end(cancel)
 
-        batches = follow(at_last)
+        adding = batches(reported(run))
         yield {
             self.added: render.status("Reading…"),
             self.add: gr.update(interactive=False),
@@ -252,14 +256,17 @@ class Shelf:
         }
         try:
             added = ""
-            for batch in batches:
+            for batch in adding:
                 last = batch[-1]
-                added = lists.progress(last.stage, last.done, last.total) if isinstance(last, Step) else told_of(last)
+                if isinstance(last, Progress):
+                    added = lists.progress(last.stage, last.done, last.total)
+                else:
+                    added = outcome(last)
                 yield {self.added: added}
         except Cancelled:
             added = render.status("Cancelled. Nothing was added; what was read so far makes the next try quicker.")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(told(error))
+            added = render.problem(explain(error))
         yield {self.added: added, **self._after(find)}
 
     def _after(self, find: tuple[Any, ...]) -> Updates:
@@ -303,7 +310,7 @@ class Shelf:
             session.chosen.discard(words(article))
             added = render.status("Removed.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(told(error))
+            added = render.problem(explain(error))
         return {**self._after((text, outlet, since, until, sort, request)), self.added: added, self.frame.reader: ""}
 
     def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> tuple[Any, str]:
@@ -345,11 +352,9 @@ class Shelf:
         return gr.update(label=f"Asking about {', '.join(parts) or 'all articles'}"), note
 
 
-def _run(
-    index: Index, sources: list[str], hear: Callable[[str, int, int], None], cancel: threading.Event
-) -> SyncReport:
+def _run(index: Index, sources: list[str], report: Report, cancel: threading.Event) -> SyncReport:
     # Without sources a sync would read again all that is remembered.
-    return index.sync(sources, progress=hear, cancel=cancel) if sources else SyncReport()
+    return index.sync(sources, progress=report, cancel=cancel) if sources else SyncReport()
 
 
 def _gives_nothing(copy: Path) -> bool:
@@ -362,7 +367,9 @@ def _gives_nothing(copy: Path) -> bool:
 
 def _why(error: Exception) -> str:
     """Why a file was not copied: for an error of the system, without the place where it would have been."""
-    return f"it could not be copied: {error.strerror}" if isinstance(error, OSError) and error.strerror else told(error)
+    return (
+        f"it could not be copied: {error.strerror}" if isinstance(error, OSError) and error.strerror else explain(error)
+    )
 
 
 def _delete_later(handed_in: list[Path]) -> None:
@@ -381,8 +388,8 @@ def _delete_later(handed_in: list[Path]) -> None:
 
 def _summary(report: SyncReport) -> str:
     counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
-    told_counts = [f"{number} {what}" for what, number in counts.items() if number]
-    return f"{', '.join(told_counts)}." if told_counts else ""
+    known = [f"{number} {what}" for what, number in counts.items() if number]
+    return f"{', '.join(known)}." if known else ""
 
 
 def _choice(label: str, choices: list[tuple[str, str]], name: str, *, value: str = EVERYWHERE) -> gr.Dropdown:

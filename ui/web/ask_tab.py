@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from index.errors import InputError
-from rag.event import Evidence, Row, Token
-from ui import preferences, reader, render
-from ui.backend import told
-from ui.follow import Step, follow
+from rag.event import Evidence, Progress, Row, Token
+from ui import preferences
+from ui.backend import explain
+from ui.follow import batches
+from ui.html import reader, render
+from ui.html.markup import button
 from ui.library import narrowed
-from ui.markup import button
 from ui.session import MOST_QUESTIONS, Exchange, Session, kept
 from ui.suggest import suggest
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
     from index import Article, Index
     from index.filters import Filter
-    from rag.answer import Answer
     from rag.engine import Engine
+    from rag.event import Event
     from ui.conversations import Kept
 
 QUESTION_CHARS = 1000
@@ -44,11 +45,11 @@ OUT_OF_DATE = "this page does not show that article any more; find it in the lib
 GONE = "the evidence of this question is not held any more; ask it again"
 
 
-class Chat:
-    """The tab where questions are asked."""
+class AskTab:
+    """Where questions are asked, watched and stopped."""
 
     def __init__(self, frame: Frame) -> None:
-        """`frame` is shared with the other parts."""
+        """`frame` is shared with the other tabs."""
         self.frame = frame
         self.sessions = frame.sessions
         self.backend = frame.backend
@@ -246,7 +247,7 @@ class Chat:
             only = narrowed(outlet=outlet, since=since, until=until, articles=frozenset(session.chosen))
             yield from self._watch(session, exchange, engine, memory, only, cancel)
         except Exception as error:  # noqa: BLE001 (a question that fails must not end the conversation)
-            exchange.reply = render.problem(told(error))
+            exchange.reply = render.problem(explain(error))
 
     def _watch(
         self, session: Session, exchange: Exchange, engine: Engine, memory: Any, only: Filter, cancel: threading.Event
@@ -259,7 +260,7 @@ class Chat:
             "only": only or None,
         }
         pieces, first, last = 0, 0.0, 0.0
-        for batch in follow(lambda hear: engine.stream(exchange.question, progress=hear, **options)):
+        for batch in batches(engine.stream(exchange.question, **options)):
             written = sum(isinstance(event, Token) for event in batch)
             if written:
                 last = time.perf_counter()
@@ -277,7 +278,7 @@ class Chat:
                 changed[self.panel] = exchange.panel()
             yield changed
 
-    def _take(self, exchange: Exchange, event: Evidence | Token | Row | Answer | Step) -> None:
+    def _take(self, exchange: Exchange, event: Event) -> None:
         """Let an exchange show what an event says."""
         if isinstance(event, Token):
             exchange.written += event.text
@@ -288,7 +289,7 @@ class Chat:
         elif isinstance(event, Evidence):
             exchange.searched, exchange.sources = event.query, event.sources
             exchange.reply = render.waiting("Reading the passages…")
-        elif isinstance(event, Step):
+        elif isinstance(event, Progress):
             if not exchange.written or event.stage == "write":  # what was written is not given, the model writes again
                 exchange.reply = render.step(event.stage, event.done, event.total)
         else:
@@ -314,7 +315,7 @@ class Chat:
                 answer=kept(exchange.answer, draft=exchange.written),
             )
         except Exception as error:  # noqa: BLE001 (an answer that cannot be kept is an answer still)
-            return render.status(f"This answer is not kept: {told(error)}", "error")
+            return render.status(f"This answer is not kept: {explain(error)}", "error")
         return ""
 
     async def _stop(self, request: gr.Request) -> tuple[Any, Any]:
@@ -372,7 +373,7 @@ class Chat:
             place = self.whole(session, exchange, memory, request).place(wanted)
             return _at_words(index, *place) if place is not None else ""
         except Exception as error:  # noqa: BLE001 (shown in place of the article)
-            return reader.problem(told(error))
+            return reader.problem(explain(error))
 
 
 def reopened(number: int, kept: Kept) -> Exchange:

@@ -9,10 +9,12 @@ import gradio as gr
 
 from index import models
 from index.errors import ModelError
+from rag.event import Progress
 from rag.settings import Settings
-from ui import lists, preferences, render
-from ui.backend import told
-from ui.follow import Step, follow
+from ui import preferences
+from ui.backend import explain
+from ui.follow import batches, reported
+from ui.html import lists, render
 from ui.payload import NAME_CHARS
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, region, words
 
@@ -21,11 +23,11 @@ AS_STARTED = ""
 """The model that the page was started with."""
 
 
-class Choices:
+class SettingsTab:
     """The tab of the settings."""
 
     def __init__(self, frame: Frame) -> None:
-        """`frame` is shared with the other parts."""
+        """`frame` is shared with the other tabs."""
         self.frame = frame
 
     def lay_out(self) -> None:
@@ -118,12 +120,12 @@ class Choices:
             if name not in known:
                 raise ModelError(f"models.txt lists no {name or 'model without a name'}")
             yield {self.pulling: render.status(f"Downloading {name}…")}
-            for batch in follow(lambda hear: [models.pull(name, "llm", progress=hear)]):
-                if isinstance(batch[-1], Step):
+            for batch in batches(reported(lambda report: models.pull(name, "llm", progress=report))):
+                if isinstance(batch[-1], Progress):
                     yield {self.pulling: _progress(name, batch[-1])}
             pulled = render.status(f"{name} is downloaded and can be chosen above.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            pulled = render.problem(told(error))
+            pulled = render.problem(explain(error))
         shown, choices = self._list(request)
         yield {self.pulling: pulled, self.list: shown, self.model: choices}
 
@@ -136,7 +138,7 @@ def _models() -> list[tuple[str, str]]:
     return [("As the page was started", AS_STARTED), *named]
 
 
-def _progress(name: str, step: Step) -> str:
+def _progress(name: str, step: Progress) -> str:
     what = {"wait": "Waiting for another download of", "check": "Checking"}.get(step.stage, "Downloading")
     share = step.done / step.total if step.total else 0.0
     return render.waiting(f"{what} {name}: {step.done / 1e6:,.0f} of {step.total / 1e6:,.0f} MB", share=share)
