@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from index.article import Article, Span
 from index.errors import Error, ForkError, InputError, LayoutError, ModelError, ReadError, StoreError
+from index.release import __version__ as __version__
 
 if TYPE_CHECKING:
-    from index.search import Hit, Index, Listed, Stats
-    from index.sync import Failure, SyncReport
-
-__version__ = "0.1.0"
+    from index.hit import Hit
+    from index.listed import Listed
+    from index.run import Failure, SyncReport
+    from index.search import Index
+    from index.stats import Stats
 
 __all__ = [
     "Article", "Error", "Failure", "ForkError", "Hit", "Index", "InputError", "LayoutError", "Listed", "ModelError",
@@ -19,8 +21,8 @@ __all__ = [
 ]  # fmt: skip
 
 _LATER = {
-    "Failure": "index.sync", "Hit": "index.search", "Index": "index.search", "Listed": "index.search",
-    "Stats": "index.search", "SyncReport": "index.sync",
+    "Failure": "index.run", "Hit": "index.hit", "Index": "index.search", "Listed": "index.listed",
+    "Stats": "index.stats", "SyncReport": "index.run",
 }  # fmt: skip
 
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
-from index import __version__
 from index.errors import ReadError
 from index.public import is_public
+from index.release import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,8 +16,10 @@ from platformdirs import user_data_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DATABASE = "index.sqlite"
+"""The file of the index."""
 OURS = (
-    "index.sqlite*", "conversations.sqlite*", "vectors-*.faiss*", "database.id", "write.lock", "page-token",
+    f"{DATABASE}*", "conversations.sqlite*", "vectors-*.faiss*", "database.id", "write.lock", "page-token",
     "browsers.key", ".page-token-*", ".browsers.key-*", "uploads", "derived", "rebuild", ".restore*", "restore*",
 )  # fmt: skip
 """What may lie in a home. Other files there are the user's, and their modes are left alone."""

@@ -1,4 +1,7 @@
-"""Lock: one writer at a time in a home, in this process and any other: sync, add, remove, rebuild, repair, restore."""
+"""Lock: one writer at a time in a home, in this process and any other: sync, add, remove, rebuild, repair, restore.
+
+A rebuild or a restore that was killed is finished by the next that gets the lock.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from index import replace, restore
 from index.errors import StoreError
 from index.process import check_home
 
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from index.sync import Interrupt
+    from index.run import Interrupt
 
 NAME = "write.lock"
 TICK_S = 0.2
@@ -29,8 +33,6 @@ def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]
     Raises Cancelled, StoreError for a home that cannot be written, and ForkError if it was open when the process was
     forked.
     """
-    from index import restore  # it needs this module
-
     check_home(home)
     lock = FileLock(home / NAME, mode=0o600)
     while True:
@@ -50,3 +52,20 @@ def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]
         yield
     finally:
         lock.release()
+
+
+def finish_restore(home: Path) -> None:
+    """Finish a restore that was killed, if there is one; wait for one that goes on."""
+    if restore.is_ready(home):
+        with write_lock(home):
+            pass  # which finished it
+
+
+def finish_replacement(path: Path) -> None:
+    """Finish a replacement of the database `path` that was killed, if there is one. Raises StoreError if it cannot."""
+    if replace.is_unfinished(path):
+        with write_lock(path.parent):
+            try:
+                replace.finish(path)
+            except OSError as error:
+                raise StoreError(f"{path} is not replaced completely ({error}); open the home again") from error

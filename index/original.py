@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from index.article import Article
-    from index.store import Change, Generation, Put
+    from index.change import Change, Put
+    from index.store import Generation
 
 RULES = 2
 """Number of the rules for keys, copies and versions. An index that was settled by other rules is settled anew, whole,

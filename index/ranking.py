@@ -43,7 +43,7 @@ STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A passage with its scores by part; see index.search.Hit."""
+    """A passage with its scores by part; see index.hit.Hit."""
 
     passage: StoredPassage
     nearest: Span
@@ -76,7 +76,7 @@ def look_up(generation: Generation, query: str, *, context: str = "", only: Filt
     # The filter comes before the candidates are chosen: a rare outlet would have none among the best of all.
     among = generation.passing(only) if only else None
     bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
-    around = _shares(generation.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
+    around = _shares(generation.words.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
     return Found(among, bm25, around, tuple(generation.passages(_first(bm25) | _first(around))))
 
 
@@ -88,9 +88,9 @@ def rank(
     `wordings` are the vectors of the query and of its rewordings, each of shape (dimension,), `found` is what
     `look_up` gave for it.
     """
-    sentences = None if found.among is None else generation.vectors_of_passages(found.among)
+    sentences = None if found.among is None else generation.vectors.ids_of_passages(found.among)
     near = {vector_id for wording in wordings for vector_id in vectors.search(wording, CANDIDATES, among=sentences)}
-    nearby = generation.passages_of_vectors(list(near))
+    nearby = generation.vectors.passages_with(list(near))
     # Another article may have the very sentence.
     nearby = nearby if found.among is None else nearby & found.among
     nearby -= {passage.id for passage in found.passages}
@@ -106,7 +106,7 @@ def scored(
 ) -> list[Ranked]:
     """Passages with how well they fit the query; see `rank`."""
     vector_ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
-    near_to = generation.similarities(wordings, vector_ids)
+    near_to = generation.vectors.similarities(wordings, vector_ids)
     speaks = _by_article(passages, found.around)
     return [
         Ranked(
@@ -121,8 +121,8 @@ def scored(
 
 def _matches(generation: Generation, query: str, among: Collection[int] | None) -> dict[int, float]:
     """Passage id → BM25 of the words of `query` and, for less, of its pairs of words."""
-    scores = generation.match(terms(query), MATCHES, among=among)
-    for passage_id, score in generation.match_phrases(pairs(query), among=among).items():
+    scores = generation.words.match(terms(query), MATCHES, among=among)
+    for passage_id, score in generation.words.match_phrases(pairs(query), among=among).items():
         scores[passage_id] = scores.get(passage_id, 0.0) + PAIR_WEIGHT * score
     return scores
 

@@ -15,23 +15,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from index import database, derived, location
+from index import database, derived, location, uploads
 from index import replace as replacing
+from index.change import Change, Put
 from index.duplicate import Story
 from index.errors import StoreError
-from index.lock import write_lock
+from index.home import DATABASE
+from index.location import Locations
+from index.lock import finish_replacement, write_lock
 from index.original import settle
+from index.run import Failure, SyncReport
 from index.salvage import Origin, Salvage, Stored, salvage, sound_vectors
-from index.store import LAYOUT, MEND, Change, Put
-from index.sync import Failure, SyncReport, embed_missing
+from index.snapshot import last_generation
+from index.store import LAYOUT, MEND, Store
+from index.sync import embed_missing, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from index.search import Index
-    from index.store import Store
-    from index.sync import Interrupt
+    from index.embedder import Embedder
+    from index.fetch import Fetcher
+    from index.run import Interrupt
 
 FOLDER = "rebuild"
 
@@ -49,15 +54,15 @@ class Repair:
         return {**self.report.to_dict(), "lost": lost}
 
 
-def rebuild(home: Path, name: str, make: Callable[[Path, int], Index], interrupt: Interrupt, *, mend: bool) -> Repair:
-    """Make the database `name` of `home` anew. `make` opens an empty index in a folder, with a first generation.
+def rebuild(home: Path, embedder: Embedder, fetcher: Fetcher, interrupt: Interrupt, *, mend: bool) -> Repair:
+    """Make the database of `home` anew; with `mend`, keep of it what is as it was written.
 
     Raises StoreError when it cannot be done; then the old one is as it was.
     """
-    path = home / name
+    path = home / DATABASE
     try:
-        replacing.finish(path)
-        with write_lock(home, interrupt), _workshop(home, name) as place:
+        finish_replacement(path)
+        with write_lock(home, interrupt), _workshop(home) as place:
             left = _present(salvage(path), home)
             if mend and not (left.layout and left.is_known):
                 raise StoreError(
@@ -65,13 +70,16 @@ def rebuild(home: Path, name: str, make: Callable[[Path, int], Index], interrupt
                     "FILE; or begin anew: citewire index rebuild"
                 )
             before = {one.article.id: one.article for one in left.articles}
-            with make(place, max(left.generation, _last_generation(home))) as index:
-                done = _fill(index, left, path, interrupt, mend=mend)
-                articles = {article.id: article for article in index.articles()}
+            number = max(left.generation, last_generation(home))
+            store = Store(place / DATABASE, embedder=embedder.name, generation=number)
+            with contextlib.closing(store):
+                done = _fill(store, embedder, fetcher, home, left, interrupt, mend=mend)
+                with store.read() as generation:
+                    articles = {article.id: article for article in generation.articles()}
             changed = {one.id for one in left.damaged}
             changed |= {name for name, article in before.items() if articles.get(name) != article}
             derived.forget(home, changed)
-            replacing.put_in_place(place / name, path, keep_old=bool(done.lost) or _is_unknown(left, path))
+            replacing.put_in_place(place / DATABASE, path, keep_old=bool(done.lost) or _is_unknown(left, path))
             derived.forget(home, changed)
             derived.keep_only(home, articles.keys())
     except sqlite3.Error as error:
@@ -81,17 +89,17 @@ def rebuild(home: Path, name: str, make: Callable[[Path, int], Index], interrupt
     return done
 
 
-def forget_leftovers(home: Path, name: str) -> None:
+def forget_leftovers(home: Path) -> None:
     """Delete what a rebuild that was killed left; whoever calls this holds the write lock."""
     folder = home / FOLDER
     if folder.exists():
         shutil.rmtree(folder)
-    replacing.forget_unrecorded(home / name)
+    replacing.forget_unrecorded(home / DATABASE)
 
 
 @contextlib.contextmanager
-def _workshop(home: Path, name: str) -> Iterator[Path]:
-    forget_leftovers(home, name)
+def _workshop(home: Path) -> Iterator[Path]:
+    forget_leftovers(home)
     folder = home / FOLDER
     folder.mkdir(mode=0o700)
     try:
@@ -100,14 +108,16 @@ def _workshop(home: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(index: Index, left: Salvage, path: Path, interrupt: Interrupt, *, mend: bool) -> Repair:
-    """Fill an empty index with what is left, and read again what is not, or everything."""
-    store, embedder = index._store, index.embedder
+def _fill(
+    store: Store, embedder: Embedder, fetcher: Fetcher, home: Path, left: Salvage, interrupt: Interrupt, *, mend: bool
+) -> Repair:
+    """Fill an empty store with what is left, and read again what is not, or everything."""
+    path, locations = home / DATABASE, Locations.of(home)
     if mend and left.embedder == embedder.name:
         for keys, values in sound_vectors(path):
             _keep_vectors(store, keys, values)
-    uploads = index.uploads
-    roots = left.roots or [location.UPLOADS] * (not left.layout and uploads.is_dir() and any(uploads.iterdir()))
+    uploaded = home / location.UPLOADS
+    roots = left.roots or [location.UPLOADS] * (not left.layout and uploaded.is_dir() and any(uploaded.iterdir()))
     change = Change(
         put=[Put(one.article, one.origin, Story(one.article.text).keys()) for one in left.articles],
         origins={uri: one.fingerprint if mend else "" for uri, one in left.origins.items()},
@@ -121,7 +131,9 @@ def _fill(index: Index, left: Salvage, path: Path, interrupt: Interrupt, *, mend
     store.publish(change)
     synced = SyncReport()
     if roots and not (mend and left.whole):
-        synced = index.sync(progress=interrupt.tick)
+        uploads.settle(store, locations)
+        synced, change = sync(store, embedder, (), interrupt, fetcher, locations)
+        store.publish(change)
     with store.read() as generation:
         ids = set(generation.article_ids())
         lost = [
@@ -174,9 +186,3 @@ def _present(left: Salvage, home: Path) -> Salvage:
 def _is_unknown(left: Salvage, path: Path) -> bool:
     """Whether the old database may hold what was not read: a part of it cannot be, or a newer Citewire wrote it."""
     return path.exists() and (not left.is_readable or left.layout > LAYOUT)
-
-
-def _last_generation(home: Path) -> int:
-    """The number of the newest snapshot, for a database that does not say its own any more."""
-    numbers = [path.stem.removeprefix("vectors-") for path in home.glob("vectors-*.faiss")]
-    return max((int(number) for number in numbers if number.isdecimal()), default=0)

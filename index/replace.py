@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from index import database
 from index.errors import StoreError
-from index.lock import write_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +49,7 @@ def put_in_place(new: Path, path: Path, *, keep_old: bool, keep_new: bool = Fals
             new.replace(staged)
         database.sync_folder(path.parent)
         _write_record(path)
-        _finish(path)
+        finish(path)
 
 
 def is_unfinished(path: Path) -> bool:
@@ -59,25 +58,10 @@ def is_unfinished(path: Path) -> bool:
 
 
 def finish(path: Path) -> None:
-    """Finish a replacement that was killed, if there is one. Raises StoreError where that cannot be done."""
-    if is_unfinished(path):
-        with write_lock(path.parent):
-            try:
-                _finish(path)
-            except OSError as error:
-                raise StoreError(f"{path} is not replaced completely ({error}); open the home again") from error
+    """Finish a replacement that was recorded; whoever calls this holds the write lock.
 
-
-def forget_unrecorded(path: Path) -> None:
-    """Delete what a killed replacement began to write and never recorded; whoever calls this holds the write lock."""
-    if not is_unfinished(path):
-        _beside(path, ".new").unlink(missing_ok=True)
-        for draft in (*path.parent.glob(f"{path.name}.old*.tmp"), *path.parent.glob(f"{path.name}.replacing.tmp")):
-            draft.unlink(missing_ok=True)
-
-
-def _finish(path: Path) -> None:
-    """Every step can be done again. The record goes last: until then nobody opens what is there."""
+    Every step can be done again. The record goes last: until then nobody opens what is there.
+    """
     staged = _beside(path, ".new")
     if staged.exists():
         _forget_companions(path)
@@ -87,6 +71,14 @@ def _finish(path: Path) -> None:
     database.sync_folder(path.parent)
     _beside(path, ".replacing").unlink(missing_ok=True)
     database.sync_folder(path.parent)
+
+
+def forget_unrecorded(path: Path) -> None:
+    """Delete what a killed replacement began to write and never recorded; whoever calls this holds the write lock."""
+    if not is_unfinished(path):
+        _beside(path, ".new").unlink(missing_ok=True)
+        for draft in (*path.parent.glob(f"{path.name}.old*.tmp"), *path.parent.glob(f"{path.name}.replacing.tmp")):
+            draft.unlink(missing_ok=True)
 
 
 def _copied(new: Path, path: Path) -> bool:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from index import database, derived, replace
 from index.errors import StoreError
-from index.lock import write_lock
+from index.home import DATABASE
+from index.location import UPLOADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = "restore"
 READY = "ready.json"
-UPLOADS = "uploads"
-INDEX = "index.sqlite"
+INDEX = DATABASE
 
 WAIT_S = 10.0
 """How long a restore waits for others to close a database that they must not have open."""
@@ -95,13 +95,6 @@ def finish(home: Path) -> None:
             f"the restore of {home} is not finished: {error}. When that is mended, run: citewire restore --home {home}"
         ) from error
     forget(home)
-
-
-def finish_interrupted(home: Path) -> None:
-    """Finish a restore that was killed, if there is one; waits for one that goes on."""
-    if is_ready(home):
-        with write_lock(home):
-            pass  # which finished it
 
 
 @contextlib.contextmanager

@@ -1,153 +1,44 @@
-"""Index: open, sync, add, remove, search. The door of this package; knows no questions and no LLM."""
+"""Index: open, sync, add, remove, search. The door of this package; knows no questions and no language model."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from index import derived, filters, precedence, ranking, rebuild, restore, uploads
+from index import derived, filters, lock, precedence, ranking, rebuild, uploads
 from index import home as homes
 from index import reranker as rerankers
 from index import sync as syncing
 from index.embedder import Embedder, SentenceEmbedder
-from index.errors import InputError, LayoutError, StoreError
+from index.errors import InputError, StoreError
 from index.fetch import Fetcher
 from index.filters import Filter
+from index.hit import Hit
+from index.home import DATABASE
+from index.listed import Listed
 from index.location import UPLOADS, Locations, is_storable, storable
-from index.lock import write_lock
 from index.original import versions_of
-from index.store import Change, Store
-from index.sync import Interrupt, Progress, SyncReport
+from index.run import Interrupt, Progress, SyncReport
+from index.snapshot import FILES, Snapshots
+from index.stats import Stats
+from index.store import Store
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Iterator, Sequence
 
     from index.article import Article, Span
-    from index.check import Fault
+    from index.change import Change
     from index.ranking import Ranked
     from index.rebuild import Repair
     from index.reranker import Reranker
-    from index.store import Generation
-    from index.vectors import Vectors
+    from index.store import Fault, Generation
 
-DATABASE = "index.sqlite"
-
-Standing = Literal["current", "changed", "removed"]
-"""What became of an article since it was cited; see Index.current."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A passage that a search found: article.text[start:end].
-
-    `score` is the sum of what speaks for it: `similarity`, the cosine of the query and the nearest sentence, which
-    is `nearest`; `bm25`, for the words of the query, 0 when none matched; `context`, for the words said before the
-    query, alike for all passages of an article. How the parts are weighted is in index/ranking.py. `reranked` is what
-    a reranker gave, when there is one and it read this passage; then it decides the order, and `score` does not.
-    `also_in` names the outlets, or else the headlines, of the other articles that repeat this one. `newer` are
-    the newer versions of the article, the newest first.
-    """
-
-    article: Article
-    start: int
-    end: int
-    score: float
-    similarity: float
-    bm25: float
-    nearest: Span
-    context: float = 0.0
-    reranked: float | None = None
-    also_in: tuple[str, ...] = ()
-    newer: tuple[Article, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The exact words of the passage."""
-        return self.article.text[self.start : self.end]
-
-    @property
-    def superseded_by(self) -> Article | None:
-        """The newest version of the article, if this is an older one."""
-        return self.newer[0] if self.newer else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready mapping."""
-        return {
-            "article_id": self.article.id,
-            "title": self.article.title,
-            "headline": self.article.headline,
-            "source": self.article.source,
-            "url": self.article.url,
-            "published": self.article.published,
-            "start": self.start,
-            "end": self.end,
-            "text": self.text,
-            "score": round(self.score, 4),
-            "similarity": round(self.similarity, 4),
-            "bm25": round(self.bm25, 4),
-            "context": round(self.context, 4),
-            "reranked": None if self.reranked is None else round(self.reranked, 4),
-            "nearest": self.nearest.of(self.article.text),
-            "also_in": list(self.also_in),
-            "superseded_by": None if self.superseded_by is None else self.superseded_by.id,
-        }
-
-
-def superseded(newer: Article) -> str:
-    """How an older version names the newest one: by its headline, which may be the same, and its date or else id."""
-    return f"superseded by {newer.headline} ({newer.updated or newer.published or newer.id})"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An article of the index: how many passages of it are searched, and the article it is a copy of, if it is one.
-
-    A copy has no passages of its own; its original is searched in its place. `superseded_by` is a newer version of the
-    same document, if there is one.
-    """
-
-    article: Article
-    passages: int
-    copy_of: Article | None = None
-    superseded_by: Article | None = None
-
-    @property
-    def state(self) -> str:
-        """How it is searched: "searched", "superseded by" its newest version, or "copy of" its original."""
-        if self.copy_of is not None:
-            return f"copy of {self.copy_of.headline}"
-        return "searched" if self.superseded_by is None else superseded(self.superseded_by)
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready mapping: what is known of the article but its text, and how it is searched."""
-        known = {name: value for name, value in asdict(self.article).items() if name != "text"}
-        original = None if self.copy_of is None else self.copy_of.id
-        newer = None if self.superseded_by is None else self.superseded_by.id
-        return {
-            **known, "passages": self.passages, "state": self.state, "copy_of": original, "superseded_by": newer,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What an index holds. `size_bytes` is its size on disk; `sources` are the remembered folders and files."""
-
-    articles: int
-    passages: int
-    sentences: int
-    generation: int
-    embedder: str
-    sources: tuple[str, ...]
-    size_bytes: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready mapping."""
-        return asdict(self)
+__all__ = ["DATABASE", "Hit", "Index", "Listed", "Stats"]
 
 
 class Index:
@@ -162,21 +53,15 @@ class Index:
         embedder: Embedder,
         fetcher: Fetcher | None = None,
         reranker: Reranker | None = None,
-        *,
-        aside: Path | None = None,
-        generation: int = 0,
     ) -> None:
-        """Use `Index.open`. With `aside`, the index is made in this empty folder, from the same files as that of the
-        home, and begins with `generation`."""
+        """Use `Index.open`."""
         self.home = home
-        self._place = aside or home
         self.embedder = embedder
         self.reranker = reranker
         self.fetcher = fetcher or Fetcher(offline=homes.is_offline())
         self._locations = Locations.of(home)
-        self._store = Store(self._place / DATABASE, embedder=embedder.name, generation=generation)
-        self._vectors: Vectors | None = None
-        self._vectors_lock = threading.Lock()
+        self._store = Store(home / DATABASE, embedder=embedder.name)
+        self._snapshots = Snapshots(home)
 
     @classmethod
     def open(
@@ -197,7 +82,7 @@ class Index:
         """
         folder = homes.resolve(home)
         _make(folder)
-        restore.finish_interrupted(folder)
+        lock.finish_restore(folder)
         return cls(folder, embedder or SentenceEmbedder(), fetcher, reranker or rerankers.chosen())
 
     @classmethod
@@ -248,13 +133,9 @@ class Index:
     ) -> Repair:
         folder, used = homes.resolve(home), embedder or SentenceEmbedder()
         _make(folder)
-
-        def aside(place: Path, generation: int) -> Index:
-            return cls(folder, used, fetcher, aside=place, generation=generation)
-
-        done = rebuild.rebuild(folder, DATABASE, aside, interrupt, mend=mend)
+        done = rebuild.rebuild(folder, used, fetcher or Fetcher(offline=homes.is_offline()), interrupt, mend=mend)
         with cls(folder, used, fetcher) as index, index._store.read() as generation:
-            index._vectors_of(generation)
+            index._snapshots.of(generation)
         return done
 
     def __enter__(self) -> Self:
@@ -287,11 +168,11 @@ class Index:
         Without sources, re-read those remembered. What cannot be read is in `SyncReport.failed`, and what was indexed
         from it stays; so do the articles of a feed that have left it, and those of a file or folder that has lost all
         or most of them, as if a disk were not mounted, which only `prune` drops. Raises InputError for a source that
-        does not exist, index.sync.Cancelled when `cancel` was set; then the index is as before.
+        does not exist, index.run.Cancelled when `cancel` was set; then the index is as before.
         """
         interrupt = Interrupt(progress, cancel)
         with self._writing(interrupt):
-            self._settle_uploads()
+            uploads.settle(self._store, self._locations)
             report, change = syncing.sync(
                 self._store,
                 self.embedder,
@@ -336,7 +217,7 @@ class Index:
     def _remove(self, names: Iterable[str | Path], *, only_ids: bool) -> int:
         interrupt = Interrupt(None, None)
         with self._writing(interrupt):
-            self._settle_uploads()
+            uploads.settle(self._store, self._locations)
             change = syncing.remove(self._store, self.embedder, names, interrupt, self._locations, only_ids=only_ids)
             files = [Path(self._locations.path(uri)) for uri in change.forget_origins | change.exclude_origins]
             folder = Path(self._locations.uploads)
@@ -346,15 +227,8 @@ class Index:
                         uploads.set_aside(folder, file)
                 self._publish(change)
             finally:
-                self._settle_uploads()
+                uploads.settle(self._store, self._locations)
         return len(change.drop)
-
-    def _settle_uploads(self) -> None:
-        """Delete the files of removed articles, or put them back after a removal that failed or was killed."""
-        if self.uploads.joinpath(uploads.ASIDE).exists():
-            with self._store.read() as generation:
-                counts = generation.article_counts()
-            uploads.settle(Path(self._locations.uploads), lambda file: self._locations.kept(str(file)) in counts)
 
     def search(
         self,
@@ -387,7 +261,7 @@ class Index:
         if k < 1:
             raise InputError(f"k={k}: at least one hit must be asked for")
         with self._store.read() as generation:
-            vectors = self._vectors_of(generation)
+            vectors = self._snapshots.of(generation)
             if vectors is None:
                 return []
             # Words are looked up while the query is embedded; the transaction ends after both.
@@ -479,7 +353,7 @@ class Index:
             for article, passages, copy_of, newer in rows
         ]
 
-    def current(self, article: Article) -> Standing:
+    def current(self, article: Article) -> Literal["current", "changed", "removed"]:
         """Whether the text of a cited article is what is indexed under its id now: "current", "changed" or "removed".
 
         Its text alone counts: a citation holds for as long as its words stand where they stood.
@@ -494,7 +368,7 @@ class Index:
         """What the index holds."""
         with self._store.read() as generation:
             counts, roots = generation.counts(), generation.roots()
-        files = [*self.home.glob(f"{DATABASE}*"), *self.home.glob("vectors-*.faiss")]
+        files = [*self.home.glob(f"{DATABASE}*"), *self.home.glob(FILES)]
         return Stats(
             articles=counts["article"],
             passages=counts["passage"],
@@ -511,20 +385,9 @@ class Index:
 
     def check(self) -> list[str]:
         """Problems of the database and of the FAISS snapshot on disk; empty when both are sound."""
-        from index.vectors import SnapshotError, Vectors
-
         problems = [str(fault) for fault in self.faults()]
         with self._store.read() as generation:
-            ids = generation.vector_ids_in_use()
-            if len(ids):
-                try:
-                    path = self._snapshot(generation.number)
-                    stored = len(Vectors.load(path, generation.number, database=generation.database))
-                    if stored != len(ids):
-                        problems.append(f"the FAISS snapshot holds {stored} vectors, the database {len(ids)}")
-                except SnapshotError as error:
-                    problems.append(f"FAISS snapshot: {error}; the next search rebuilds it")
-        return problems
+            return problems + self._snapshots.problems(generation)
 
     def _origins(self) -> dict[str, tuple[str, bool]]:
         with self._store.read() as generation:
@@ -533,14 +396,11 @@ class Index:
     @contextlib.contextmanager
     def _writing(self, interrupt: Interrupt) -> Iterator[None]:
         """Hold the write lock; what a killed rebuild left lying is deleted, for it may hold what was removed since."""
-        with write_lock(self._place, interrupt):
-            rebuild.forget_leftovers(self._place, DATABASE)
+        with lock.write_lock(self.home, interrupt):
+            rebuild.forget_leftovers(self.home)
             yield
 
     def _publish(self, change: Change) -> None:
-        if self._place != self.home:
-            self._store.publish(change)
-            return
         changed = {put.article.id for put in change.put} | change.drop
         # Before, so that a kill leaves nothing of a text that is gone; after, for who made it meanwhile.
         derived.forget(self.home, changed)
@@ -548,52 +408,8 @@ class Index:
         derived.forget(self.home, changed)
         if change:
             with self._store.read() as generation:
-                self._vectors_of(generation)
+                self._snapshots.of(generation)
                 derived.keep_only(self.home, generation.article_ids())
-
-    def _vectors_of(self, generation: Generation) -> Vectors | None:
-        """The vectors of a generation: those in memory, else its snapshot, else built from the database.
-
-        None when it has no sentences.
-        """
-        from index.vectors import SnapshotError, Vectors
-
-        number, database = generation.number, generation.database
-        current = self._vectors
-        if current is not None and current.is_of(database, number):
-            return current
-        with self._vectors_lock:
-            current = self._vectors
-            if current is not None and current.is_of(database, number):
-                return current
-            path = self._snapshot(number)
-            try:
-                loaded = Vectors.load(path, number, database=database)
-            except SnapshotError:
-                ids = generation.vector_ids_in_use()
-                if not len(ids):
-                    self._sweep_snapshots(None)
-                    return None
-                loaded = Vectors.build(number, ids, generation.vectors, before=current, database=database)
-                # A home that cannot be written, or a full disk, costs speed at the next start and nothing else.
-                with contextlib.suppress(OSError):
-                    loaded.save(path)
-                    self._sweep_snapshots(path)
-            # A reader of an older generation that came late changes nothing.
-            if current is None or current.generation <= loaded.generation:
-                self._vectors = loaded
-            return loaded
-
-    def _snapshot(self, generation: int) -> Path:
-        return self.home / f"vectors-{generation:08d}.faiss"
-
-    def _sweep_snapshots(self, keep: Path | None) -> None:
-        for path in self.home.glob("vectors-*.faiss"):
-            if keep is None or path.name < keep.name:
-                path.unlink(missing_ok=True)
-        # What a killed process was writing. Another one that writes now will find its draft gone, and try again later.
-        for draft in self.home.glob("vectors-*.faiss.*.tmp"):
-            draft.unlink(missing_ok=True)
 
 
 def _reranked(reranker: Reranker, query: str, hits: list[Hit]) -> list[Hit]:
@@ -639,6 +455,3 @@ def _make(home: Path) -> None:
         homes.make(home)
     except OSError as error:
         raise InputError(f"the home {home} cannot be made ({error.strerror}); choose one with --home") from error
-
-
-__all__ = ["Hit", "Index", "LayoutError", "Listed", "Standing", "Stats"]

@@ -9,31 +9,27 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from index import fetch, read
+from index.change import Change, Put
 from index.checksum import vector_key
-from index.duplicate import Story
-from index.errors import Error, InputError, ReadError
-from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, storable, within
+from index.errors import InputError, ReadError
+from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, within
 from index.original import settle
-from index.store import Change, Put
+from index.run import Interrupt, Run, SyncReport
 from index.walk import Found, is_empty, walk
 from index.web import read_address
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from index.article import Article
     from index.embedder import Embedder
     from index.store import Generation, Store
-
-Progress = Callable[[str, int, int], None]
-"""Hears (stage, done, total); stage is "wait" (another run writes), "read" (files, pages) or "embed" (sentences)."""
 
 AHEAD = 16
 """Files that are begun before the first of them is taken: enough for every reader while one has a long file."""
@@ -44,94 +40,6 @@ SHOWN_CHARS = 80
 """How much of an unknown id a message repeats; the ids that Citewire makes have 16 characters."""
 SAVE_EVERY = 256
 """Sentences embedded between two saves: about five seconds of work on two cores, the most a kill can cost."""
-
-
-class Cancelled(Error):  # noqa: N818 - the run was asked to stop; nothing is wrong
-    """A run that was asked to stop; nothing was published, what it embedded is kept for the next run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A file that was skipped, or a source that has lost too much, and why. What was indexed from it before stays."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SyncReport:
-    """What a run did: articles added, updated, removed and unchanged, sentences embedded, files failed."""
-
-    added: int = 0
-    updated: int = 0
-    removed: int = 0
-    unchanged: int = 0
-    failed: tuple[Failure, ...] = ()
-    embedded: int = 0
-
-    def __str__(self) -> str:
-        """One line for people."""
-        return (
-            f"{self.added} added, {self.updated} updated, {self.removed} removed, {self.unchanged} unchanged, "
-            f"{len(self.failed)} failed; {self.embedded} sentences embedded"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready mapping."""
-        failed = [{"path": failure.path, "reason": failure.reason} for failure in self.failed]
-        names = ("added", "updated", "removed", "unchanged", "embedded")
-        return {**{name: getattr(self, name) for name in names}, "failed": failed}
-
-
-@dataclass(slots=True)
-class Run:
-    """A change as it grows, with its counts."""
-
-    change: Change = field(default_factory=Change)
-    report: SyncReport = field(default_factory=SyncReport)
-
-    def count(self, **counts: int) -> None:
-        """Add to the report's numbers."""
-        self.report = replace(self.report, **{name: getattr(self.report, name) + n for name, n in counts.items()})
-
-    def fail(self, path: str, reason: str) -> None:
-        """Note a file or address that could not be read."""
-        self.report = replace(self.report, failed=(*self.report.failed, Failure(storable(path), reason)))
-
-    def put(self, article: Article, before: Article | None, origin: str | None, *, is_moved: bool = False) -> None:
-        """Add or replace an article, unless it is as before and comes from the same place."""
-        if before == article and not is_moved:
-            self.count(unchanged=1)
-            return
-        self.change.put.append(Put(article, origin, Story(article.text).keys()))
-        self.count(**{"added" if before is None else "updated": 1})
-
-    def exclude(self, origins: Mapping[str, str]) -> None:
-        """Note files as removed by the user; uri → fingerprint."""
-        self.change.origins.update(origins)
-        self.change.exclude_origins.update(origins)
-
-    def drop(self, articles: Iterable[Article]) -> None:
-        """Remove articles."""
-        for article in articles:
-            self.change.drop.add(article.id)
-            self.count(removed=1)
-
-
-class Interrupt:
-    """Tells a run to go on, or raises Cancelled; reports progress on the way."""
-
-    def __init__(self, progress: Progress | None, cancel: threading.Event | None) -> None:
-        """Either may be None."""
-        self._progress = progress
-        self._cancel = cancel
-
-    def tick(self, stage: str, done: int, total: int) -> None:
-        """Report, and raise Cancelled when the run shall stop."""
-        if self._progress is not None:
-            self._progress(stage, done, total)
-        if self._cancel is not None and self._cancel.is_set():
-            raise Cancelled("stopped; what was indexed before is whole, and the next run continues from here")
 
 
 def sync(
@@ -286,7 +194,7 @@ def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], int
         for text in (sentence.of(put.article.text) for sentence in passage.sentences)
     }
     with store.read() as generation:
-        kept = generation.vector_ids(texts.keys())
+        kept = generation.vectors.ids_of(texts.keys())
     # Neighbours in length share a batch, and a batch costs as much as its longest text.
     missing = sorted((key for key in texts if key not in kept), key=lambda key: len(texts[key]))
     for first in range(0, len(missing), SAVE_EVERY):

@@ -6,13 +6,14 @@ the database says whether it is to be deleted or put back.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from index.location import Locations
+    from index.store import Store
 
 ASIDE = ".removed"
 """A folder within that of the uploads, hidden, so that no sync looks into it."""
@@ -29,11 +30,19 @@ def set_aside(folder: Path, file: Path) -> None:
         raise InputError(f"{file} cannot be deleted ({error.strerror}), so its article stays as well") from error
 
 
-def settle(folder: Path, is_indexed: Callable[[Path], bool]) -> None:
-    """Delete what was set aside in `folder`; put back what still has an article, unless its place is taken."""
+def settle(store: Store, locations: Locations) -> None:
+    """Delete what was set aside; put back what still has an article, unless its place is taken.
+
+    After a removal that failed or was killed, the articles are still there.
+    """
+    folder = Path(locations.uploads)
+    if not folder.joinpath(ASIDE).exists():
+        return
+    with store.read() as generation:
+        counts = generation.article_counts()
     for aside in [path for path in folder.joinpath(ASIDE).rglob("*") if path.is_file()]:
         file = folder / aside.relative_to(folder / ASIDE)
-        if is_indexed(file) and not file.exists():
+        if locations.kept(str(file)) in counts and not file.exists():
             aside.replace(file)
         else:
             aside.unlink(missing_ok=True)

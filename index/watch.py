@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
+    from index.run import Progress, SyncReport
     from index.search import Index
-    from index.sync import Progress, SyncReport
 
 QUIET_MS = 1000
 """A burst of changes is over when nothing has changed for so long; an editor saves in several steps."""

@@ -16,8 +16,8 @@ from index.errors import ReadError
 
 if TYPE_CHECKING:
     from index.read.draft import Draft
+    from index.run import Interrupt, Run
     from index.store import Store
-    from index.sync import Interrupt, Run
 
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
 FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/xml", "text/xml", "application/rdf+xml")

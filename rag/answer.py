@@ -12,7 +12,7 @@ from index.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from index.search import Hit
+    from index.hit import Hit
 
 
 class Reason(StrEnum):
@@ -428,7 +428,7 @@ def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> C
 
 
 def _source(source: Mapping[str, Any], articles: Mapping[str, Article]) -> Source:
-    from index.search import Hit  # brings numpy, which `import rag` does without
+    from index.hit import Hit  # brings numpy, which `import rag` does without
 
     start, end = source["start"], source["end"]
     article, score = articles[source["article_id"]], source["score"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from index.article import Span
-    from index.search import Hit
+    from index.hit import Hit
     from rag.llm import LLM
     from rag.settings import Settings
 

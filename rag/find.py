@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from index import Index
-    from index.search import Hit
+    from index.hit import Hit
     from rag.clock import Clock
     from rag.loaded import LoadedModel
     from rag.question import Question

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from index.article import Article
-    from index.search import Hit
+    from index.hit import Hit
     from rag.answer import Turn
 
 CANNOT_ANSWER = "The articles do not say."

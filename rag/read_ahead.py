@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from index import Index
-    from index.search import Hit
+    from index.hit import Hit
     from rag.answer import Turn
     from rag.llm import LLM
     from rag.llm.kv_cache import KVCache

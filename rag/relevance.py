@@ -9,7 +9,7 @@ from rag.grounding.lexicon import stems, words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from index.search import Hit
+    from index.hit import Hit
     from rag.question import Question
 
 RELEVANT = 0.85

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from index import Index
     from index.article import Article
-    from index.search import Hit
+    from index.hit import Hit
     from rag.answer import Citation, Claim, Disagreement, Source, Turn
     from rag.event import Event
     from rag.grounding.claims import Similarity

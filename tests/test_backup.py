@@ -24,7 +24,7 @@ import pytest
 
 from index import Article, Index, InputError, StoreError
 from index import restore as restoring
-from index.search import DATABASE
+from index.home import DATABASE
 from tests.conftest import Site
 from tests.fakes import BagOfWordsEmbedder
 from tests.test_conversations import said

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from index import Article, Index, InputError, StoreError
-from index.search import DATABASE
+from index.home import DATABASE
 from tests.fakes import BagOfWordsEmbedder
 
 ISLANDS = "The islands are disputed. Fishing boats cross the strait every day. Nobody lives there in winter."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from index.article import Article, Span
-from index.search import Hit
+from index.hit import Hit
 from rag.answer import Source
 from rag.grounding import cite, claims
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from index.clean import headline, is_marker, strip_furniture, tidy
+from index.read.clean import headline, is_marker, strip_furniture, tidy
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 BODY = "The two leaders met in Moscow on Monday. They agreed to talk again.\n\nNobody expects much of it."

@@ -21,7 +21,8 @@ import pytest
 
 import index.search
 from index import Article, Index
-from index.search import Hit, Listed
+from index.hit import Hit
+from index.listed import Listed
 from rag import Answer, Citation, Claim, Engine, Reason, Source
 from rag.answer import Disagreement, Side
 from rag.settings import Settings

@@ -25,7 +25,7 @@ from markdown_it import MarkdownIt
 from index import Article, database
 from index.article import Span
 from index.errors import InputError, LayoutError, StoreError
-from index.search import Hit
+from index.hit import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
 from ui import conversations, markdown

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from index.article import Article, Span
-from index.search import Hit
+from index.hit import Hit
 from rag.answer import Disagreement, Source
 from rag.grounding import cite, disagreement
 

@@ -18,8 +18,8 @@ from markdown_it import MarkdownIt
 
 from index import Article
 from index.article import Span
+from index.hit import Hit
 from index.models import Model
-from index.search import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
 from rag.grounding.lexicon import words

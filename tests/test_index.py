@@ -16,8 +16,8 @@ import pytest
 
 from index import Article, Index, InputError, LayoutError, ReadError, StoreError
 from index import read as reading
-from index.search import DATABASE
-from index.sync import Cancelled
+from index.home import DATABASE
+from index.run import Cancelled
 from tests.fakes import BagOfWordsEmbedder
 
 ISLANDS = "The islands are disputed. Fishing boats cross the strait every day. Nobody lives there in winter."

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 TOP = Path(__file__).parent.parent
 ROOMS = ("index", "rag", "ui")
+EVERYWHERE = ("citewire", "index", "rag", "ui", "examples", "benchmarks", "tests")
+KNOWN_CIRCLES = ({"benchmarks", "tests"}, {"citewire", "ui"})
+"""Still to be broken. `python -m citewire` runs ui.cli, and `citewire doctor` asks whether citewire is ours."""
 HEAVY = {
     "datasketch": {"index/duplicate.py"},
     "faiss": {"index/vectors.py"},
@@ -57,6 +60,57 @@ def imports(path: Path) -> Iterator[str]:
 
 def rooms_imported(room: str) -> set[str]:
     return {name.split(".")[0] for path in sources(room) for name in imports(path)} & {*ROOMS, "benchmarks"}
+
+
+def graph_of_modules() -> dict[str, set[str]]:
+    """Module → the modules of this project that it imports, for type checking or when a function runs included."""
+    places = {name_of(path): path for room in EVERYWHERE for path in sources(room)}
+    graph: dict[str, set[str]] = {}
+    for module, path in places.items():
+        found: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(name.name for name in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                inner = {name.name: f"{node.module}.{name.name}" for name in node.names}
+                found.update(inner[name] if inner[name] in places else str(node.module) for name in inner)
+        graph[module] = (found & places.keys()) - {module}
+    return graph
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(TOP).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Groups of modules of which each is reached from every other."""
+    reached = {module: reachable(graph, module) for module in graph}
+    groups = {frozenset(other for other in reached[module] if module in reached[other]) for module in graph}
+    return [set(group) for group in groups if group]
+
+
+def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
+    """All that is imported by a module, directly or not; itself only if it is in a circle."""
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        new = graph[ahead.pop()] - seen
+        seen |= new
+        ahead += new
+    return seen
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circles(graph_of_modules()) == []
+
+
+def test_no_top_level_packages_import_each_other_in_a_circle() -> None:
+    rooms: dict[str, set[str]] = {room: set() for room in EVERYWHERE}
+    for module, others in graph_of_modules().items():
+        room = module.split(".")[0]
+        rooms[room] |= {other.split(".")[0] for other in others} - {room}
+    assert [group for group in circles(rooms) if group not in KNOWN_CIRCLES] == []
 
 
 def test_rooms_are_used_in_one_direction() -> None:

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from index import Article, Index, InputError
+from index import Article, Index, InputError, uploads
 from index import read as reading
+from index.home import DATABASE
 from index.read import article_id
-from index.search import DATABASE
 from index.sync import LOST_ARTICLES
 from tests.conftest import put
 from tests.fakes import BagOfWordsEmbedder
@@ -39,7 +39,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setattr("index.search.SentenceEmbedder", BagOfWordsEmbedder)
     with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as opened:
         yield opened
-        if not opened._store._closed:
+        if not opened._store.is_closed:
             assert opened.check() == []
 
 
@@ -907,7 +907,7 @@ def test_a_removal_that_is_killed_leaves_both_or_neither(
 
     with monkeypatch.context() as patched:
         patched.setattr(index._store, "publish", killed)
-        patched.setattr(index, "_settle_uploads", lambda: None)
+        patched.setattr(uploads, "settle", lambda *_: None)
         with pytest.raises(KilledError):
             index.remove([uploaded])
     assert not uploaded.exists()

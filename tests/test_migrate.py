@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from index import Article, Index, LayoutError, StoreError
-from index.search import DATABASE
+from index.home import DATABASE
 from tests.fakes import BagOfWordsEmbedder
 
 LAYOUT_1 = """
@@ -205,7 +205,8 @@ def test_a_layout_that_is_not_known_is_refused(old_home: Path, embedder: BagOfWo
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
-from index import Index, database, migrate, store
+from index import Index, database
+from index.store import migrate, schema
 from tests.fakes import BagOfWordsEmbedder
 
 def dying(function):
@@ -220,7 +221,7 @@ def dying(function):
 left = int(sys.argv[2])
 for module, name in (
     (database, "copy_beside"), (database, "sync_file"), (migrate, "migrate"), (migrate, "_copy_sources"),
-    (migrate, "_copy_passages"), (migrate, "_copy_articles"), (migrate, "_complete_vectors"), (store, "_seal"),
+    (migrate, "_copy_passages"), (migrate, "_copy_articles"), (migrate, "_complete_vectors"), (schema, "seal"),
 ):
     setattr(module, name, dying(getattr(module, name)))
 Index.open(sys.argv[1], embedder=BagOfWordsEmbedder()).close()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from index.clean import strip_furniture, tidy
 from index.errors import InputError
 from index.passage import SENTENCE_CHARS, passages, sentences
+from index.read.clean import strip_furniture, tidy
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 

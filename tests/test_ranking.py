@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from index import Article, Index, store
+from index import Article, Index
+from index.store import words
 from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def test_passages_with_common_words_alone_may_be_passed_over(index: Index, monke
     index.add([Article(f"day-{n}", f"On day {n} the ferry was late.") for n in range(8)])
     index.add([Article("whale", "A whale held up the ferry. It was late.")])
     whole = index.search("whale ferry late", k=20)
-    monkeypatch.setattr(store, "ENOUGH", 1)
+    monkeypatch.setattr(words, "ENOUGH", 1)
     pruned = index.search("whale ferry late", k=20)
     assert (pruned[0].article.id, pruned[0].score) == ("whale", whole[0].score)
     assert {hit.article.id for hit in pruned if hit.bm25} == {"whale"}

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from index import Article, Index, StoreError, store
-from index.search import DATABASE
+from index import Article, Index, StoreError
+from index.home import DATABASE
+from index.store import connections
 from tests.fakes import BagOfWordsEmbedder
 from tests.test_migrate import as_layout_1
 
@@ -146,7 +147,7 @@ def test_a_home_without_a_database_that_cannot_be_written_says_so(home: Path) ->
 
 
 def test_a_locked_database_is_waited_for_and_not_called_damaged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LOCK_WAIT_MS", 1100)
+    monkeypatch.setattr(connections, "LOCK_WAIT_MS", 1100)
     fill(home)
     with Index.open(home, embedder=BagOfWordsEmbedder()) as index, closing(sqlite3.connect(home / DATABASE)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -16,8 +16,8 @@ import pytest
 
 from index import Article, Index, LayoutError, StoreError
 from index import replace as replacing
+from index.home import DATABASE
 from index.lock import write_lock
-from index.search import DATABASE
 from tests.fakes import BagOfWordsEmbedder
 
 ISLANDS = "The islands are disputed. Fishing boats cross the strait every day."
@@ -360,7 +360,7 @@ template, folder = Path(sys.argv[1]), Path(sys.argv[2])
 STEPS = [
     (rebuild, "salvage"), (rebuild, "settle"), (rebuild, "embed_missing"), (store.Store, "save_vectors"),
     (store.Store, "publish"), (replace, "_empty_log"), (replace, "_keep"), (replace, "_copied"),
-    (replace, "_checkpoint"), (replace, "_write_record"), (replace, "_finish"), (replace, "_forget_companions"),
+    (replace, "_checkpoint"), (replace, "_write_record"), (replace, "finish"), (replace, "_forget_companions"),
     (database, "sync_file"), (derived, "forget"), (derived, "keep_only"), (rebuild, "forget_leftovers"),
     (Path, "replace"), (Path, "unlink"), (shutil, "rmtree"), (shutil, "copyfile"),
 ]

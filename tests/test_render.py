@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from index.article import Article, Span
-from index.search import Hit
+from index.hit import Hit
 from rag.answer import Answer, Citation, Claim, Disagreement, Reason, Side, Source
 from ui.conversations import Summary
 from ui.html import lists, markup, reader, render

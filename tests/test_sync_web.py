@@ -8,7 +8,7 @@ import pytest
 
 from index import Article, Index, InputError
 from index.fetch import Fetcher
-from index.search import DATABASE
+from index.home import DATABASE
 from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from index import Article, Index
-from index.search import DATABASE
+from index.home import DATABASE
 from rag import Engine, Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from tests.test_migrate import as_layout_1

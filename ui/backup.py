@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING, Any
 import index
 from index import database, lock, restore
 from index import home as homes
-from index import replace as database_replacing
 from index.errors import Error, InputError, StoreError
-from index.location import Locations, is_address, migrated, within
+from index.location import UPLOADS, Locations, is_address, migrated, within
 from index.lock import write_lock
 from ui import archive
 from ui.archive import DamagedError
@@ -37,12 +36,11 @@ from ui.conversations import Conversations
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from index.run import Progress
     from index.store import Generation
-    from index.sync import Progress
     from ui.archive import Manifest, Reader, Writer
 
 INDEX = restore.INDEX
-UPLOADS = restore.UPLOADS
 SIDECAR = ".toml"
 """What ends the name of a file with metadata of the file beside it; see index/read."""
 
@@ -139,8 +137,8 @@ def backup(
         raise InputError(f"there is nothing to back up in {folder}; another home is chosen with --home")
     if within(os.path.realpath(path), os.path.realpath(folder)):
         raise InputError(f"{path} lies in the home, and would be lost with it; choose a place outside of {folder}")
-    restore.finish_interrupted(folder)
-    database_replacing.finish(folder / INDEX)
+    lock.finish_restore(folder)
+    lock.finish_replacement(folder / INDEX)
     return _write(folder, path, replace=replace, progress=_Steps(progress))
 
 
@@ -207,7 +205,7 @@ def finish(home: str | Path | None = None) -> bool:
     """Finish a restore that was interrupted; returns whether there was one."""
     folder = homes.resolve(home)
     unfinished = restore.is_ready(folder)
-    restore.finish_interrupted(folder)
+    lock.finish_restore(folder)
     return unfinished
 
 
@@ -369,7 +367,7 @@ def _content(path: Path) -> bytes:
 def _restore(reader: Reader, home: Path, occupied: bool, keep: Path, progress: _Steps) -> Restored:
     """See `restored`. Until restore.settle, all that is changed is the folder in which things are laid ready."""
     manifest = reader.manifest
-    from index.sync import Interrupt
+    from index.run import Interrupt
 
     with write_lock(home, Interrupt(progress.heard, None)):
         # Each database is there twice for a while: laid ready, and in the log of the one that it replaces.

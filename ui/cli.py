@@ -36,9 +36,9 @@ from ui.progress import Bars, Notes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from index.check import Fault
     from index.models import Model
-    from index.sync import Failure, SyncReport
+    from index.run import Failure, SyncReport
+    from index.store import Fault
     from rag import Answer, Engine, Turn
     from rag.event import Event
 
@@ -201,7 +201,7 @@ def _faults(home: Path | None) -> list[Fault]:
     except LayoutError:
         raise
     except StoreError as error:
-        from index.check import Fault
+        from index.store import Fault
 
         return [Fault(str(error))]
 

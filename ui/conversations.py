@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from index import database, restore
+from index import database, lock, restore
 from index import home as homes
 from index.errors import InputError, LayoutError, StoreError
 from index.process import Process
@@ -175,7 +175,7 @@ class Conversations:
         # Looked at when the file is open: from here on no restore can begin (restore.alone).
         if restore.is_ready(home) and self.writable:
             self._opened.close()
-            restore.finish_interrupted(home)
+            lock.finish_restore(home)
             self._open()
 
     def __enter__(self) -> Self:

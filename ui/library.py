@@ -12,7 +12,8 @@ from index.filters import Filter
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from index.search import Index, Listed
+    from index import Index
+    from index.listed import Listed
 
 SHOWN = 100
 """Most rows of one list; a search narrows it down."""

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from benchmarks.harness.dataset import Dataset, Question
     from index import Index
-    from index.search import Hit
+    from index.hit import Hit
     from rag.prompt import Prompt
 
 OPEN = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.harness.dataset import Question
-    from index.search import Hit
+    from index.hit import Hit
     from rag.answer import Turn
     from rag.engine import Engine
     from rag.llm import LLM

@@ -29,7 +29,7 @@ from benchmarks.harness.embedder import CachedEmbedder
 from index import Article, Index
 from index.embedder import SentenceEmbedder
 from index.passage import sentences
-from index.sync import Cancelled
+from index.run import Cancelled
 
 if TYPE_CHECKING:
     import argparse

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks.harness import dataset, report
 from benchmarks.harness.report import Mean
 from index.article import Span
-from index.search import Hit
+from index.hit import Hit
 from rag.answer import Source
 from rag.grounding import cite, disagreement
 from rag.grounding.lexicon import stems

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmarks.harness.dataset import Question
     from benchmarks.harness.environment import Environment
-    from index.search import Hit
+    from index.hit import Hit
     from rag.llm import LLM
 
 PASSAGES = (2, 4, 6)

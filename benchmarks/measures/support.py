@@ -24,8 +24,8 @@ from benchmarks.harness.embedder import CachedEmbedder
 from benchmarks.harness.report import RESAMPLES, Mean
 from benchmarks.measures import lexical
 from index.article import Article, Span
+from index.hit import Hit
 from index.passage import passages, sentences
-from index.search import Hit
 from rag.answer import Source
 from rag.grounding import cite, support
 from rag.grounding.lexicon import words

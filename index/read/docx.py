@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from index.clean import tidy
 from index.errors import ReadError
 from index.read.archive import Archive
+from index.read.clean import tidy
 from index.read.draft import Draft, byline, language_tag, one_line
 
 if TYPE_CHECKING:

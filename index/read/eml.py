@@ -9,10 +9,10 @@ from email.parser import BytesParser
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-from index.clean import strip_furniture, tidy
 from index.errors import ReadError
 from index.read import html, markup
 from index.read.charset import decode
+from index.read.clean import strip_furniture, tidy
 from index.read.draft import Draft, language_tag, one_line
 from index.read.metadata import web_date
 

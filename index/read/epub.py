@@ -6,11 +6,11 @@ import posixpath
 from typing import Any
 from urllib.parse import unquote
 
-from index.clean import tidy
 from index.errors import ReadError
 from index.read import markup
 from index.read.archive import Archive
 from index.read.charset import decode
+from index.read.clean import tidy
 from index.read.draft import Draft, byline, language_tag, one_line
 from index.read.metadata import web_date
 

@@ -11,9 +11,9 @@ import re
 from typing import Any
 from urllib.parse import urljoin
 
-from index.clean import strip_furniture, tidy
 from index.errors import ReadError
 from index.read import markup
+from index.read.clean import strip_furniture, tidy
 from index.read.draft import Draft, byline, language_tag, one_line, web_address
 from index.read.metadata import web_date
 

@@ -13,10 +13,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from index.clean import strip_furniture, tidy
 from index.errors import ReadError
 from index.read import markup, metadata
 from index.read.charset import decode
+from index.read.clean import strip_furniture, tidy
 from index.read.draft import Draft
 
 MORE_SHARE = 1.1

@@ -15,10 +15,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from index.clean import strip_furniture, tidy
 from index.errors import ReadError
 from index.read import html
 from index.read.charset import decode
+from index.read.clean import strip_furniture, tidy
 from index.read.draft import Draft, byline, language_tag, one_line, web_address
 from index.read.metadata import web_date
 

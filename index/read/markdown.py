@@ -9,9 +9,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from index.clean import tidy
 from index.read import frontmatter
 from index.read.charset import decode
+from index.read.clean import tidy
 from index.read.draft import Draft, one_line
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from index.clean import tidy
+from index.read.clean import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from index.clean import tidy
 from index.errors import ReadError
+from index.read.clean import tidy
 from index.read.draft import Draft, byline, one_line
 
 if TYPE_CHECKING:

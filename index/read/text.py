@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from index.clean import headline, strip_furniture, tidy
 from index.read.charset import decode
+from index.read.clean import headline, strip_furniture, tidy
 from index.read.draft import Draft
 
 

@@ -13,7 +13,7 @@ import gradio as gr
 
 from index import read
 from index.errors import Error, InputError, ReadError
-from index.sync import Cancelled, SyncReport
+from index.run import Cancelled, SyncReport
 from rag.event import Progress
 from ui import uploads
 from ui.backend import explain

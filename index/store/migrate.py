@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from index.checksum import checksum, passage_checksum, vector_checksums
 from index.duplicate import Story, joined
+from index.store import schema
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 OLDEST = 1
 """The first layout, and the only one besides the present one."""
@@ -26,11 +27,8 @@ _ARTICLE = "id, text, title, source, url, published, author, updated, language, 
 _AT_ONCE = 1000
 
 
-def migrate(connection: sqlite3.Connection, schema: Sequence[str], uri: Callable[[str], str]) -> None:
-    """Bring the tables of layout 1 to `schema`, the statements of layout 2.
-
-    `uri` gives the present form of the uri of a root or an origin.
-    """
+def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
+    """Bring the tables of layout 1 to layout 2. `uri` gives the present form of the uri of a root or an origin."""
     for (name,) in connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"
     ).fetchall():
@@ -38,7 +36,7 @@ def migrate(connection: sqlite3.Connection, schema: Sequence[str], uri: Callable
     for table in COPIED:
         connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
     connection.execute("ALTER TABLE vector ADD COLUMN checksum BLOB NOT NULL DEFAULT x''")
-    for statement in schema:
+    for statement in schema.STATEMENTS:
         made = re.match(r"\s*CREATE (?:TABLE|INDEX) (\w+)", statement)
         if made and made[1] not in ("meta", "vector"):
             connection.execute(statement)

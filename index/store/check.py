@@ -15,20 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from index.checksum import checksum, passage_checksum, vector_key, verified_vectors
 from index.duplicate import split
+from index.store import schema
+from index.store.schema import APPLICATION_ID, ARTICLE_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-APPLICATION_ID = 0x43495445  # "CITE", so that `file` and we can tell our databases
 MOST_STRUCTURE = 20
 """Faults of SQLite's own structure that are listed."""
 AT_ONCE = 1000
-
-ROW = (
-    "id, text, title, source, url, published, author, updated, language, origin, keys, copy_of, superseded_by, passages"
-)
-"""What the checksum of an article covers; `passages` is that of the checksums of its passages."""
-
 
 REFERENCES: Mapping[str, str] = {
     "passages without an article": ("SELECT count(*) FROM passage WHERE article_id NOT IN (SELECT id FROM article)"),
@@ -75,11 +70,11 @@ class Fault:
         return asdict(self)
 
 
-def faults(connection: sqlite3.Connection, schema: Sequence[str]) -> list[Fault]:
-    """Every fault that a transaction of `connection` can see; `schema` are the statements that make the tables."""
+def faults(connection: sqlite3.Connection) -> list[Fault]:
+    """Every fault that a transaction of `connection` can see."""
     steps: Mapping[str, Callable[[], Iterable[Fault]]] = {
         "its structure": lambda: _structure(connection),
-        "its tables": lambda: _tables(connection, schema),
+        "its tables": lambda: _tables(connection),
         "its generation": lambda: _meta(connection),
         "its sources": lambda: _sources(connection),
         "its articles": lambda: _articles(connection),
@@ -112,24 +107,15 @@ def word_index_faults(connection: sqlite3.Connection) -> list[Fault]:
     return []
 
 
-def meta_checksum(connection: sqlite3.Connection) -> str:
-    """The checksum of the meta table, and of the ids that were given last."""
-    rows = [
-        *connection.execute("SELECT key, value FROM meta WHERE key != 'checksum' ORDER BY key"),
-        *connection.execute("SELECT name, seq FROM sqlite_sequence ORDER BY name"),
-    ]
-    return checksum(*itertools.chain.from_iterable(rows)).hex()
-
-
 def _structure(connection: sqlite3.Connection) -> Iterator[Fault]:
     for (row,) in connection.execute(f"PRAGMA integrity_check({MOST_STRUCTURE})"):
         if row != "ok":
             yield from (Fault(f"damaged structure: {line}") for line in row.splitlines() if not line.startswith("***"))
 
 
-def _tables(connection: sqlite3.Connection, schema: Sequence[str]) -> Iterator[Fault]:
+def _tables(connection: sqlite3.Connection) -> Iterator[Fault]:
     with contextlib.closing(sqlite3.connect(":memory:")) as fresh:
-        for statement in schema:
+        for statement in schema.STATEMENTS:
             fresh.execute(statement)
         expected = _definitions(fresh)
     found = _definitions(connection)
@@ -147,7 +133,7 @@ def _definitions(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[
 
 def _meta(connection: sqlite3.Connection) -> Iterator[Fault]:
     stored = connection.execute("SELECT value FROM meta WHERE key = 'checksum'").fetchone()
-    if stored is None or stored[0] != meta_checksum(connection):
+    if stored is None or stored[0] != schema.meta_checksum(connection):
         yield Fault("its generation, embedder, id or last ids were altered")
 
 
@@ -163,7 +149,7 @@ def _sources(connection: sqlite3.Connection) -> Iterator[Fault]:
 def _articles(connection: sqlite3.Connection) -> Iterator[Fault]:
     """Each article with its passages, sentences, vectors and keys."""
     keys = _vector_keys(connection)
-    for *row, stored in connection.execute(f"SELECT {ROW}, checksum FROM article ORDER BY rowid"):
+    for *row, stored in connection.execute(f"SELECT {ARTICLE_ROW}, checksum FROM article ORDER BY rowid"):
         article_id, text, story_keys, copy_of, passages = row[0], row[1], row[10], row[11], row[13]
         if checksum(*row) != stored:
             yield Fault("its text or what is known of it was altered", str(article_id))

@@ -1,0 +1,51 @@
+"""Change: what one generation of the index changes. `Store.publish` applies it as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from index.article import Article
+    from index.passage import Passage
+
+
+@dataclass(slots=True)
+class Put:
+    """An article to add or replace, with the file or address it came from (None when handed in by the caller).
+
+    `keys` are those of index.duplicate. `copy_of` is the id of its original, which then has its passages;
+    `superseded_by` that of a newer version of the same document. index.original.settle sets them.
+    """
+
+    article: Article
+    origin: str | None
+    keys: tuple[bytes, ...]
+    copy_of: str | None = None
+    passages: tuple[Passage, ...] = ()
+    superseded_by: str | None = None
+
+
+@dataclass(slots=True)
+class Change:
+    """Everything one generation changes; `Store.publish` applies it as a whole.
+
+    `put` replaces or adds articles. `drop` holds article ids. `origins` are fingerprints of what was read, `feeds`
+    says which of them came by which feed. `superseded` says of articles that stay as they are otherwise which newer
+    version there is, if any. `rules` is index.original.RULES when all articles were settled anew.
+    """
+
+    put: list[Put] = field(default_factory=list)
+    drop: set[str] = field(default_factory=set)
+    superseded: dict[str, str | None] = field(default_factory=dict)
+    rules: int | None = None
+    origins: dict[str, str] = field(default_factory=dict)
+    feeds: dict[str, str] = field(default_factory=dict)
+    forget_origins: set[str] = field(default_factory=set)
+    exclude_origins: set[str] = field(default_factory=set)
+    roots: list[str] = field(default_factory=list)
+    forget_roots: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        """Whether searches would see a difference."""
+        return bool(self.put or self.drop or self.superseded)

@@ -1,0 +1,245 @@
+"""Generation: what one generation of the store holds: its sources, articles and passages. Writes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from index.article import Article, Span
+from index.change import Put
+from index.checksum import checksum, passage_checksum
+from index.duplicate import split
+from index.errors import StoreError
+from index.store import schema
+from index.store.schema import ARTICLE_FIELDS, ARTICLE_ROW, MEND, chunks, marks
+from index.store.vectors import StoredVectors
+from index.store.words import Words
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Iterator, Sequence
+
+    from index.filters import Filter
+
+SHARING = 1000
+"""Articles with one key that are looked at beside those wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage with the article it is cut from and the vector id of each sentence."""
+
+    id: int
+    article_id: str
+    start: int
+    end: int
+    sentences: tuple[tuple[Span, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Article:
+    """An article as it is kept."""
+
+    article: Article
+    origin: str | None
+    keys: bytes
+    copy_of: str | None
+    superseded_by: str | None
+
+
+class Generation:
+    """Queries over one generation of the store. Valid inside `Store.read`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Within a transaction of `connection`."""
+        self._sql = connection
+        self.words = Words(connection)
+        self.vectors = StoredVectors(connection)
+        meta = schema.meta(connection)
+        try:
+            self.number = int(meta["generation"])
+            self.database = meta["database"]
+            self.rules = int(meta.get("rules", 0))
+        except (KeyError, ValueError) as error:
+            raise StoreError(f"the number of the generation, or the id of the database, was altered; {MEND}") from error
+
+    def roots(self) -> list[str]:
+        """What the user asked to be indexed."""
+        return [uri for (uri,) in self._sql.execute("SELECT uri FROM root ORDER BY uri")]
+
+    def origins(self) -> dict[str, tuple[str, bool]]:
+        """Every file or address read before: uri → (fingerprint, whether the user removed it)."""
+        rows = self._sql.execute("SELECT uri, fingerprint, excluded FROM origin")
+        return {uri: (fingerprint, bool(excluded)) for uri, fingerprint, excluded in rows}
+
+    def article_counts(self) -> dict[str, int]:
+        """How many articles were read from each file or address: uri → number."""
+        return dict(self._sql.execute("SELECT origin, count(*) FROM article WHERE origin NOT NULL GROUP BY origin"))
+
+    def entries(self, feed: str) -> list[str]:
+        """The addresses read by way of this feed."""
+        return [uri for (uri,) in self._sql.execute("SELECT uri FROM origin WHERE feed = ? ORDER BY uri", (feed,))]
+
+    def feed_of(self, uri: str) -> str | None:
+        """The feed by way of which an address was read, or None."""
+        row = self._sql.execute("SELECT feed FROM origin WHERE uri = ?", (uri,)).fetchone()
+        return None if row is None else row[0]
+
+    def origin_of(self, article_id: str) -> str | None:
+        """The file an article was read from, or None."""
+        row = self._sql.execute("SELECT origin FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def article(self, article_id: str) -> Article | None:
+        """One article, or None. Like all that give articles: raises StoreError for one that was altered."""
+        return next((row.article for row in self.article_rows("WHERE id = ?", (article_id,))), None)
+
+    def articles(self, *, origin: str | None = None) -> list[Article]:
+        """All articles, or those read from one file, in the order they were added."""
+        where, values = ("WHERE origin = ?", (origin,)) if origin is not None else ("", ())
+        return [row.article for row in self.article_rows(f"{where} ORDER BY rowid", values)]
+
+    def article_rows(self, where: str, values: Sequence[str]) -> Iterator[_Article]:
+        """Rows of the article table as they were written. Raises StoreError for another."""
+        for *row, stored in self._sql.execute(f"SELECT {ARTICLE_ROW}, checksum FROM article {where}", values):
+            if checksum(*row) != stored:
+                raise StoreError(f"the article {row[0]!r} was altered in the database; {MEND}")
+            origin, keys, copy_of, superseded_by, _ = row[ARTICLE_FIELDS:]
+            yield _Article(Article(*row[:ARTICLE_FIELDS]), origin, keys, copy_of, superseded_by)
+
+    def article_ids(self) -> list[str]:
+        """The ids of all articles, the last added first."""
+        return [article_id for (article_id,) in self._sql.execute("SELECT id FROM article ORDER BY rowid DESC")]
+
+    def spans(self, article_id: str) -> list[Span]:
+        """Where the passages of an article are, in order; none of a copy."""
+        ids = self._sql.execute("SELECT id FROM passage WHERE article_id = ?", (article_id,)).fetchall()
+        found = self.passages([passage_id for (passage_id,) in ids])
+        return [Span(one.start, one.end) for one in sorted(found, key=lambda one: one.start)]
+
+    def passage_ids(self, article_id: str) -> list[int]:
+        """Ids of the passages of an article, in order."""
+        query = "SELECT id FROM passage WHERE article_id = ? ORDER BY start"
+        return [passage_id for (passage_id,) in self._sql.execute(query, (article_id,))]
+
+    def listing(self) -> list[tuple[Article, int, str | None, str | None]]:
+        """Every article in the order of adding, with how many passages it has, and the ids of the one it is a copy of
+        and of its newer version."""
+        counts = dict(self._sql.execute("SELECT article_id, count(*) FROM passage GROUP BY article_id").fetchall())
+        return [
+            (row.article, counts.get(row.article.id, 0), row.copy_of, row.superseded_by)
+            for row in self.article_rows("ORDER BY rowid", ())
+        ]
+
+    def text_of(self, article_id: str) -> str | None:
+        """The text of an article, or None."""
+        article = self.article(article_id)
+        return None if article is None else article.text
+
+    def copies(self, article_id: str) -> list[Article]:
+        """The copies of an article, in the order they were added."""
+        return [row.article for row in self.article_rows("WHERE copy_of = ? ORDER BY rowid", (article_id,))]
+
+    def original_of(self, article_id: str) -> str | None:
+        """Id of the article that this one is a copy of; None if it is none."""
+        row = self._sql.execute("SELECT copy_of FROM article WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def copies_put(self, article_ids: Collection[str]) -> list[Put]:
+        """All copies of these articles, as they would be put again."""
+        return [put for chunk in chunks(list(article_ids)) for put in self._puts(f"copy_of IN ({marks(chunk)})", chunk)]
+
+    def puts(self, article_ids: Collection[str] | None = None) -> list[Put]:
+        """These articles, or all, as they would be put again."""
+        if article_ids is None:
+            return self._puts("TRUE", ())
+        return [put for chunk in chunks(list(article_ids)) for put in self._puts(f"id IN ({marks(chunk)})", chunk)]
+
+    def _puts(self, where: str, values: Sequence[str]) -> list[Put]:
+        return [
+            Put(row.article, row.origin, split(row.keys), row.copy_of, superseded_by=row.superseded_by)
+            for row in self.article_rows(f"WHERE {where} ORDER BY rowid", values)
+        ]
+
+    def versions(self, article_ids: Collection[str]) -> dict[str, str | None]:
+        """Every version of the documents of these articles, with the id of the newest; None for the newest itself.
+
+        Articles of which there are no other versions are left out, and copies.
+        """
+        newest = {
+            name
+            for chunk in chunks(list(article_ids))
+            for (name,) in self._sql.execute(
+                f"SELECT coalesce(superseded_by, id) FROM article WHERE id IN ({marks(chunk)})", chunk
+            )
+        }
+        older = {
+            name: superseded_by
+            for chunk in chunks(list(newest))
+            for name, superseded_by in self._sql.execute(
+                f"SELECT id, superseded_by FROM article WHERE superseded_by IN ({marks(chunk)})", chunk
+            )
+        }
+        return {**dict.fromkeys(older.values()), **older}
+
+    def places(self, article_ids: Collection[str]) -> dict[str, int]:
+        """Article id → place in the order of adding, of those of `article_ids` that there are."""
+        return {
+            article_id: place
+            for chunk in chunks(list(article_ids))
+            for article_id, place in self._sql.execute(
+                f"SELECT id, rowid FROM article WHERE id IN ({marks(chunk)})", chunk
+            )
+        }
+
+    def sharing(self, keys: Sequence[bytes], *, leaving: Collection[str], k: int) -> dict[bytes, list[str]]:
+        """For each of `keys`, the ids of up to `k` originals that have it, `leaving` apart."""
+        # As many more are looked at as may be leaving, but no more: a key may be that of thousands.
+        query = f"SELECT article_id FROM story WHERE key = ? LIMIT {k + min(len(leaving), SHARING)}"
+        return {key: [name for (name,) in self._sql.execute(query, (key,)) if name not in leaving][:k] for key in keys}
+
+    def passing(self, only: Filter) -> frozenset[int]:
+        """Ids of the passages whose article, or a copy of it, passes the filter, and was chosen, or a copy of it."""
+        self._sql.create_function("passes", 2, only.passes, deterministic=True)
+        passing = "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE passes(source, published))"
+        chosen = (
+            "article_id IN (SELECT coalesce(copy_of, id) FROM article WHERE id IN (SELECT value FROM json_each(?)))"
+        )
+        rows = (
+            self._sql.execute(f"SELECT id FROM passage WHERE {passing}")
+            if only.articles is None
+            else self._sql.execute(
+                f"SELECT id FROM passage WHERE {passing} AND {chosen}", (json.dumps(sorted(only.articles)),)
+            )
+        )
+        return frozenset(passage_id for (passage_id,) in rows)
+
+    def passages(self, passage_ids: Collection[int]) -> list[StoredPassage]:
+        """The passages with these ids, with their sentences."""
+        # One row for all, as in `match`.
+        found, sentences = self._sql.execute(
+            "SELECT (SELECT json_group_array(json_array(id, article_id, start, end, hex(checksum))) FROM passage "
+            "WHERE id IN (SELECT value FROM json_each(?1))), "
+            "(SELECT json_group_array(json_array(passage_id, start, end, vector_id)) FROM sentence "
+            "WHERE passage_id IN (SELECT value FROM json_each(?1)))",
+            (json.dumps(sorted(passage_ids)),),
+        ).fetchone()
+        of_passage: dict[int, list[list[int]]] = {}
+        for passage_id, *sentence in sorted(json.loads(sentences)):
+            of_passage.setdefault(passage_id, []).append(sentence)
+        passages = []
+        for passage_id, article_id, start, end, stored in json.loads(found):
+            rows = of_passage.get(passage_id, [])
+            if passage_checksum(article_id, start, end, rows).hex() != stored.lower():
+                raise StoreError(f"a passage of the article {article_id!r} was altered in the database; {MEND}")
+            spans = tuple((Span(first, last), vector_id) for first, last, vector_id in rows)
+            passages.append(StoredPassage(passage_id, article_id, start, end, spans))
+        return passages
+
+    def counts(self) -> dict[str, int]:
+        """Rows of article, passage and sentence."""
+        return {
+            table: self._sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in ("article", "passage", "sentence")
+        }

@@ -1,0 +1,88 @@
+"""Words: the word index of one generation, searched by BM25 (SQLite's FTS5)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Sequence
+
+OCCURRENCE_WEIGHT = 2.0
+"""Weight of an occurrence in BM25, in title and text alike. Twice the weight is half of k1, which FTS5 fixes at 1.2:
+passages are short, so a word repeated says little more than one said once (docs/experiments.md)."""
+
+BM25_K1, BM25_LEAST_RARITY = 1.2, 1e-6
+"""What FTS5 has in its bm25()."""
+ENOUGH = 2048
+"""Passages with a rarer word of a query, besides which those that hold only common ones are not scored. Of the 32 best
+of 29,000 passages, 1 in 1,000 is missed so (docs/experiments.md)."""
+
+
+class Words:
+    """The words of one generation. Valid inside `Store.read`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Within a transaction of `connection`."""
+        self._sql = connection
+
+    def match(self, words: Sequence[str], k: int, *, among: Collection[int] | None = None) -> dict[int, float]:
+        """The `k` passages best by BM25 for any of `words`, id → score; greater is better.
+
+        `among` are the ids of the passages that may be found, if not all may. How rare a word is, is counted in all
+        of them even so. Without it, passages that hold none but common words may be passed over, if ENOUGH others
+        hold a rarer one.
+        """
+        if not words:
+            return {}
+        bm25 = f"-bm25(words, {OCCURRENCE_WEIGHT}, {OCCURRENCE_WEIGHT})"
+        which = "SELECT rowid FROM words WHERE words MATCH ?" if among is None else "SELECT value FROM json_each(?)"
+        chosen = self._rarest(words) if among is None else json.dumps(list(among))
+        # The plus keeps SQLite from searching the word index anew for every id.
+        where = "" if chosen is None else f"AND +rowid IN ({which})"
+        best = f"SELECT rowid AS id, {bm25} AS score FROM words WHERE words MATCH ? {where} ORDER BY score DESC LIMIT ?"
+        # One row for all: between two rows another thread may run, and this one wait for its turn.
+        found, scores = self._sql.execute(
+            f"SELECT json_group_array(id), json_group_array(score) FROM ({best})",
+            (_any_of(words), *(() if chosen is None else (chosen,)), k),
+        ).fetchone()
+        return dict(zip(json.loads(found), json.loads(scores), strict=True))
+
+    def match_phrases(self, phrases: Sequence[str], *, among: Collection[int] | None = None) -> dict[int, float]:
+        """Every passage with one of `phrases`, words that follow each other in a title or a text: id → score.
+
+        The score is BM25 for a passage of mean length that has the phrase once, whatever this one is: FTS5 would look
+        for each phrase twice to know better.
+        """
+        if not phrases:
+            return {}
+        rows = "(SELECT json_group_array(rowid) FROM words WHERE words MATCH ?)"
+        passages, *found = self._sql.execute(
+            f"SELECT (SELECT count(*) FROM passage){f', {rows}' * len(phrases)}", [f'"{phrase}"' for phrase in phrases]
+        ).fetchone()
+        scores: dict[int, float] = {}
+        for ids in map(json.loads, found):
+            rarity = max(math.log((passages - len(ids) + 0.5) / (len(ids) + 0.5)), BM25_LEAST_RARITY)
+            score = rarity * OCCURRENCE_WEIGHT * (BM25_K1 + 1) / (OCCURRENCE_WEIGHT + BM25_K1)
+            for passage_id in ids:
+                scores[passage_id] = scores.get(passage_id, 0.0) + score
+        return scores if among is None else {one: score for one, score in scores.items() if one in among}
+
+    def _rarest(self, words: Sequence[str]) -> str | None:
+        """The rarest of `words`, as a search for any of them, that ENOUGH passages hold; None if that is all."""
+        count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
+        counts = self._sql.execute(
+            f"SELECT {', '.join([count] * len(words))}", [f'"{word}"' for word in words]
+        ).fetchone()
+        by_rarity = sorted(zip(counts, words, strict=True))
+        for last, held in enumerate(itertools.accumulate(number for number, _ in by_rarity), start=1):
+            if held >= ENOUGH and last < len(words):
+                return _any_of([word for _, word in by_rarity[:last]])
+        return None
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return " OR ".join(f'"{word}"' for word in words)

@@ -1,0 +1,116 @@
+"""Writer: the statements that put a change into the tables. The caller holds the transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from index.checksum import checksum, passage_checksum, vector_key
+from index.duplicate import joined, split
+from index.errors import StoreError
+from index.store.generation import Generation
+from index.store.schema import ARTICLE_ROW, marks
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from index.article import Article
+    from index.change import Change, Put
+    from index.passage import Passage
+
+
+def write_sources(connection: sqlite3.Connection, change: Change) -> None:
+    """Remember and forget roots and origins."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO root VALUES (?1, checksum('root', ?1))", [(uri,) for uri in change.roots]
+    )
+    connection.executemany("DELETE FROM root WHERE uri = ?", [(uri,) for uri in change.forget_roots])
+    connection.executemany(
+        "INSERT OR REPLACE INTO origin VALUES (?1, ?2, 0, ?3, checksum('origin', ?1, ?2, 0, ?3))",
+        [(uri, fingerprint, change.feeds.get(uri)) for uri, fingerprint in change.origins.items()],
+    )
+    connection.executemany("DELETE FROM origin WHERE uri = ?", [(uri,) for uri in change.forget_origins])
+    connection.executemany(
+        "UPDATE origin SET excluded = 1, checksum = checksum('origin', uri, fingerprint, 1, feed) WHERE uri = ?",
+        [(uri,) for uri in change.exclude_origins],
+    )
+
+
+def write_articles(connection: sqlite3.Connection, change: Change) -> bool:
+    """Delete, replace and insert articles; returns whether any was deleted or replaced."""
+    replaced = {*change.drop, *(put.article.id for put in change.put)}
+    places = Generation(connection).places(replaced)
+    for article_id in places:
+        _delete_article(connection, article_id)
+    if places:
+        # The word index forgets deleted words only when its segments are merged.
+        connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+    # What is replaced takes its old place before new places are given.
+    for put in sorted(change.put, key=lambda put: put.article.id not in places):
+        _insert_article(connection, put, places.get(put.article.id))
+    for article_id, newer in change.superseded.items():
+        _supersede(connection, article_id, newer)
+    # Vectors that no sentence uses: those of removed text, and leftovers of interrupted runs.
+    connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
+    return bool(places)
+
+
+def _insert_article(connection: sqlite3.Connection, put: Put, place: int | None) -> None:
+    article = put.article
+    sums = [_insert_passage(connection, article, passage) for passage in put.passages]
+    values = (
+        article.id, article.text, article.title, article.source, article.url, article.published, article.author,
+        article.updated, article.language, put.origin, joined(put.keys), put.copy_of, put.superseded_by,
+        checksum(*sums),
+    )  # fmt: skip
+    connection.execute(
+        f"INSERT INTO article ({ARTICLE_ROW}, checksum, rowid) VALUES ({marks(values)}, ?, ?)",
+        (*values, checksum(*values), place),
+    )
+    if put.copy_of is None:
+        connection.executemany("INSERT OR IGNORE INTO story VALUES (?, ?)", [(key, article.id) for key in put.keys])
+
+
+def _insert_passage(connection: sqlite3.Connection, article: Article, passage: Passage) -> bytes:
+    """Insert a passage with its sentences and words; returns its checksum."""
+    keys = [vector_key(sentence.of(article.text)) for sentence in passage.sentences]
+    vector_ids = dict(connection.execute(f"SELECT key, id FROM vector WHERE key IN ({marks(keys)})", keys).fetchall())
+    if len(vector_ids) < len(set(keys)):
+        raise StoreError(f"article {article.id!r} has sentences without a vector; add it again")
+    sentences = [(one.start, one.end, vector_ids[key]) for one, key in zip(passage.sentences, keys, strict=True)]
+    values = (article.id, passage.start, passage.end)
+    passage_sum = passage_checksum(*values, sorted(sentences))
+    passage_id = connection.execute(
+        "INSERT INTO passage (article_id, start, end, checksum) VALUES (?, ?, ?, ?)", (*values, passage_sum)
+    ).lastrowid
+    connection.executemany("INSERT INTO sentence VALUES (?, ?, ?, ?)", [(passage_id, *one) for one in sentences])
+    connection.execute(
+        "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+        (passage_id, article.title or "", article.text[passage.start : passage.end]),
+    )
+    return passage_sum
+
+
+def _supersede(connection: sqlite3.Connection, article_id: str, newer: str | None) -> None:
+    """Note the newer version of an article that is there."""
+    list(Generation(connection).article_rows("WHERE id = ?", (article_id,)))  # raises if it was altered
+    connection.execute("UPDATE article SET superseded_by = ? WHERE id = ?", (newer, article_id))
+    connection.execute(f"UPDATE article SET checksum = checksum({ARTICLE_ROW}) WHERE id = ?", (article_id,))
+
+
+def _delete_article(connection: sqlite3.Connection, article_id: str) -> None:
+    """Delete an article that there is, with all that hangs on it."""
+    (row,) = Generation(connection).article_rows("WHERE id = ?", (article_id,))
+    title, text, keys = row.article.title, row.article.text, row.keys
+    passages = connection.execute("SELECT id, start, end FROM passage WHERE article_id = ?", (article_id,)).fetchall()
+    for passage_id, start, end in passages:
+        # The word index has no copy of the text: it needs the old words to delete them.
+        connection.execute(
+            "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)",
+            (passage_id, title or "", text[start:end]),
+        )
+        connection.execute("DELETE FROM sentence WHERE passage_id = ?", (passage_id,))
+    connection.execute("DELETE FROM passage WHERE article_id = ?", (article_id,))
+    connection.executemany(
+        "DELETE FROM story WHERE key = ? AND article_id = ?", [(key, article_id) for key in split(keys)]
+    )
+    connection.execute("DELETE FROM article WHERE id = ?", (article_id,))
