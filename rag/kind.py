@@ -1,7 +1,13 @@
-"""Kind: what a question asks for. Knows no index and no model, and loads nothing."""
+"""Kind: what a question asks for. Knows no index and no model, and loads nothing.
+
+A question is read as a frame: a request ("give me", "can you list", a bare noun phrase) or an asking word, the noun that
+is asked for, and what that noun does ("articles mention", "outlets differ"). The patterns hold closed classes of words,
+for articles, outlets, requests and so on, and never a subject. A question that fits no pattern asks for a fact.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from index.errors import InputError
@@ -15,13 +21,220 @@ KINDS = ("fact", "list", "count", "timeline", "comparison", "summary", "library"
 """Every kind of question: a fact, the articles on something, their number, dated events in order, sides of a matter,
 what the articles say on the whole, and questions about the collection itself."""
 
+LONGEST_FOLLOW_UP = 8
+"""Words of the longest question that can be a mere change to the one before: "and only those by outlet, since May"."""
 
-def kind_of(question: str, *, history: Sequence[Turn] = ()) -> str:  # noqa: ARG001
+# Classes of words. Each is one alternation; the patterns below name them.
+_ARTICLES = (
+    r"(?:(?:news )?(?:articles?|stor(?:y|ies)|reports?|pieces?|texts?|documents?|items?|posts?)|news|coverage|accounts?|"
+    r"reporting|mentions)"
+)
+_OUTLETS = r"(?:(?:news )?(?:outlets?|sources|newspapers|papers|publications|media|websites))"
+_ACCOUNTS = (
+    r"(?:articles|stories|reports|pieces|coverage|accounts|reporting|versions|outlets?|sources|newspapers|papers|media)"
+)
+_HERE = r"(?:here|(?:the|this|your|my) (?:collection|library|index|archive|database))"
+_WHICH = r"(?:which|what|in which|in what|which of|what kind of|what other|which other)"
+_SPEAKS = (
+    r"(?:(?:do|does|did|that|which|to|have|has|also|all|even|is|are|was|were|been) )*(?:mention|discuss|talk|cover|deal|"
+    r"name|quote|appear|contain|refer|write|wrote|written|speak|address|describe|treat)(?:s|ed|ing|es)?\b"
+)
+_ABOUT = r"(?:about|on|regarding|concerning|covering|dealing with|related to|relating to|from|by|since)"
+_PLEASE = (
+    r"(?:(?:please|ok|okay|now|then|and|so|but|just|also|instead|rather|hey|hi|hello|(?:can|could|would|will) you(?: please)?|"
+    r"i(?:'d| would)? (?:like|want|need|love)(?: you)?(?: to(?: see| have| know)?)?|(?:can|may|could) i (?:have|get|see)|"
+    r"let's|let us|help me|i'm looking for|i am looking for|try to)[ ,]+)*"
+)
+_GIVE = (
+    r"(?:give|show|tell|find|get|list|search(?: for)?|pull|bring|fetch|make|create|draw(?: up)?|write|prepare|produce|"
+    r"provide|put|display|look for|send|build|compile|collect|generate|offer|present|name|count|see)"
+)
+_DETERMINER = (
+    r"(?:a|an|the|all|any|some|every|each|another|one|two|my|your|its|their|this|that|these|those|me|us|up|with|of)"
+)
+_NOT_ASKING = (
+    r"(?!(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|has|have|had|can|could)\b)"
+)
+_REQUEST = rf"^{_PLEASE}(?:{_GIVE} )?(?:{_DETERMINER} )*(?:{_NOT_ASKING}[\w'-]+ ){{0,2}}?"
+"""A request up to the noun that is asked for, or a bare noun phrase up to its noun."""
+_ENDS = (
+    r"(?= (?:of|for|on|about|from|in|at|with|by|to|that|which|between|since|please|regarding|during|covering)\b|[ ,]*$)"
+)
+"""The noun is the head of its phrase: a preposition, a clause or nothing follows."""
+_PERIOD = r"(?:day|week|month|year)"
+_CHRONOLOGY = (
+    r"(?:time ?lines?|chronolog(?:y|ies)|chronological \w+|(?:sequence|order) of events|dated (?:list|entries|events)|"
+    r"(?:key|main|major|important|crucial) (?:dates|events|milestones)|milestones)"
+)
+_DIGEST = (
+    r"(?:summar(?:y|ies)|overview|recap|gist|digest|highlights|takeaways|synopsis|run-?down|briefing|outline|round-?up|"
+    r"main points|key points|bottom line|main ideas?|tl;?dr)"
+)
+_DIFFER = r"(?:differ|disagree|contradict|agree|vary|diverge|conflict|compare)(?:s|ed)?\b"
+_EACH = r"(?:different|each|various|several|both|the (?:two|three|different|various)|other|individual|these different)"
+
+
+def _one_of(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+_ALONE = (
+    rf"(?:,? (?:do|does|did|you|have|has|got|is|are|was|were|there|in|all|total|altogether|now|indexed|included|known|"
+    rf"available|searched|been|added|we|i|can|search|read|know|use|cover|here|the|this|your|my|collection|library|index|"
+    rf"archive|database|at the moment|currently|{_ARTICLES}|{_OUTLETS}))*[ ,]*$"
+)
+"""What follows when articles are asked for without a subject."""
+
+_FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "library",
+        _one_of(
+            # Small talk and help: nothing else is in the question.
+            r"^(?:(?:hi|hello|hey|hiya|greetings|good (?:morning|afternoon|evening|day)|welcome|bye|goodbye|see you|thanks|"
+            r"thank you|thx|cheers|great|perfect|cool|nice|ok|okay|very much|a lot|so much|there|again|you|for|that|this|was|"
+            r"is|the|your|very|really|all|useful|helpful|help|please|citewire|everyone|answer|it)[ ,]*)+$",
+            r"^(?:help|\?)(?: me)?$",
+            r"^(?:hi|hello|hey)?,? ?what(?:'s| is) (?:in )?here$",
+            r"^(?:so |and |ok |hey )?(?:what (?:else )?(?:can|could|should) (?:you do|you answer|i ask|we ask|i do)(?: here| for me| you)?|"
+            r"(?:who|what) are you|how (?:do|can|should) i (?:use|start|begin|ask|search)(?: this| it| here| you| citewire)?|"
+            r"how does (?:this|citewire) work)$",
+            # The collection itself: articles, outlets or their dates, without a subject.
+            rf"^{_PLEASE}{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
+            rf"^{_PLEASE}(?:how many|how much|(?:what is )?the number of) (?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
+            rf"^{_PLEASE}(?:{_GIVE} )(?:me )?(?:all |every |the |your |a list of )*(?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
+            rf"\b(?:newest|latest|oldest|earliest|most recent|last|first|last added) (?:{_ARTICLES})(?: (?:{_HERE}|added|that "
+            r"was added|you have|in here|there is))?[ ?]*$",
+            r"^(?:and )?(?:what|which)(?: \w+)? (?:was|were|has been|have been) (?:added|indexed) (?:last|most recently)",
+            rf"^what (?:topics|subjects|themes|dates|period|time span|time) (?:do|does|are|is) (?:the |these |your )?"
+            rf"(?:{_ARTICLES}|{_HERE}|you)\b",
+            rf"\bfrom when (?:to|until) when\b.*\b(?:{_ARTICLES}|{_HERE}|you)\b",
+            rf"\bdates of the (?:oldest|newest|first|last)\b.*\b{_ARTICLES}",
+            rf"^how (?:big|large) is {_HERE}|^(?:hey|hi|hello|so)?,? ?what(?:'s| is) in {_HERE}$",
+        ),
+    ),
+    (
+        "comparison",
+        _one_of(
+            rf"^{_PLEASE}(?:compare|contrast)\b|^(?:and |so |but )?compared (?:with|to|against) (?:[\w'-]+ ?){{1,4}}$",
+            rf"{_REQUEST}comparisons?{_ENDS}",
+            rf"^{_NOT_ASKING}.*\b(?:versus|vs\.?|v\.) ",
+            r"\bside by side\b",
+            rf"^{_PLEASE}(?:how|where|in what (?:ways?|respects?)|do|does|did|which|is|are)\b.*\b{_ACCOUNTS}(?: .*)? {_DIFFER}",
+            rf"^{_PLEASE}(?:how|where|in what (?:ways?|respects?)) (?:do|does|did) .* and .* (?:differ|disagree|agree|compare)\b",
+            rf"^{_PLEASE}(?:what|how) (?:do|does|did) {_EACH} (?:{_OUTLETS}|newspaper|paper|source|article)\b",
+            rf"^{_PLEASE}what (?:do|does|did) (?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:say|report|write) differently",
+            rf"\b(?:disagreements?|contradictions?|discrepanc\w+|conflicts?|differences) (?:among|between|in|across) "
+            rf"(?:the |these |both |different )*(?:{_ARTICLES}|{_OUTLETS})",
+            rf"^{_PLEASE}(?:what are (?:the )?)?(?:main |key |biggest |important )*(?:similarities|differences) "
+            r"(?:and (?:differences|similarities) )?between\b",
+            rf"^how (?:do|does|did|was|is|were|are|has)\b.*\b(?:{_ACCOUNTS}|reported|covered)\b.*"
+            r"(?: as opposed to | compared? (?:to|with) | change[sd]? between )",
+        ),
+    ),
+    (
+        "timeline",
+        _one_of(
+            rf"{_REQUEST}{_CHRONOLOGY}{_ENDS}",
+            rf"^{_PLEASE}(?:as|into|in the form of) an? (?:\w+ )?{_CHRONOLOGY}",
+            r"^what (?:is|was) the (?:chronology|(?:sequence|order|course) of events)\b",
+            r"\bin (?:chronological|date|time) order\b|\bchronologically\b|\bwhat happened when(?= (?:in|during|at|to|with|after|before)\b|$)",
+            r"\b(?:events?|happened|list|them|dates)\b.* in order$|^(?:and )?in order$",
+            rf"\b({_PERIOD}) by \b(?:{_PERIOD})\b|\bstep by step\b(?=.*\b(?:history|events|story|happened)\b)",
+            r"\b(?:history|events|story|happened)\b.*(?:\bstep by step\b|\bbeginning to end\b|\bstart to finish\b)",
+            rf"^what (?:happened|took place|occurred) (?:on|in) each {_PERIOD}\b",
+            r"^how (?:did|has|have|does) .+ (?:unfold|unfolded)(?: over time)?$",
+            r"^how (?:did|has|have) .+ (?:develop|evolve|progress|change)(?:d|ed)? over (?:time|the (?:weeks|months|years|days))$",
+            r"\b(?:events|milestones|happened|dates)\b.* by date$",
+        ),
+    ),
+    (
+        "summary",
+        _one_of(
+            rf"^{_PLEASE}(?:summari[sz]e|sum\b.*\bup\b|recap|condense|outline|brief (?:me|us)|fill (?:me|us) in|"
+            r"(?:catch|bring) (?:me|us) up|wrap up|boil)",
+            rf"{_REQUEST}{_DIGEST}{_ENDS}",
+            rf"^what (?:are|is|were) (?:the )?(?:{_DIGEST})\b",
+            r"\bin (?:a nutshell|brief|short|(?:a few|a couple of|one|two|three|four|five|\d+) (?:sentences?|words|paragraphs?|"
+            r"lines|bullet points))\b",
+            rf"^what(?:'s| is| was| has been| were| are)? (?:the )?(?:new|added|published|reported|written|happening)(?: (?:since|"
+            rf"this|today|yesterday|last|in the last|{_HERE}|in the news)\b.*)?$",
+            rf"^what (?:do|does|did) (?:the |these |those )?(?:{_ARTICLES}|{_OUTLETS}) (?:say|report|write) .*"
+            r"(?:on the whole|in general|generally|overall|altogether)",
+            rf"^what (?:is|are) (?:the |this |these |those )(?:{_ARTICLES}|{_OUTLETS}) about$",
+        ),
+    ),
+    (
+        "count",
+        _one_of(
+            rf"\b(?:how many|number of|count of|count|how much) (?:of (?:the|these|those|your) |the |different |distinct )*"
+            rf"(?:{_ARTICLES}|{_OUTLETS}) (?:on|about|there|{_SPEAKS}|(?:that )?(?:are|is|was|were|report|reported) (?:there )?"
+            rf"(?:about|on|from|by)|do you have|did (?:the|\w+) .* get|reported on|from|regarding|by outlet)",
+            rf"^{_PLEASE}(?:in )?how many (?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|were) .* "
+            r"(?:appear|mentioned|named|quoted|discussed|covered|occur)\b",
+            rf"^how (?:often|frequently|many times) (?:is|are|was|were) .* (?:mentioned|named|quoted|discussed)"
+            rf"(?: (?:in|by) (?:the |these )?(?:{_ARTICLES}|{_OUTLETS}|{_HERE}))?$",
+            rf"^how (?:often|frequently|many times) (?:do|does|did) (?:the |these )?(?:{_ARTICLES}|{_OUTLETS}) {_SPEAKS}",
+            rf"^how much coverage\b",
+            rf"^(?:per|by) (?:outlet|source|newspaper|month|year|week|day), how many\b",
+            r"^(?:and |so |but )?how many (?:of (?:them|those|these)|are (?:there|about|from))\b",
+            rf"{_REQUEST}(?:number|count|tally) of (?:the )?(?:{_ARTICLES}|{_OUTLETS})\b",
+        ),
+    ),
+    (
+        "list",
+        _one_of(
+            rf"^{_PLEASE}{_WHICH} (?:of )?(?:the |these |your )?(?:\w+ )?(?:{_ARTICLES}|{_OUTLETS}) (?:{_SPEAKS}|(?:do you have|have "
+            rf"you|are there|is there|there are) {_ABOUT}|(?:is|are|was|were|that are|report|reported) (?:about|on)\b|{_ABOUT})",
+            rf"^{_PLEASE}(?:in )?{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|were) .* "
+            r"(?:appear|mentioned|named|quoted|discussed|covered|occur)\b",
+            rf"{_REQUEST}(?:{_ARTICLES}) (?:{_ABOUT}|{_SPEAKS}|(?:that|which) (?:are|is) (?:about|on)\b)",
+            rf"^{_PLEASE}{_GIVE} (?:me )?(?:up )?(?:everything|anything|all|whatever)\b(?: there is| you have| that)? ?"
+            rf"(?:{_ABOUT}|{_SPEAKS})",
+            rf"^{_PLEASE}(?:everything|anything|all)(?: there is| you have| that)? (?:{_ABOUT}|{_SPEAKS})",
+            rf"^{_PLEASE}(?:is there|are there|do you have|have you got|have you|got) (?:(?:any|some|more|other) {_ARTICLES}|"
+            rf"anything|something|more)(?: in {_HERE})? (?:{_ABOUT}|{_SPEAKS})",
+            rf"^{_PLEASE}search (?:for )?",
+            r"^where (?:is|are|was|were) .* (?:mentioned|named|quoted|discussed)$",
+            rf"^what (?:have|did|do) (?:the )?{_OUTLETS} (?:written|write) about\b",
+            rf"^{_PLEASE}{_GIVE} (?:me )?(?:all )?(?:of )?(?:them|the articles|those|the list)$",
+            rf"^(?:and |so |but )?which (?:ones?|of them|others?) {_SPEAKS}",
+        ),
+    ),
+)
+"""Kinds with their patterns. The first kind that has one that fits is asked for."""
+
+_CHANGE = re.compile(
+    r"^(?:(?:and|now|but|ok|okay|so|only|just|or|also|please|then)[ ,]+)*"
+    r"(?:(?:what|how) about\b|only|just|since|by|per|in|on|from|before|after|until|till|during|for|about|without|not|with|"
+    r"as|shorter|longer|more|fewer|less|older|newer|sorted?|the (?:rest|others?|next|first|last)|next|others?|in order|"
+    r"(?!(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b)"
+    r"(?:\w+ ?){1,3}$)"
+)
+"""A question that changes the one before instead of asking another: "only since May", "and by outlet?", "and Sunak?"."""
+
+
+def kind_of(question: str, *, history: Sequence[Turn] = ()) -> str:
     """The kind that a question asks for, one of KINDS. `history` are the earlier exchanges, oldest first.
 
-    It is "fact" unless the question clearly asks for another kind.
+        >>> kind_of("Which articles mention Jeremy Hunt?")
+        'list'
+
+    It is "fact" unless the question clearly asks for another kind. One that only changes the question before it, as
+    "and by outlet?" does, keeps the kind of that question.
     """
+    text = " ".join(re.findall(r"[\w;'-]+|,", question.lower().replace("’", "'"))).replace(" ,", ",").strip(" ,")
+    for kind, frame in _FRAMES:
+        if frame.search(text):
+            return kind
+    if history and len(text.split()) <= LONGEST_FOLLOW_UP and _CHANGE.search(text):
+        before = history[-1]
+        kind = before.kind if before.kind != KINDS[0] else kind_of(before.question, history=history[:-1])
+        return "count" if kind == "list" and _BREAKDOWN.search(text) else kind
     return KINDS[0]
+
+
+_BREAKDOWN = re.compile(r"\b(?:by|per) (?:outlet|source|newspaper|paper|day|week|month|year)$")
+"""Asks for numbers of a list: "and by outlet?"."""
 
 
 def checked(kind: str) -> str:
