@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "answers": "whether answers are right, cited, refused when they should be, and quick, beside a naive prompt",
     "answerability": "fit and measure the decision whether to answer",
     "beside": "how much longer a search takes while articles are indexed",
+    "collection": "questions about the collection: their kinds, lists, timelines, comparisons, summaries",
     "disagreement": "how often changed numbers are noticed, and how often articles that agree raise an alarm",
     "duplicates": "whether reprints of a story are recognized and different stories are kept apart",
     "events": "whether forged page events can act on what their tab was not shown",

@@ -1,8 +1,8 @@
 """Kind: what a question asks for. Knows no index and no model, and loads nothing.
 
-A question is read as a frame: a request ("give me", "can you list", a bare noun phrase) or an asking word, the noun that
-is asked for, and what that noun does ("articles mention", "outlets differ"). The patterns hold closed classes of words,
-for articles, outlets, requests and so on, and never a subject. A question that fits no pattern asks for a fact.
+A question is read as a frame: a request ("give me", "can you list", a bare noun phrase) or an asking word, the noun
+that is asked for, and what that noun does ("articles mention", "outlets differ"). The patterns hold closed classes of
+words, for articles, outlets, requests and so on, and never a subject. A question that fits no pattern asks for a fact.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ KINDS = ("fact", "list", "count", "timeline", "comparison", "summary", "library"
 """Every kind of question: a fact, the articles on something, their number, dated events in order, sides of a matter,
 what the articles say on the whole, and questions about the collection itself."""
 
+LONGEST = 60
+"""Words of a question that are read, which bounds the time that the patterns take. What a question asks for stands at
+its beginning; the longest of the measured ones has 40."""
 LONGEST_FOLLOW_UP = 8
 """Words of the longest question that can be a mere change to the one before: "and only those by outlet, since May"."""
 
 # Classes of words. Each is one alternation; the patterns below name them.
 _ARTICLES = (
-    r"(?:(?:news )?(?:articles?|stor(?:y|ies)|reports?|pieces?|texts?|documents?|items?|posts?)|news|coverage|accounts?|"
-    r"reporting|mentions)"
+    r"(?:(?:news )?(?:articles?|stor(?:y|ies)|reports?|pieces?|texts?|documents?|items?|posts?)|news|coverage|"
+    r"accounts?|reporting|mentions)"
 )
 _OUTLETS = r"(?:(?:news )?(?:outlets?|sources|newspapers|papers|publications|media|websites))"
 _ACCOUNTS = (
@@ -36,13 +39,14 @@ _ACCOUNTS = (
 _HERE = r"(?:here|(?:the|this|your|my) (?:collection|library|index|archive|database))"
 _WHICH = r"(?:which|what|in which|in what|which of|what kind of|what other|which other)"
 _SPEAKS = (
-    r"(?:(?:do|does|did|that|which|to|have|has|also|all|even|is|are|was|were|been) )*(?:mention|discuss|talk|cover|deal|"
-    r"name|quote|appear|contain|refer|write|wrote|written|speak|address|describe|treat)(?:s|ed|ing|es)?\b"
+    r"(?:(?:do|does|did|that|which|to|have|has|also|all|even|is|are|was|were|been) )*(?:mention|discuss|talk|cover|"
+    r"deal|name|quote|appear|contain|refer|write|wrote|written|speak|address|describe|treat)(?:s|ed|ing|es)?\b"
 )
 _ABOUT = r"(?:about|on|regarding|concerning|covering|dealing with|related to|relating to|from|by|since)"
 _PLEASE = (
-    r"(?:(?:please|ok|okay|now|then|and|so|but|just|also|instead|rather|hey|hi|hello|(?:can|could|would|will) you(?: please)?|"
-    r"i(?:'d| would)? (?:like|want|need|love)(?: you)?(?: to(?: see| have| know)?)?|(?:can|may|could) i (?:have|get|see)|"
+    r"(?:(?:please|ok|okay|now|then|and|so|but|just|also|instead|rather|hey|hi|hello|"
+    r"(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:like|want|need|love)(?: you)?(?: to(?: see| have|"
+    r" know)?)?|(?:can|may|could) i (?:have|get|see)|"
     r"let's|let us|help me|i'm looking for|i am looking for|try to)[ ,]+)*"
 )
 _GIVE = (
@@ -80,7 +84,8 @@ def _one_of(*patterns: str) -> re.Pattern[str]:
 
 _ALONE = (
     rf"(?:,? (?:do|does|did|you|have|has|got|is|are|was|were|there|in|all|total|altogether|now|indexed|included|known|"
-    rf"available|searched|been|added|we|i|can|search|read|know|use|cover|here|the|this|your|my|collection|library|index|"
+    rf"available|searched|been|added|we|i|can|search|read|know|use|cover|here|the|this|your|my|collection|library|"
+    rf"index|"
     rf"archive|database|at the moment|currently|{_ARTICLES}|{_OUTLETS}))*[ ,]*$"
 )
 """What follows when articles are asked for without a subject."""
@@ -90,21 +95,27 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
         "library",
         _one_of(
             # Small talk and help: nothing else is in the question.
-            r"^(?:(?:hi|hello|hey|hiya|greetings|good (?:morning|afternoon|evening|day)|welcome|bye|goodbye|see you|thanks|"
-            r"thank you|thx|cheers|great|perfect|cool|nice|ok|okay|very much|a lot|so much|there|again|you|for|that|this|was|"
+            r"^(?:(?:hi|hello|hey|hiya|greetings|good (?:morning|afternoon|evening|day)|welcome|bye|goodbye|see "
+            r"you|thanks|"
+            r"thank you|thx|cheers|great|perfect|cool|nice|ok|okay|very much|a lot|so much|there|again|you|for|"
+            r"that|this|was|"
             r"is|the|your|very|really|all|useful|helpful|help|please|citewire|everyone|answer|it)[ ,]*)+$",
             r"^(?:help|\?)(?: me)?$",
             r"^(?:hi|hello|hey)?,? ?what(?:'s| is) (?:in )?here$",
-            r"^(?:so |and |ok |hey )?(?:what (?:else )?(?:can|could|should) (?:you do|you answer|i ask|we ask|i do)(?: here| for me| you)?|"
-            r"(?:who|what) are you|how (?:do|can|should) i (?:use|start|begin|ask|search)(?: this| it| here| you| citewire)?|"
+            r"^(?:so |and |ok |hey )?(?:what (?:else )?(?:can|could|should) (?:you do|you answer|i ask|we ask|i "
+            r"do)(?: here| for me| you)?|"
+            r"(?:who|what) are you|how (?:do|can|should) i (?:use|start|begin|ask|search)(?: this| it| here| you| "
+            r"citewire)?|"
             r"how does (?:this|citewire) work)$",
             # The collection itself: articles, outlets or their dates, without a subject.
             rf"^{_PLEASE}{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
             rf"^{_PLEASE}(?:how many|how much|(?:what is )?the number of) (?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
             rf"^{_PLEASE}(?:{_GIVE} )(?:me )?(?:all |every |the |your |a list of )*(?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
-            rf"\b(?:newest|latest|oldest|earliest|most recent|last|first|last added) (?:{_ARTICLES})(?: (?:{_HERE}|added|that "
+            rf"\b(?:newest|latest|oldest|earliest|most recent|last|first|last added) (?:{_ARTICLES})(?: (?:{_HERE}|"
+            rf"added|that "
             r"was added|you have|in here|there is))?[ ?]*$",
-            r"^(?:and )?(?:what|which)(?: \w+)? (?:was|were|has been|have been) (?:added|indexed) (?:last|most recently)",
+            r"^(?:and )?(?:what|which)(?: \w+)? (?:was|were|has been|have been) (?:added|indexed) (?:last|most "
+            r"recently)",
             rf"^what (?:topics|subjects|themes|dates|period|time span|time) (?:do|does|are|is) (?:the |these |your )?"
             rf"(?:{_ARTICLES}|{_HERE}|you)\b",
             rf"\bfrom when (?:to|until) when\b.*\b(?:{_ARTICLES}|{_HERE}|you)\b",
@@ -119,8 +130,10 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"{_REQUEST}comparisons?{_ENDS}",
             rf"^{_NOT_ASKING}.*\b(?:versus|vs\.?|v\.) ",
             r"\bside by side\b",
-            rf"^{_PLEASE}(?:how|where|in what (?:ways?|respects?)|do|does|did|which|is|are)\b.*\b{_ACCOUNTS}(?: .*)? {_DIFFER}",
-            rf"^{_PLEASE}(?:how|where|in what (?:ways?|respects?)) (?:do|does|did) .* and .* (?:differ|disagree|agree|compare)\b",
+            rf"^{_PLEASE}(?:how|where|in what (?:ways?|respects?)|do|does|did|which|is|are)\b.*\b{_ACCOUNTS}(?: "
+            rf".*)? {_DIFFER}",
+            rf"^{_PLEASE}(?:how|where|in what (?:ways?|respects?)) (?:do|does|did) .* and .* (?:differ|disagree|"
+            rf"agree|compare)\b",
             rf"^{_PLEASE}(?:what|how) (?:do|does|did) {_EACH} (?:{_OUTLETS}|newspaper|paper|source|article)\b",
             rf"^{_PLEASE}what (?:do|does|did) (?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:say|report|write) differently",
             rf"\b(?:disagreements?|contradictions?|discrepanc\w+|conflicts?|differences) (?:among|between|in|across) "
@@ -137,13 +150,15 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"{_REQUEST}{_CHRONOLOGY}{_ENDS}",
             rf"^{_PLEASE}(?:as|into|in the form of) an? (?:\w+ )?{_CHRONOLOGY}",
             r"^what (?:is|was) the (?:chronology|(?:sequence|order|course) of events)\b",
-            r"\bin (?:chronological|date|time) order\b|\bchronologically\b|\bwhat happened when(?= (?:in|during|at|to|with|after|before)\b|$)",
+            r"\bin (?:chronological|date|time) order\b|\bchronologically\b|\bwhat happened when(?= (?:in|during|at|"
+            r"to|with|after|before)\b|$)",
             r"\b(?:events?|happened|list|them|dates)\b.* in order$|^(?:and )?in order$",
             rf"\b({_PERIOD}) by \b(?:{_PERIOD})\b|\bstep by step\b(?=.*\b(?:history|events|story|happened)\b)",
             r"\b(?:history|events|story|happened)\b.*(?:\bstep by step\b|\bbeginning to end\b|\bstart to finish\b)",
             rf"^what (?:happened|took place|occurred) (?:on|in) each {_PERIOD}\b",
             r"^how (?:did|has|have|does) .+ (?:unfold|unfolded)(?: over time)?$",
-            r"^how (?:did|has|have) .+ (?:develop|evolve|progress|change)(?:d|ed)? over (?:time|the (?:weeks|months|years|days))$",
+            r"^how (?:did|has|have) .+ (?:develop|evolve|progress|change)(?:d|ed)? over (?:time|the (?:weeks|"
+            r"months|years|days))$",
             r"\b(?:events|milestones|happened|dates)\b.* by date$",
         ),
     ),
@@ -154,9 +169,11 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(?:catch|bring) (?:me|us) up|wrap up|boil)",
             rf"{_REQUEST}{_DIGEST}{_ENDS}",
             rf"^what (?:are|is|were) (?:the )?(?:{_DIGEST})\b",
-            r"\bin (?:a nutshell|brief|short|(?:a few|a couple of|one|two|three|four|five|\d+) (?:sentences?|words|paragraphs?|"
+            r"\bin (?:a nutshell|brief|short|(?:a few|a couple of|one|two|three|four|five|\d+) (?:sentences?|words|"
+            r"paragraphs?|"
             r"lines|bullet points))\b",
-            rf"^what(?:'s| is| was| has been| were| are)? (?:the )?(?:new|added|published|reported|written|happening)(?: (?:since|"
+            rf"^what(?:'s| is| was| has been| were| are)? (?:the )?(?:new|added|published|reported|written|"
+            rf"happening)(?: (?:since|"
             rf"this|today|yesterday|last|in the last|{_HERE}|in the news)\b.*)?$",
             rf"^what (?:do|does|did) (?:the |these |those )?(?:{_ARTICLES}|{_OUTLETS}) (?:say|report|write) .*"
             r"(?:on the whole|in general|generally|overall|altogether)",
@@ -166,16 +183,19 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "count",
         _one_of(
-            rf"\b(?:how many|number of|count of|count|how much) (?:of (?:the|these|those|your) |the |different |distinct )*"
-            rf"(?:{_ARTICLES}|{_OUTLETS}) (?:on|about|there|{_SPEAKS}|(?:that )?(?:are|is|was|were|report|reported) (?:there )?"
+            rf"\b(?:how many|number of|count of|count|how much) (?:of (?:the|these|those|your) |the |different |"
+            rf"distinct )*"
+            rf"(?:{_ARTICLES}|{_OUTLETS}) (?:on|about|there|{_SPEAKS}|(?:that )?(?:are|is|was|were|report|"
+            rf"reported) (?:there )?"
             rf"(?:about|on|from|by)|do you have|did (?:the|\w+) .* get|reported on|from|regarding|by outlet)",
             rf"^{_PLEASE}(?:in )?how many (?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|were) .* "
             r"(?:appear|mentioned|named|quoted|discussed|covered|occur)\b",
             rf"^how (?:often|frequently|many times) (?:is|are|was|were) .* (?:mentioned|named|quoted|discussed)"
             rf"(?: (?:in|by) (?:the |these )?(?:{_ARTICLES}|{_OUTLETS}|{_HERE}))?$",
-            rf"^how (?:often|frequently|many times) (?:do|does|did) (?:the |these )?(?:{_ARTICLES}|{_OUTLETS}) {_SPEAKS}",
-            rf"^how much coverage\b",
-            rf"^(?:per|by) (?:outlet|source|newspaper|month|year|week|day), how many\b",
+            rf"^how (?:often|frequently|many times) (?:do|does|did) (?:the |these )?(?:{_ARTICLES}|{_OUTLETS}) "
+            rf"{_SPEAKS}",
+            r"^how much coverage\b",
+            r"^(?:per|by) (?:outlet|source|newspaper|month|year|week|day), how many\b",
             r"^(?:and |so |but )?how many (?:of (?:them|those|these)|are (?:there|about|from))\b",
             rf"{_REQUEST}(?:number|count|tally) of (?:the )?(?:{_ARTICLES}|{_OUTLETS})\b",
         ),
@@ -183,15 +203,19 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "list",
         _one_of(
-            rf"^{_PLEASE}{_WHICH} (?:of )?(?:the |these |your )?(?:\w+ )?(?:{_ARTICLES}|{_OUTLETS}) (?:{_SPEAKS}|(?:do you have|have "
-            rf"you|are there|is there|there are) {_ABOUT}|(?:is|are|was|were|that are|report|reported) (?:about|on)\b|{_ABOUT})",
-            rf"^{_PLEASE}(?:in )?{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|were) .* "
+            rf"^{_PLEASE}{_WHICH} (?:of )?(?:the |these |your )?(?:\w+ )?(?:{_ARTICLES}|{_OUTLETS}) (?:{_SPEAKS}|"
+            rf"(?:do you have|have "
+            rf"you|are there|is there|there are) {_ABOUT}|(?:is|are|was|were|that are|report|reported) (?:about|"
+            rf"on)\b|{_ABOUT})",
+            rf"^{_PLEASE}(?:in )?{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|"
+            rf"were) .* "
             r"(?:appear|mentioned|named|quoted|discussed|covered|occur)\b",
             rf"{_REQUEST}(?:{_ARTICLES}) (?:{_ABOUT}|{_SPEAKS}|(?:that|which) (?:are|is) (?:about|on)\b)",
             rf"^{_PLEASE}{_GIVE} (?:me )?(?:up )?(?:everything|anything|all|whatever)\b(?: there is| you have| that)? ?"
             rf"(?:{_ABOUT}|{_SPEAKS})",
             rf"^{_PLEASE}(?:everything|anything|all)(?: there is| you have| that)? (?:{_ABOUT}|{_SPEAKS})",
-            rf"^{_PLEASE}(?:is there|are there|do you have|have you got|have you|got) (?:(?:any|some|more|other) {_ARTICLES}|"
+            rf"^{_PLEASE}(?:is there|are there|do you have|have you got|have you|got) (?:(?:any|some|more|other) "
+            rf"{_ARTICLES}|"
             rf"anything|something|more)(?: in {_HERE})? (?:{_ABOUT}|{_SPEAKS})",
             rf"^{_PLEASE}search (?:for )?",
             r"^where (?:is|are|was|were) .* (?:mentioned|named|quoted|discussed)$",
@@ -205,12 +229,14 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 _CHANGE = re.compile(
     r"^(?:(?:and|now|but|ok|okay|so|only|just|or|also|please|then)[ ,]+)*"
-    r"(?:(?:what|how) about\b|only|just|since|by|per|in|on|from|before|after|until|till|during|for|about|without|not|with|"
+    r"(?:(?:what|how) about\b|only|just|since|by|per|in|on|from|before|after|until|till|during|for|about|without|"
+    r"not|with|"
     r"as|shorter|longer|more|fewer|less|older|newer|sorted?|the (?:rest|others?|next|first|last)|next|others?|in order|"
-    r"(?!(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b)"
+    r"(?!(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|has|have|had|can|could|will|"
+    r"would)\b)"
     r"(?:\w+ ?){1,3}$)"
 )
-"""A question that changes the one before instead of asking another: "only since May", "and by outlet?", "and Sunak?"."""
+"""A question that changes the one before instead of asking another: "only since May", "and Sunak?"."""
 
 
 def kind_of(question: str, *, history: Sequence[Turn] = ()) -> str:
@@ -222,7 +248,8 @@ def kind_of(question: str, *, history: Sequence[Turn] = ()) -> str:
     It is "fact" unless the question clearly asks for another kind. One that only changes the question before it, as
     "and by outlet?" does, keeps the kind of that question.
     """
-    text = " ".join(re.findall(r"[\w;'-]+|,", question.lower().replace("’", "'"))).replace(" ,", ",").strip(" ,")
+    read = re.findall(r"[\w;'-]+|,", question.lower().replace("’", "'"))[:LONGEST]
+    text = " ".join(read).replace(" ,", ",").strip(" ,")
     for kind, frame in _FRAMES:
         if frame.search(text):
             return kind

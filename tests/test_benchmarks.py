@@ -19,7 +19,7 @@ from benchmarks.harness.journal import Journal, code_digest
 from benchmarks.harness.naive import ADMISSION, NaivePrompt
 from benchmarks.harness.report import Mean
 from benchmarks.harness.response import Response, record
-from benchmarks.measures import answers, attacks, duplicates, retrieval, screens, suites, waiting
+from benchmarks.measures import answers, attacks, collection, duplicates, retrieval, screens, suites, waiting
 from index import Article, Index
 from rag import Answer, Citation, Claim, Engine, Settings, Turn
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -178,6 +178,22 @@ def test_a_measurement_prints_its_tables_and_writes_its_result(
     written = json.loads((tmp_path / "results" / f"{name}.json").read_text())
     assert written["models"] == {"embedder": "bag-of-words"}
     assert written["machine"]["cores"] >= 1
+
+
+def test_parts_of_a_measurement_keep_the_results_of_the_others(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    assert main(["collection", "--data", str(data), "--quick", "--parts", "kind"]) == 0
+    assert "macro F1" in capsys.readouterr().out
+    written = tmp_path / "collection.json"
+    assert not written.exists()
+    monkeypatch.setitem(collection.PARTS, "other", "another part")
+    written.write_text('{"other": {"kept": 1}}')
+    assert main(["collection", "--data", str(data), "--parts", "kind"]) == 0
+    assert {"kind", "other", "machine"} <= set(json.loads(written.read_text()))
+    with pytest.raises(SystemExit, match="no such part"):
+        main(["collection", "--data", str(data), "--parts", "kinds"])
 
 
 def test_a_copy_is_found_by_its_original(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import rag
 from index import Article, Index, InputError
 from rag import Answer, Engine, Reason, Row, Section, Settings, Turn, overview
 from rag.answer import Citation, Claim
@@ -178,7 +177,3 @@ def test_an_unknown_kind_and_a_wrong_limit_are_refused(index: Index) -> None:
         engine(index).ask("What happened?", kind="poem")
     with pytest.raises(InputError, match="limit=0"):
         engine(index).ask("What happened?", limit=0)
-
-
-def test_a_question_for_a_fact_is_one() -> None:
-    assert rag.kind_of("When did the talks break down?") == "fact"

@@ -27,6 +27,7 @@ from index import home as homes
 from index.errors import Error, InputError, LayoutError, StoreError
 from index.manifest import MODES
 from index.watch import watch
+from rag.kind import KINDS
 from rag.llm.kv_cache import KVCache
 from rag.settings import Settings
 from ui import auth, backup, doctor, markdown, page_token, proxy, terminal
@@ -275,7 +276,8 @@ def run_ask(options: argparse.Namespace) -> int:
         for earlier in options.after:
             history.append(_ask(engine, _words(earlier), history).turn)
         question = sys.stdin.read() if options.question is None else options.question
-        return _print_answer(_ask(engine, _words(question), history), as_json=options.json)
+        answer = _ask(engine, _words(question), history, kind=options.kind, limit=options.limit)
+        return _print_answer(answer, as_json=options.json)
 
 
 def run_chat(options: argparse.Namespace) -> int:
@@ -474,6 +476,10 @@ def _question_commands(commands: Commands) -> None:
         metavar="QUESTION",
         help="an earlier question; repeatable",
     )
+    command.add_argument(
+        "--as", dest="kind", choices=KINDS, help="the kind of answer (default: what the question asks for)"
+    )
+    command.add_argument("--limit", type=int, metavar="N", help="the largest number of rows of a list or timeline")
     _add_answering(command)
     command = _command(commands, "chat", run_chat, "--llm")
     _add_answering(command)
@@ -656,11 +662,13 @@ def _words(argument: str) -> str:
     return argument.encode("utf-8", "replace").decode("utf-8").strip()
 
 
-def _ask(engine: Engine, question: str, history: Sequence[Turn]) -> Answer:
+def _ask(
+    engine: Engine, question: str, history: Sequence[Turn], *, kind: str | None = None, limit: int | None = None
+) -> Answer:
     """The answer to a question, with a line on standard error that says what is being done."""
     with Notes() as note:
         note("searching")
-        for event in engine.stream(question, history=history):
+        for event in engine.stream(question, history=history, kind=kind, limit=limit):
             if isinstance(event, rag.Answer):
                 return event
             note(_note(event))

@@ -1,0 +1,77 @@
+"""rag/kind.py: what a question asks for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measures.collection import kind as measured
+from index import InputError
+from rag import Turn, kind_of
+from rag.kind import KINDS, checked
+
+TOP = Path(__file__).parent.parent
+
+
+def test_nearly_all_labeled_questions_are_read_right() -> None:
+    labeled = measured.labeled()
+    pairs = [(kind, kind_of(question, history=before)) for question, before, kind in labeled]
+    assert {kind for kind, _ in pairs} == set(KINDS)
+    assert measured.macro_f1(pairs).mean >= 0.95
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many people died?",
+        "What is the timeline for the withdrawal?",
+        "Which article of the constitution guarantees free speech?",
+        "Who wrote the list?",
+        "How many articles of impeachment were passed?",
+        "Which library burned down?",
+        "What did the newest article of the treaty change?",
+        "",
+        "?!",
+        "what " * 400,
+    ],
+)
+def test_a_question_stays_a_fact_unless_it_clearly_asks_for_more(question: str) -> None:
+    assert kind_of(question) == "fact"
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "kind"),
+    [
+        ("Which articles mention Jeremy Hunt?", "And Rishi Sunak?", "list"),
+        ("Which articles mention Jeremy Hunt?", "And by outlet?", "count"),
+        ("Which articles mention Jeremy Hunt?", "Now as a timeline.", "timeline"),
+        ("Which articles mention Jeremy Hunt?", "Why did he resign?", "fact"),
+        ("Give me a timeline of the talks.", "Only since May.", "timeline"),
+        ("When did the talks break down?", "And by whom?", "fact"),
+    ],
+)
+def test_a_follow_up_keeps_the_kind_or_changes_it(before: str, question: str, kind: str) -> None:
+    assert kind_of(question, history=[Turn(before, "")]) == kind
+
+
+def test_the_kind_that_was_answered_counts_for_a_follow_up() -> None:
+    assert kind_of("Only since May.", history=[Turn("The dam", "", kind="summary")]) == "summary"
+    twice = [Turn("Which articles mention Jeremy Hunt?", ""), Turn("Only since May.", "")]
+    assert kind_of("And Rishi Sunak?", history=twice) == "list"
+
+
+def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
+    assert checked("list") == "list"
+    with pytest.raises(InputError, match="choose one of fact, list, count"):
+        checked("lists")
+
+
+def test_telling_the_kind_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, rag; rag.kind_of('Which articles mention Hunt?'); print({'numpy', 'faiss'} & set(sys.modules))"
+    )
+    tried = subprocess.run([sys.executable, "-c", program], cwd=TOP, text=True, capture_output=True, check=True)
+    assert tried.stdout == "set()\n"
