@@ -95,9 +95,9 @@ def data(tmp_path: Path) -> Path:
     ]
     (squad / "dev-v2.0.json").write_text(json.dumps({"data": titles}))
     (squad / "test-v2.0.json").write_text(json.dumps({"data": []}))
-    for collection in dataset.COLLECTIONS:
-        qrel = "talk\tferries\t1\n" if collection == "clapnq" else ""
-        (mtrag / f"retrieval_tasks/qrels/{collection}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{qrel}")
+    for name in dataset.COLLECTIONS:
+        qrel = "talk\tferries\t1\n" if name == "clapnq" else ""
+        (mtrag / f"retrieval_tasks/qrels/{name}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{qrel}")
     task = {
         "task_id": "talk",
         "Collection": "clapnq",

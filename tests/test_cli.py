@@ -253,12 +253,22 @@ def test_json_of_an_answer_has_the_documented_keys(
     answer = as_json(capsys)
     assert set(answer) == {
         "question", "text", "claims", "sources", "refused", "reason", "unanswered", "disagreements", "searched",
-        "generation", "model", "model_sha256", "signals", "timings"
+        "generation", "model", "model_sha256", "signals", "timings",
+        "kind", "sections", "total",
     }  # fmt: skip
     citation = answer["claims"][0]["citations"][0]
     with Index.open() as opened:
         text = opened.article(citation["article_id"]).text
     assert text[citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_the_kind_of_answer_can_be_chosen(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["index", "add", str(articles)])
+    with pytest.raises(SystemExit):
+        cli.main(["ask", "The talks", "--as", "poem"])
+    assert "invalid choice: 'poem'" in capsys.readouterr().err
+    assert cli.main(["ask", "The talks", "--as", "list", "--limit", "0"]) == cli.ERROR
+    assert "limit=0" in capsys.readouterr().err
 
 
 def test_earlier_questions_are_asked_first_and_only_the_last_answer_is_printed(
