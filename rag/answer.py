@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 from index.article import Article, Span
@@ -35,6 +37,9 @@ class Verdict(StrEnum):
     PARTLY = "partly supported"
     UNSUPPORTED = "not supported"
 
+
+_PUNCTUATION = re.compile(r"[\\`*_{}\[\]()#~|!$^:@=]|^[-+]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
+"""Characters that begin or end markup in Markdown, with the markers of a list at the start of a line."""
 
 FULLY = 0.75
 """Least support of a claim that is shown as supported without reserve."""
@@ -275,6 +280,12 @@ class Answer:
             parts.append(f"[{one.number}] {quote}{_place(one.article)}")
         return "\n\n".join(part for part in parts if part)
 
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows: `str` with everything escaped that Markdown, HTML or TeX would take for markup."""
+        return "\n\n".join(
+            "\\\n".join(_escaped(line) for line in paragraph.splitlines()) for paragraph in str(self).split("\n\n")
+        )
+
     @property
     def citations(self) -> tuple[Citation, ...]:
         """Every distinct citation, by number."""
@@ -440,6 +451,12 @@ def _place(article: Article) -> str:
     """Outlet, headline and day of an article, as far as they are known."""
     day = (article.published or "")[:10]
     return " · ".join(part for part in (article.source, article.headline, day) if part)
+
+
+def _escaped(line: str) -> str:
+    """`line` as literal text of Markdown: no control characters, a backslash before punctuation, entities for HTML."""
+    shown = " ".join("".join(one if one.isprintable() else " " for one in line).split())
+    return escape(_PUNCTUATION.sub(r"\\\g<0>", shown), quote=False)
 
 
 def _shortened(text: str, most: int = 100) -> str:

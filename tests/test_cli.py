@@ -28,6 +28,8 @@ from rag.answer import Disagreement, Side
 from rag.settings import Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import auth, cli, terminal
+from ui.commands import articles as articles_command
+from ui.commands import questions
 from ui.conversations import Conversations
 
 SEEDS = Path(__file__).parent.parent / "seeds"
@@ -92,7 +94,7 @@ def test_bare_sync_reads_what_was_added_before(articles: Path, capsys: pytest.Ca
 
 def test_bare_sync_of_nothing_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["index", "sync"]) == 1
-    assert capsys.readouterr().err == "citewire: nothing was added yet; run: citewire index add PATH\n"
+    assert capsys.readouterr().err == "citewire: nothing has been added yet; run: citewire index add PATH\n"
 
 
 def test_indexing_leaves_the_cores_to_others_who_want_them(articles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +103,7 @@ def test_indexing_leaves_the_cores_to_others_who_want_them(articles: Path, monke
     monkeypatch.setattr(os, "setpriority", lambda which, who, priority: asked.append(priority))
     for command in (["add", str(articles)], ["sync"], ["rebuild"]):
         assert cli.main(["index", *command]) == 0
-    assert asked == [cli.NICENESS, 15, 15], "a priority that is lower already stays"
+    assert asked == [articles_command.NICENESS, 15, 15], "a priority that is lower already stays"
 
 
 def test_a_missing_path_is_one_line_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +173,7 @@ def test_check_names_what_was_altered_and_repair_mends_it(
     cli.main(["index", "add", str(articles)])
     capsys.readouterr()
     assert cli.main(["index", "check"]) == 0
-    assert capsys.readouterr().out == "everything is as it was written\n"
+    assert capsys.readouterr().out == "the index is sound\n"
     with contextlib.closing(sqlite3.connect(home / "index.sqlite", isolation_level=None)) as connection:
         (altered,) = connection.execute("SELECT id FROM article LIMIT 1").fetchone()
         connection.execute("UPDATE article SET text = text || ' Altered.' WHERE id = ?", (altered,))
@@ -198,7 +200,7 @@ def test_check_says_what_a_repair_cannot_mend(home: Path, capsys: pytest.Capture
     assert cli.main(["index", "check", "--repair"]) == 1
     printed = capsys.readouterr()
     assert "lost: handed-in: this article was altered, and it came from no file" in printed.err
-    assert printed.out.endswith("mended\n")
+    assert printed.out.endswith("repaired\n")
     assert cli.main(["index", "check"]) == 0
 
 
@@ -294,6 +296,46 @@ def test_a_question_can_come_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO("Do the two nations have military cooperation?\n"))
     assert cli.main(["ask"]) == 0
     assert f"{COOPERATION} [1]" in capsys.readouterr().out
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is typed in the terminal, line by line; after it the input ends."""
+    lines: list[str] = []
+
+    def read(_: str) -> str:
+        if not lines:
+            raise EOFError
+        return lines.pop(0)
+
+    monkeypatch.setattr("builtins.input", read)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    return lines
+
+
+def test_a_conversation_shows_the_words_of_the_draft_and_marks_them_as_unchecked(
+    articles: Path, llm: ScriptedLLM, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    llm.replies = [COOPERATION]
+    typed += ["Do the two nations have military cooperation?"]
+    assert cli.main(["ask"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{questions.DRAFT}\n{COOPERATION}\n\n{COOPERATION} [1]\n\n[1] “")
+
+
+def test_a_question_that_fails_does_not_end_the_conversation(
+    articles: Path, llm: ScriptedLLM, typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["index", "add", str(articles)])
+    capsys.readouterr()
+    llm.replies = [COOPERATION]
+    typed += ["What was written before:someday?", "", "Do the two nations have military cooperation?"]
+    assert cli.main(["ask", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert "someday" in shown.err
+    assert json.loads(shown.out)["question"] == "Do the two nations have military cooperation?"
 
 
 def test_a_refusal_has_a_reason_and_a_status_of_its_own(llm: ScriptedLLM, capsys: pytest.CaptureFixture[str]) -> None:
@@ -421,7 +463,7 @@ def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_password_from_standard_input_lets_its_name_in(
     accounts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for password, told in (("correct horse", "ada was added"), ("battery staple", "ada has another password")):
+    for password, told in (("correct horse", "ada was added"), ("battery staple", "ada has a new password")):
         monkeypatch.setattr("sys.stdin", io.StringIO(password + "\n"))
         assert cli.main(["auth", "add", str(accounts), "ada"]) == 0
         assert capsys.readouterr().out.startswith(told)
@@ -788,7 +830,7 @@ def test_ctrl_c_while_indexing_leaves_what_was_there(articles: Path, tmp_path: P
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what was indexed before is whole" in complaint
+    assert "everything indexed so far is kept" in complaint
     assert "Traceback" not in complaint
     with Index.open(home) as opened:
         assert opened.stats().articles == 2

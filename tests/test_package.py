@@ -195,6 +195,17 @@ def outside(installed: Path, folder: Path, *arguments: str, **options: Any) -> s
     )
 
 
+def test_a_notebook_shows_an_answer_as_text_and_obeys_nothing_in_it() -> None:
+    hostile = "See ![x](https://evil.example/a.png) <script>alert(1)</script> $x$ \x1b[31mred"
+    article = Article("a", hostile, title="# Title | **bold**", source="[Post](javascript:alert)")
+    claim = Claim(hostile, 0, len(hostile), (Citation(1, article, 0, len(hostile)),), support=1.0)
+    shown = Answer("?", hostile, (claim,))._repr_markdown_()
+    for markup in ("![", "](", "<script", " $x", "**", "\x1b"):
+        assert markup not in shown
+    assert "\\[1\\] “See" in shown
+    assert shown.count("\n\n") == 1
+
+
 @pytest.mark.model
 def test_the_wheel_works_outside_of_the_checkout(installed: Path, tmp_path: Path, home: Path) -> None:
     where = [str(installed / "python"), "-c", "import citewire; print(citewire.__file__)"]

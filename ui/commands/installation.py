@@ -1,0 +1,71 @@
+"""`citewire models …` and `citewire doctor`: whether everything needed is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from index import models
+from index.errors import InputError
+from ui import doctor, terminal
+from ui.commands.command import OK, add_command, add_group, settings_of
+from ui.commands.output import show, show_checks, show_json
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from index.models import Model
+    from ui.commands.command import Commands
+
+
+def declare(commands: Commands) -> None:
+    """Declare the group `models` and `doctor`."""
+    group = add_group(commands, "models", "list, download and verify models")
+    add_command(group, "list", run_list, "--json")
+    command = add_command(group, "pull", run_pull, stopped="stopped; to continue, run: citewire models pull")
+    command.add_argument("names", nargs="*", metavar="NAME", help="default: the two models in use by default")
+    command = add_command(group, "verify", run_verify, "--json")
+    command.add_argument("names", nargs="*", metavar="NAME", help="default: all models")
+    add_command(commands, "doctor", run_doctor, "--json", "--llm")
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """List the models that Citewire knows, and whether each is downloaded."""
+    listed = models.manifest()
+    here = {model.name for model in listed if _is_downloaded(model)}
+    if not options.json:
+        return show(terminal.render_models(listed, here=here))
+    names = ("name", "role", "default", "licence", "note", "size_bytes")
+    rows = [{name: getattr(model, name) for name in names} for model in listed]
+    return show_json([{**row, "here": row["name"] in here} for row in rows])
+
+
+def run_pull(options: argparse.Namespace) -> int:
+    """Download and verify models; without names, the two that are used by default."""
+    for model in _chosen(options.names):
+        print(f"{model.name}  {models.pull(model.name, model.role)}", flush=True)
+    return OK
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Compare the files of models with their checksums; without names, of all that are downloaded."""
+    checks = [doctor.check_model(model, needed=bool(options.names)) for model in _chosen(options.names, every=True)]
+    return show_checks(checks, as_json=options.json)
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    """Check everything that Citewire needs, and show how to fix what is wrong."""
+    return show_checks(doctor.examine(options.home, llm=settings_of(options.llm).llm), as_json=options.json)
+
+
+def _chosen(names: Sequence[str], *, every: bool = False) -> list[Model]:
+    """The models of these names; without names, all of them or the default ones."""
+    known = {model.name: model for model in models.manifest()}
+    for name in names:
+        if name not in known:
+            raise InputError(f"there is no model {name!r}; choose from {', '.join(known)}")
+    return [known[name] for name in names] or [model for model in known.values() if every or model.default]
+
+
+def _is_downloaded(model: Model) -> bool:
+    return all((models.models_dir() / model.name / file.path).is_file() for file in model.files)

@@ -1,0 +1,194 @@
+"""`citewire search` and `citewire ask`, also as a conversation in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import index
+import rag
+from index import filters, models
+from index.errors import Error
+from rag.kind import KINDS
+from ui import terminal
+from ui.commands.command import (
+    NOT_ANSWERED,
+    OK,
+    add_answering,
+    add_command,
+    add_operators,
+    settings_of,
+    typed,
+)
+from ui.commands.output import columns, complain, show, show_json
+from ui.progress import Notes
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from rag import Answer, Engine, Turn
+    from rag.event import Event
+    from ui.commands.command import Commands
+
+DRAFT = "Draft, not checked yet:"
+
+
+def declare(commands: Commands) -> None:
+    """Declare `search` and `ask`."""
+    command = add_command(commands, "search", run_search, "--json")
+    command.add_argument("query", help="what to look for, in words or as a question; may have operators")
+    command.add_argument("-k", type=int, default=5, help="how many passages (default: 5)")
+    command.add_argument("--explain", action="store_true", help="show why each passage was found")
+    add_operators(command)
+
+    command = add_command(commands, "ask", run_ask, "--json", "--llm")
+    command.add_argument(
+        "question",
+        nargs="?",
+        help="may have operators; without it, questions are typed in the terminal, or one is read from standard input",
+    )
+    add_operators(command)
+    command.add_argument(
+        "--after",
+        action="append",
+        default=[],
+        metavar="QUESTION",
+        help="an earlier question of the conversation; repeatable",
+    )
+    command.add_argument(
+        "--as", dest="kind", choices=KINDS, help="the kind of answer (default: what the question asks for)"
+    )
+    command.add_argument("--limit", type=int, metavar="N", help="the largest number of rows of a list or timeline")
+    add_answering(command)
+
+
+def run_search(options: argparse.Namespace) -> int:
+    """Show the passages nearest to a query, best first. No language model is involved."""
+    query, only = filters.parse(typed(options.query))
+    with index.Index.open(options.home) as opened:
+        hits = opened.search(query, options.k, **only.to_dict())
+    if options.json:
+        rows = [rag.Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)]
+        reasons = [{**hit.to_dict(), "filter": only.to_dict()} if options.explain else {} for hit in hits]
+        return show_json([row | reason for row, reason in zip(rows, reasons, strict=True)])
+    if not hits:
+        complain(f"citewire: nothing found {f'with {only}' if only else ''}")
+    return show(terminal.render_hits(hits, columns=columns(), explain=only if options.explain else None))
+
+
+def run_ask(options: argparse.Namespace) -> int:
+    """Answer one question, after those of --after; without a question, hold a conversation in the terminal."""
+    settings = settings_of(options.llm, options.mode, options.caution)
+    models.require_known(settings.llm, "llm")  # an empty index would not ask for it
+    with rag.Engine.open(options.home, settings=settings) as engine:
+        if options.question is None and sys.stdin.isatty():
+            return _converse(engine, options)
+        history: list[Turn] = []
+        for earlier in options.after:
+            history.append(_ask(engine, typed(earlier), history).turn)
+        question = sys.stdin.read() if options.question is None else options.question
+        answer = _ask(engine, typed(question), history, kind=options.kind, limit=options.limit)
+        _show_answer(answer, as_json=options.json)
+        return NOT_ANSWERED if answer.refused and not options.json else OK
+
+
+def _converse(engine: Engine, options: argparse.Namespace) -> int:
+    """Answer questions from the terminal, one a line, each after those before it, until the end of the input.
+
+    Words are shown while they are written, marked as an unchecked draft. A question that fails does not end the
+    conversation.
+    """
+    history: list[Turn] = []
+    while True:
+        try:
+            question = typed(input("? "))
+        except EOFError:
+            print()
+            return OK
+        if not question:
+            continue
+        draft = _Draft()
+        try:
+            answer = _ask(
+                engine,
+                question,
+                history,
+                kind=options.kind,
+                limit=options.limit,
+                write=None if options.json else draft.write,
+            )
+        except (Error, OSError) as error:
+            draft.end()
+            complain(f"citewire: {error}")
+            continue
+        draft.end()
+        history.append(answer.turn)
+        _show_answer(answer, as_json=options.json)
+
+
+class _Draft:
+    """Words of a draft, written below a line that says that nothing of it is checked."""
+
+    def __init__(self) -> None:
+        """Print nothing before the first word."""
+        self._is_open = False
+
+    def write(self, text: str) -> None:
+        """Print the next words."""
+        if not self._is_open:
+            print(DRAFT)
+        self._is_open = True
+        print(terminal.clean(text), end="", flush=True)
+
+    def end(self) -> None:
+        """Set the draft off from what follows."""
+        if self._is_open:
+            print("\n")
+
+
+def _ask(
+    engine: Engine,
+    question: str,
+    history: Sequence[Turn],
+    *,
+    kind: str | None = None,
+    limit: int | None = None,
+    write: Callable[[str], None] | None = None,
+) -> Answer:
+    """Answer a question; a line on standard error shows what is being done, and `write` gets the draft's words."""
+    with Notes() as note:
+        note("searching")
+        for event in engine.stream(question, history=history, kind=kind, limit=limit):
+            match event:
+                case rag.Answer():
+                    return event
+                case rag.Token(text=text) if write is not None:
+                    note("")
+                    write(text)
+                case _:
+                    note(_note(event))
+    raise RuntimeError("Engine.stream ended without an Answer")
+
+
+def _note(event: Event) -> str:
+    """What is being done."""
+    match event:
+        case rag.Evidence(sources=sources):
+            return f"reading {len(sources)} passages"
+        case rag.Progress(stage="queue", done=before):
+            return f"waiting for {before} earlier question{'' if before == 1 else 's'}"
+        case rag.Progress(stage="read", done=done, total=total) if total:
+            return f"reading the passages, {100 * done // total} %"
+        case rag.Progress(stage="write"):
+            return "choosing sentences"
+        case rag.Row(section=section):
+            return f"found {terminal.line(section.heading)}"
+    return "writing"
+
+
+def _show_answer(answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        show_json(answer.to_dict())
+    else:
+        show(terminal.render_answer(answer, columns=columns()))
