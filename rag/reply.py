@@ -29,7 +29,7 @@ from rag.clock import Clock
 from rag.combine import combine, merge_sources
 from rag.event import Evidence, Progress, Row, Token
 from rag.find import Found, find
-from rag.grounding import answerability, cite, claims, support
+from rag.grounding import answerability, claims, support
 from rag.grounding.answerability import Signals
 from rag.quote import Quoting
 from rag.relevance import covered
@@ -40,9 +40,8 @@ if TYPE_CHECKING:
     from index import Index
     from index.article import Article
     from index.hit import Hit
-    from rag.answer import Citation, Claim, Disagreement, Source, Turn
+    from rag.answer import Citation, Claim, Source, Turn
     from rag.event import Event
-    from rag.grounding.claims import Similarity
     from rag.llm import LLM, Constraint
     from rag.loaded import LoadedModel
     from rag.prompt import Prompt
@@ -270,10 +269,7 @@ class Reply:
         """The answer: claims, or in quote mode their quotes; quotes beside doubtful words; where articles differ."""
         asked, quotes = part.question.text, self._mode == "quote"
         drafted = claims.as_quotes(attempt.claims) if quotes else attempt.claims
-        similarity = self._similarities(part)
-        differing: tuple[Disagreement, ...] = ()
-        if similarity is not None:
-            differing = claims.disagreements(asked, drafted, part.found.sources, similarity=similarity)
+        differing = claims.disagreements(asked, drafted, part.found.sources)
         differing += claims.version_differences(drafted, self._versions, differing)
         likely = answerability.probability(attempt.signals or Signals(), llm.name)
         if not quotes and likely < answerability.TRUSTED:
@@ -316,15 +312,6 @@ class Reply:
 
     def _report(self, stage: str, done: int, total: int) -> None:
         self.channel.put(Progress(stage, done, total))
-
-    def _similarities(self, part: Part) -> Similarity | None:
-        """Cosine of two sentences of the passages; None when all are of one article, which cannot disagree."""
-        sources = part.found.sources
-        if len({source.hit.article.id for source in sources}) < 2:
-            return None
-        texts = list(dict.fromkeys(quote.text for quote in cite.quotes(sources)))
-        vectors = dict(zip(texts, self.index.embedder.embed_documents(texts), strict=True))
-        return lambda one, other: float(vectors[one] @ vectors[other])
 
     def _versions(self, article_id: str) -> tuple[Article, ...]:
         """The versions of the document that an article is a state of, the newest first; none if it was removed."""

@@ -28,11 +28,6 @@ def test_more_caution_refuses_more() -> None:
     assert (refused[0], refused[-1]) == (False, True)
 
 
-def test_a_quote_with_every_word_of_the_question_needs_less() -> None:
-    assert answerability.is_doubtful(told(-3.3), MODEL, 0.35)
-    assert not answerability.is_doubtful(Signals(-3.3, -3.3, support=0.9, covered=1.0), MODEL, 0.35)
-
-
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -28,7 +28,7 @@ from benchmarks.harness.journal import Journal
 from benchmarks.harness.report import Mean
 from index import models
 from index.filters import Filter
-from rag.grounding.answerability import COEFFICIENTS, COVERED, EVERY_WORD
+from rag.grounding.answerability import COEFFICIENTS
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -185,9 +185,7 @@ def risk(noted: Sequence[Outcome], probabilities: dict[str, float]) -> dict[str,
     for caution in CAUTIONS:
         refused: dict[str, list[float]] = {kind: [] for kind in RISKS}
         for outcome in noted:
-            covered = outcome.signals.get("covered", 0.0) >= EVERY_WORD
-            asked_for = caution * COVERED if covered else caution
-            refused[outcome.case.kind].append(float(probabilities.get(outcome.case.key, 0.0) < asked_for))
+            refused[outcome.case.kind].append(float(probabilities.get(outcome.case.key, 0.0) < caution))
         curve[f"caution {caution}"] = {
             risk: Mean.of(refused[kind] if kind == ANSWERABLE else [1 - one for one in refused[kind]])
             for kind, risk in RISKS.items()

@@ -20,10 +20,6 @@ COEFFICIENTS = Path(__file__).with_name("answerability.json")
 ADAPTERS = Path(__file__).parents[1] / "adapters"
 """For some LLMs a low-rank adapter (LoRA, Hu et al., arXiv 2106.09685) that makes them better judges, as GGUF."""
 
-EVERY_WORD = 0.95
-"""Least share of a question's weighted words that is as good as all."""
-COVERED = 0.7
-"""What is then left of the caution. A small model too often doubts what stands before it in so many words."""
 TRUSTED = 0.8
 """Least probability with which the words of a draft are left to stand alone: from here on more than nine of ten hold
 what SQuAD expects, below two of three, and the quotes they rest on four of five (docs/experiments.md)."""
@@ -72,10 +68,8 @@ def probability(signals: Signals, model: str) -> float:
 
 
 def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
-    """Whether to refuse: the draft is less likely right than `caution` asks for, or than a part of it when one quote
-    has every content word of the question."""
-    asked_for = caution * COVERED if (signals.covered or 0.0) >= EVERY_WORD else caution
-    return probability(signals, model) < asked_for
+    """Whether to refuse: the draft is less likely right than `caution` asks for."""
+    return probability(signals, model) < caution
 
 
 @cache

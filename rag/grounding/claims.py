@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from rag.answer import Disagreement, Source
     from rag.grounding.cite import Quote
 
-    Similarity = Callable[[str, str], float]
-    """Cosine of two sentences' vectors."""
-
 _MARKER = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 _CANNOT = re.compile(
     r"\b(?:articles?|passages?|texts?|information|context)\b[^.]{0,60}?"
@@ -92,15 +89,13 @@ def disagreements(
     question: str,
     claims: Sequence[Claim],
     sources: Sequence[Source],
-    *,
-    similarity: Similarity | None = None,
 ) -> tuple[Disagreement, ...]:
-    """Where the articles tell differently what the claims say, numbered after the claims' quotes."""
+    """Where the articles state differently what the claims say, numbered after the claims' quotes."""
     numbering = Numbering(citation for claim in claims for citation in claim.citations)
     found: dict[tuple[str, ...], Disagreement] = {}
     for claim in claims:
         quotes = [quote for quote in cite.quotes(sources) if any(_is_at(quote, cited) for cited in claim.citations)]
-        for one in disagreement.find(question, claim.text, quotes, sources, similarity=similarity):
+        for one in disagreement.find(question, claim.text, quotes, sources):
             sides = tuple(replace(side, citation=numbering.again(side.citation)) for side in one.sides)
             found.setdefault(tuple(side.value.lower() for side in sides), replace(one, sides=sides))
     return tuple(found.values())
@@ -109,7 +104,7 @@ def disagreements(
 def version_differences(
     claims: Sequence[Claim], versions: Callable[[str], Sequence[Article]], known: Sequence[Disagreement] = ()
 ) -> tuple[Disagreement, ...]:
-    """Where older versions of the cited articles tell otherwise what the claims rest on, numbered after the quotes of
+    """Where older versions of the cited articles word otherwise what the claims rest on, numbered after the quotes of
     the claims and of what is `known`. `versions` gives those of an article's document, the newest first."""
     sides = [side.citation for one in known for side in one.sides]
     numbering = Numbering([*(citation for claim in claims for citation in claim.citations), *sides])

@@ -47,6 +47,32 @@ _IRREGULAR = {
 }
 """Forms of common verbs that a stemmer leaves apart: talks that "broke down" are those asked to "break down"."""
 
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+NEGATION = re.compile(
+    r"\b(?:not(?! only\b| just\b| least\b)|never|neither|nor|no(?! longer\b| later\b| less\b| more\b| fewer\b)|none|"
+    r"nobody|nothing|without|cannot)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+"""Words that negate what follows them."""
+AUXILIARIES = frozenset("do does did has have had is are was were".split())
+"""What a negation brings with it ("did not agree" for "agreed"), whatever the tense."""
+DENIAL = re.compile(
+    rf"\b(?:(?:{'|'.join(sorted(AUXILIARIES))})(?:\snot\b|n[’']t\b)|(?<=\bwill )not|never|no longer|"
+    r"failed to|refused to|declined to|denie[ds](?: that)?(?: (?:he|she|it|they))?)\s(?!only\b|just\b|until\b)",
+    re.IGNORECASE,
+)
+"""The words with which a sentence says that something is not so; without them it says that it is."""
+APPROXIMATE = re.compile(r"\b(?:about|around|some|roughly|approximately|estimated|nearly|almost)\s$", re.IGNORECASE)
+"""Words before a number that make it a rough one."""
+BOUNDS = re.compile(
+    r"\b(?:at least|at most|more than|over|above|less than|fewer than|under|below|up to|as many as)\s(?:US)?[$€£¥]?$",
+    re.IGNORECASE,
+)
+"""Words before a number that make it a bound."""
+
 # U.S. is one word, and the same as US.
 _TOKEN = re.compile(r"(?:[^\W\d_]\.){2,}|\d+(?:[.,]\d+)*(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
 

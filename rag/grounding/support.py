@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import Word, stems, words
+from rag.grounding.lexicon import NEGATION, Word, stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -47,11 +47,6 @@ ALIKE = 0.5
 _CLAUSE = re.compile(
     r"[,;:()–—]|\b(?:and|but|or|which|who|that|when|where|while|after|before|because|although|with|as|by|for|from|"
     r"including)\b",
-    re.IGNORECASE,
-)
-_NEGATION = re.compile(
-    r"\b(?:not(?! only\b| just\b| least\b)|never|neither|nor|no(?! longer\b| later\b| less\b| more\b| fewer\b)|none|"
-    r"nobody|nothing|without|cannot)\b|n['’]t\b",
     re.IGNORECASE,
 )
 _PAUSE = re.compile(r"[,;:.!?()–—]")
@@ -252,7 +247,7 @@ def _negated(text: str) -> dict[str, frozenset[str]]:
     """For the first content word under each negation, the stems that stand under it and nowhere in `text` without
     one."""
     content, negated = words(text), list[list[Word]]()
-    for negation in _NEGATION.finditer(text):
+    for negation in NEGATION.finditer(text):
         pause = _PAUSE.search(text, negation.end())
         end = pause.start() if pause else len(text)
         negated.append([word for word in content if negation.end() <= word.start < end][:NEGATED_WORDS])
