@@ -1,7 +1,6 @@
 """Grounding: what a draft claims, which quotes of the articles it rests on, and how far they carry it.
 
     lexicon          content words of a text, and every list of words that decides something
-    facts            the numbers, dates and names that a sentence states
     cite             a sentence of a draft → the exact sentences of the passages that say it
     support          a claim and its quotes → the probability that they carry it
     claims           a draft → claims with quotes and support

@@ -26,23 +26,24 @@ SUPPORTED = 0.5
 PLAUSIBLE = 0.3
 """Least support of a claim that the model's second look can lift: more than any claim with a flaw has."""
 NEARBY = 0.6
-"""What a word counts that stands in the quoted passage or its heading but not in the quote: the name behind a "he"."""
+"""What a word counts that stands in the quoted passage or its heading but not in the quote: the name behind a "he".
+With 0 the AUROC on WiCE is .809 instead of .821, with 1 as good, but less of summedits_news is judged right."""
 FAILED = 0.2
-"""Most support of a claim with a number or quotation that the quotes do not contain."""
+"""Most support of a claim with a flaw: at most a fifth of those with less than this are supported on WiCE."""
 AKIN_CHARS = 4
 AKIN_SHARE = 0.85
 """Fewest characters, and least share of those of the shorter one, that two names must have in common from their start
 to be taken for akin: Japan and Japanese, Aristotle and Aristotelian; not Austria and Australia."""
 CLAUSE_WORDS = 2
-"""Fewest content words of a clause that is judged for itself."""
+"""Fewest content words of a clause that is judged for itself; with 1 the AUROC on summedits_news is .693, not .709."""
 MOST_LOST = 3
-"""More lost words of a kind do not make a claim any worse."""
-REPLACED_WORDS = 3
-"""Longest stretch of words in whose place the quote can have another."""
+"""More lost words of a kind do not make a claim any worse; with 1 the AUROC on WiCE is .815, not .821."""
 NEGATED_WORDS = 3
-"""Content words after a negation, up to the next punctuation, that stand under it."""
+"""Content words after a negation, up to the next punctuation, that stand under it. With 1 .968 of the turned negations
+of SQuAD are noticed, with all .981, with these .987."""
 ALIKE = 0.5
-"""Least share of a claim's words, in the order of a quote, for the two to tell the same, one with a "not"."""
+"""Least share of a claim's words, in the order of a quote, for the two to be about one thing, which one negates. The
+AUROC on summedits_news is .709; with 0 it is .701, with .7 .697."""
 
 _CLAUSE = re.compile(
     r"[,;:()–—]|\b(?:and|but|or|which|who|that|when|where|while|after|before|because|although|with|as|by|for|from|"
@@ -215,13 +216,12 @@ class _Alignment:
 
     @cached_property
     def replaced(self) -> list[Word]:
-        """The names, or numbers, that are all of a short stretch for which the quote has others."""
+        """The names, or numbers, that are all of a stretch for which the quote has others."""
         theirs, ours, replaced = words(self.quote), {word.stem for word in self.wanted}, []
         for how, start, end, their_start, their_end in self.matcher.get_opcodes():
             gone, instead = self.wanted[start:end], theirs[their_start:their_end]
             kinds = {word.kind for word in gone}
-            is_short = max(len(gone), len(instead)) <= REPLACED_WORDS
-            if how == "replace" and is_short and kinds in ({"name"}, {"number"}):
+            if how == "replace" and kinds in ({"name"}, {"number"}):
                 others = [word for word in instead if word.kind in kinds and word.stem not in ours]
                 has = stems(self.quote)
                 replaced += [
