@@ -1,9 +1,9 @@
 """Disagreement: where articles state one fact differently. Pure; knows no model.
 
-The quotes of a claim are compared with the sentences of the other articles that were read. Two that are the same word
-for word, but for one number or one negation, state one fact, and differ in it. Sentences that say the same in other
-words are not compared: rules for them found nothing more in real text (docs/experiments.md). What is rounded, hedged or
-a bound agrees with nearly everything.
+The quotes of a claim are compared with the sentences of the other articles that were read. Two state one fact, and
+differ in it, when they are the same word for word but for one number, or nearly the same but for a negation. Sentences
+that say the same in other words are not compared: rules for them found nothing more in real text (docs/experiments.md).
+What is rounded, hedged or a bound agrees with nearly everything.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from index.version import counterparts
 from rag.answer import Citation, Disagreement, Side
 from rag.grounding import cite
-from rag.grounding.lexicon import APPROXIMATE, AUXILIARIES, BOUNDS, DENIAL, MONTHS, stems, words
+from rag.grounding.lexicon import APPROXIMATE, BOUNDS, DENIAL, MODALS, MONTHS, stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,9 @@ furniture, and most have no full stop."""
 SAME_STORY_DAYS = 27
 """Longest time between two reports that state one fact when they name no year: figures that are published every month
 come at least 28 days apart."""
+NEARLY_SAME = 0.75
+"""Share of the content words of two sentences that both have, of which one denies what the other says. With all of them
+none of 2,997 pairs of summaries that disagree is found, with this .011, and none of 2,028 that agree."""
 ROUNDED, VAGUE = 0.05, 0.15
 """Most that rounding off zeros changes a number (1,200 for 1,187), and that "about" does, as shares of it."""
 VERSION, MOST_VERSIONS = "version", 3
@@ -163,12 +166,10 @@ class _Sentence:
         return list(DENIAL.finditer(self.quote.text))
 
     @cached_property
-    def affirmed(self) -> list[str]:
-        """Its words, stemmed, as if it denied nothing."""
-        text = DENIAL.sub(lambda denial: " " * len(denial[0]), self.quote.text).lower()
-        return [
-            stem for word in re.findall(r"[^\W_]+", text) if word not in AUXILIARIES for stem in stems(word) or {word}
-        ]
+    def affirmed(self) -> frozenset[str]:
+        """Its content words, stemmed, as if it denied nothing, and how sure of them it is."""
+        text = DENIAL.sub(lambda denial: " " * len(denial[0]), self.quote.text)
+        return stems(text) | MODALS.intersection(re.findall(r"\w+", text.lower()))
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -237,10 +238,13 @@ def _slack(digits: str, amount: float) -> float:
 
 
 def _other_polarity(claim: str, ours: _Sentence, theirs: _Sentence) -> tuple[_Value, _Value] | None:
-    """That something is so, and that it is not, in the same words, if the claim speaks of it."""
+    """That something is so, and that it is not, in nearly the same words, if the claim speaks of it."""
     if sorted((len(ours.denials), len(theirs.denials))) != [0, 1] or len(ours.tokens) < LEAST_WORDS:
         return None
-    if ours.affirmed != theirs.affirmed or not _tell_one_story(ours, theirs):
+    shared, apart = ours.affirmed & theirs.affirmed, ours.affirmed ^ theirs.affirmed
+    if len(shared) < NEARLY_SAME * len(shared | apart) or any(word in MODALS or word.isdigit() for word in apart):
+        return None
+    if not _tell_one_story(ours, theirs):
         return None
     denying, affirming = (ours, theirs) if ours.denials else (theirs, ours)
     denial = denying.denials[0]

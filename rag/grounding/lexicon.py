@@ -59,6 +59,8 @@ NEGATION = re.compile(
 """Words that negate what follows them."""
 AUXILIARIES = frozenset("do does did has have had is are was were".split())
 """What a negation brings with it ("did not agree" for "agreed"), whatever the tense."""
+MODALS = frozenset("will would can could may might should must if unless whether yet".split())
+"""Words that make what is said depend on something, or on the future."""
 DENIAL = re.compile(
     rf"\b(?:(?:{'|'.join(sorted(AUXILIARIES))})(?:\snot\b|n[’']t\b)|(?<=\bwill )not|never|no longer|"
     r"failed to|refused to|declined to|denie[ds](?: that)?(?: (?:he|she|it|they))?)\s(?!only\b|just\b|until\b)",
