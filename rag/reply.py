@@ -21,8 +21,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from index.errors import InputError
-from index.manifest import MODES
+from index.errors import InputError, ModelError
 from rag import evidence, overview, prompt
 from rag.answer import Answer, Reason
 from rag.clock import Clock
@@ -33,6 +32,7 @@ from rag.grounding import answerability, claims, support
 from rag.grounding.answerability import Signals
 from rag.quote import Quoting
 from rag.relevance import covered
+from rag.settings import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -336,7 +336,10 @@ def usual_mode(llm: str | None) -> str:
     """How a model answers unless the settings say: as models.txt has it, else by writing. Raises ModelError."""
     from index import models
 
-    return models.identify(llm, "llm").mode or MODES[0]
+    known = models.identify(llm, "llm")
+    if known.mode and known.mode not in MODES:
+        raise ModelError(f"models.txt gives {known.name} the mode {known.mode!r}; write one of {', '.join(MODES)}")
+    return known.mode or MODES[0]
 
 
 def cited(passages: Sequence[Hit], citations: Iterable[Citation]) -> list[Hit]:

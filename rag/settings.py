@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
-from index.manifest import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+MODES = ("write", "quote")
+"""How a model may answer, in its words or in the articles' own; the first is the usual one."""
 
 
 @dataclass(frozen=True, slots=True)

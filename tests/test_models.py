@@ -18,7 +18,8 @@ import pytest
 
 from index import models
 from index.errors import ManifestError, ModelError
-from index.models import Status
+from index.models import Status, verified
+from rag.reply import usual_mode
 from ui import doctor
 
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ def test_the_shipped_manifest_names_the_defaults_and_the_choices(monkeypatch: py
         (["modle x"], 1, "unknown word 'modle'"),
         (["# fine", "", "role llm"], 3, "before the first model"),
         (["model ../x"], 1, "not a model name"),
-        (["model x", "role oracle"], 2, "none of embedder, llm, reranker"),
+        (["model x", "role an oracle"], 2, "not a role"),
         (["model x", "default yes"], 2, "takes no value"),
-        (["model x", "mode sing"], 2, "none of write, quote"),
+        (["model x", "mode sing along"], 2, "not a mode"),
         (["model x", "role llm", "role llm"], 3, "second 'role'"),
         (["model x", "file a.gguf 12"], 2, "write: file PATH BYTES SHA256"),
         (["model x", "file a.gguf many " + "0" * 64], 2, "no number of bytes"),
@@ -119,14 +120,20 @@ def test_an_error_in_the_manifest_names_its_line(tmp_path: Path, lines: list[str
     assert says in str(raised.value)
 
 
-def test_only_a_language_model_has_a_mode(tmp_path: Path) -> None:
+def test_a_mode_that_answering_does_not_know_is_named(tmp_path: Path) -> None:
     write_manifest(tmp_path, "path x")
     path = tmp_path / "models.txt"
     written = path.read_text(encoding="utf-8")
     path.write_text(written.replace("role llm", "role llm\n  mode quote"), encoding="utf-8")
-    assert models.choose(None, "llm").mode == "quote"
-    path.write_text(written.replace("role llm", "role embedder\n  mode quote"), encoding="utf-8")
-    with pytest.raises(ManifestError, match="only an llm has a mode"):
+    assert models.choose(None, "llm").mode == usual_mode(None) == "quote"
+    path.write_text(written.replace("role llm", "role llm\n  mode sing"), encoding="utf-8")
+    with pytest.raises(ModelError, match="gives tiny the mode 'sing'; write one of write, quote"):
+        usual_mode(None)
+
+
+def test_a_gguf_file_is_a_whole_model(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "path x", files={"tiny.gguf": WEIGHTS, "config.json": CONFIG})
+    with pytest.raises(ManifestError, match=r"line 1: model tiny: a \.gguf file is a whole model"):
         models.manifest()
 
 
@@ -444,7 +451,7 @@ def test_another_process_refuses_it_as_well(tmp_path: Path) -> None:
     write_manifest(tmp_path, "path {path}")
     damaged(pull())
     models.verify(models.choose("tiny", "llm"))
-    models._distrusted.clear()
+    verified._distrusted.clear()
     with pytest.raises(ModelError, match="wrong sha256"):
         models.locate("tiny", "llm")
 
@@ -459,7 +466,7 @@ def test_a_wrong_file_in_a_folder_that_cannot_be_written_is_refused(
     def refuse(*_: object) -> None:
         raise PermissionError(13, "read-only")
 
-    monkeypatch.setattr(models, "_write_stamps", refuse)
+    monkeypatch.setattr(verified, "_write_stamps", refuse)
     assert models.verify(models.choose("tiny", "llm")) == {"tiny.gguf": Status.WRONG_SHA256}
     with pytest.raises(ModelError, match="wrong sha256"):
         models.locate("tiny", "llm")
@@ -499,7 +506,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(models, "sync_file", full)
+    monkeypatch.setattr(sys.modules["index.models.pull"], "sync_file", full)
     with pytest.raises(ModelError, match="No space left on device"):
         pull("embedder")
     assert (folder / "model.bin").read_bytes() == before

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from index import models
-from index.manifest import MODES
+from rag.settings import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

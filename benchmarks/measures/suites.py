@@ -20,10 +20,10 @@ from benchmarks.harness.table import Rows, Value, mean
 from benchmarks.measures import attacks
 from index import models
 from index.errors import ModelError
-from index.manifest import MODES
 from rag.event import Evidence
 from rag.grounding import answerability
 from rag.grounding.answerability import Signals
+from rag.settings import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -8,8 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from index.manifest import MODES
-from rag.settings import Settings
+from rag.settings import MODES, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

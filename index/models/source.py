@@ -1,6 +1,6 @@
 """Source: one place a model's files can come from, and how they come.
 
-Knows neither names nor hashes: what arrives here is untrusted until index/models.py has checked it. The hub
+Knows neither names nor hashes: what arrives here is untrusted until index/models/pull.py has checked it. The hub
 client and pip run in processes of their own, so that an interrupt ends them and nothing heavy stays loaded.
 """
 
@@ -236,7 +236,7 @@ def _run(
 def _process(
     command: Sequence[str], output: IO[bytes], environ: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(  # noqa: S603 (a list of our own words; names are checked by index/manifest.py)
+    process = subprocess.Popen(  # noqa: S603 (a list of our own words; names are checked by index/models/manifest.py)
         command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environ
     )
     try:

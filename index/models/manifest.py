@@ -1,4 +1,4 @@
-"""Manifest: models.txt → Models. The grammar is told at the head of models.txt."""
+"""Manifest: models.txt → Models. The head of models.txt explains the grammar."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index.errors import ManifestError
-from index.source import HubSource, PathSource, PypiSource, Source
+from index.models.source import HubSource, PathSource, PypiSource, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-ROLES = ("embedder", "llm", "reranker")
-MODES = ("write", "quote")
-"""How an LLM may answer; the first is the usual one. What they mean is told in rag/reply.py."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
@@ -36,11 +32,16 @@ class ModelFile:
     size: int
     sha256: str
 
+    @property
+    def is_gguf(self) -> bool:
+        """Whether its name says that it is a GGUF file."""
+        return self.path.lower().endswith(".gguf")
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One entry of models.txt. `role` is one of ROLES, `mode` one of MODES or "" if none is named; `sources` are in the
-    order to try."""
+    """One entry of models.txt. `role` says who may load it, and `mode`, or "", how it is used (rag.settings.MODES);
+    `sources` are in the order to try."""
 
     name: str
     role: str
@@ -50,6 +51,11 @@ class Model:
     files: tuple[ModelFile, ...]
     sources: tuple[Source, ...]
     mode: str = ""
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether it is one GGUF file, rather than a folder of files."""
+        return self.files[0].is_gguf
 
     @property
     def size_bytes(self) -> int:
@@ -62,8 +68,9 @@ def manifest_path() -> Path:
     chosen = os.environ.get("CITEWIRE_MANIFEST")
     if chosen:
         return Path(chosen).expanduser()
-    installed = Path(__file__).with_name("models.txt")
-    return installed if installed.is_file() else Path(__file__).parents[1] / "models.txt"
+    package = Path(__file__).parents[1]
+    installed = package / "models.txt"
+    return installed if installed.is_file() else package.parent / "models.txt"
 
 
 def manifest(path: Path | None = None) -> tuple[Model, ...]:
@@ -119,16 +126,14 @@ class _Draft:
         if missing:
             raise ValueError(f"model {self.name} has no {' and no '.join(missing)} line")
         role = self.words["role"]
-        if role == "llm" and [file.path[-5:].lower() for file in self.files] != [".gguf"]:
-            raise ValueError(f"model {self.name}: an llm has exactly one file, and it ends in .gguf")
+        if len(self.files) > 1 and any(file.is_gguf for file in self.files):
+            raise ValueError(f"model {self.name}: a .gguf file is a whole model, so it has no other file")
         if any(model.name.lower() == self.name.lower() for model in earlier):
             raise ValueError(f"model {self.name} is listed twice")
         default = "default" in self.words
         if default and any(model.default and model.role == role for model in earlier):
             raise ValueError(f"model {self.name} is the second default {role}")
         mode = self.words.get("mode", "")
-        if mode and role != "llm":
-            raise ValueError(f"model {self.name}: only an llm has a mode")
         note, licence = self.words.get("note", ""), self.words["licence"]
         return Model(self.name, role, licence, default, note, tuple(self.files), tuple(self.sources), mode)
 
@@ -155,10 +160,8 @@ def _set(words: dict[str, str], key: str, value: str) -> None:
         raise ValueError(f"a second {key!r} for the same model")
     if bool(value) == (key == "default"):
         raise ValueError("'default' takes no value" if value else f"{key!r} needs a value")
-    if key == "role" and value not in ROLES:
-        raise ValueError(f"role {value!r} is none of {', '.join(ROLES)}")
-    if key == "mode" and value not in MODES:
-        raise ValueError(f"mode {value!r} is none of {', '.join(MODES)}")
+    if key in ("role", "mode"):
+        _matching(_NAME, value, f"a {key}")
     words[key] = value
 
 
