@@ -592,6 +592,15 @@ def test_a_tab_does_not_grow_by_the_components_that_updates_replace(site: Site) 
     assert replaced[-1] < 4 * replaced[0], replaced  # one question replaces some, never the same number
 
 
+@pytest.mark.parametrize("chosen", [{"kind": "no such kind"}, {"limit": "-1"}, {"limit": "9" * 50}, {"kind": True}])
+def test_a_hand_made_kind_or_number_of_rows_answers_as_before(site: Site, chosen: dict[str, str | bool]) -> None:
+    client = site.client()
+    client.send("ask.click", [QUESTION, None, "", "", ""])
+    answered = client.send("bus.retry", [None, "", "", ""], {"exchange": "1", **chosen})[1]
+    assert "2009" in answered
+    assert "Could not" not in answered
+
+
 def test_a_cancelled_upload_leaves_no_file(tmp_path: Path) -> None:
     folder = tmp_path / "uploads"
     with uploads.Uploads(folder).batch() as batch:

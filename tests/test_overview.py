@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,6 @@ def test_rows_are_printed_with_markers_and_their_quotes_once() -> None:
     shown = markdown.render_answer(answer)
     assert "**2009**\\\nThe six-party talks broke down in 2009. [1]\n\n**Nothing since**\n\n" in shown
     assert "“" not in shown
-    assert "2009\n<span" in render.answer(answer, exchange_number=1)
 
 
 def test_an_answer_in_rows_survives_being_kept(home: Path) -> None:
@@ -177,3 +177,32 @@ def test_an_unknown_kind_and_a_wrong_limit_are_refused(index: Index) -> None:
         engine(index).ask("What happened?", kind="poem")
     with pytest.raises(InputError, match="limit=0"):
         engine(index).ask("What happened?", limit=0)
+
+
+def test_the_page_shows_rows_with_their_dates_their_quotes_and_how_many_more_there_are() -> None:
+    html = render.answer(to_answer("What happened?", "timeline", rows()), exchange_number=1)
+    assert '<p class="text">Two events, and nothing later.</p>' in html
+    assert html.count('<li class="row">') == 3
+    assert '<time datetime="2009">' in html
+    assert html.count('data-quote="1"') == 2, "the same quote has the same number in both rows"
+    assert 'data-limit="23"' in html, "three rows are shown, and twenty more can be"
+    assert "3 rows of 7" in html
+
+
+@pytest.mark.parametrize("kind", ["timeline", "list", "comparison"])
+def test_rows_of_hostile_articles_are_inert(kind: str) -> None:
+    bad = "<img src=x onerror=alert(1)> fell. </li></ol><script>alert(1)</script>"
+    article = Article("bad", bad, title=bad, source=bad)
+    row = Section(bad, '2009" onload="alert(1)', "bad", (quoted(article, bad),))
+    html = render.answer(to_answer("What?", kind, Overview(bad, (row,))), exchange_number=1)
+    assert "<img" not in html
+    assert "<script" not in html
+    assert "onload" not in html
+
+
+def test_rows_stay_when_an_answer_is_stopped() -> None:
+    html = render.answer(
+        to_answer("What happened?", "timeline", replace(rows(), reason=Reason.CANCELLED)), exchange_number=1
+    )
+    assert html.count('<li class="row">') == 3
+    assert "Stopped" in html

@@ -32,7 +32,10 @@ MOST_SHOWN = 1000
 
 @dataclass(slots=True)
 class Exchange:
-    """One question and what is known of its answer; `turn` is its number among the kept ones, 0 for none."""
+    """One question and what is known of its answer; `turn` is its number among the kept ones, 0 for none.
+
+    `kind` and `limit` are those that the reader chose for the answer (see Engine.stream), None where none was chosen.
+    """
 
     number: int
     question: str
@@ -46,6 +49,8 @@ class Exchange:
     reason: str = ""
     said: Turn | None = None
     is_whole: bool = True
+    kind: str | None = None
+    limit: int | None = None
 
     def finish(self, answer: Answer) -> None:
         """Take in the checked answer."""

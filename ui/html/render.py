@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag.answer import Reason, Verdict
 from rag.grounding.lexicon import words
+from ui.html import rows
 from ui.html.markup import button, count, day, escape, link
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ WIDEN = {
     Reason.EMPTY_INDEX: "Add articles under Library.",
 }
 """What a reader can do after a refusal."""
+ANSWERED_AS = {
+    "fact": "Short answer",
+    "list": "List",
+    "count": "Count",
+    "timeline": "Timeline",
+    "comparison": "Comparison",
+    "summary": "Summary",
+}
+"""The kinds of answer that a reader can choose, by the words on their buttons."""
 CONTEXT_CHARS = 240
 """How much of an article is shown on either side of a quote that lies outside the passages the LLM read."""
 
@@ -90,7 +100,7 @@ def answer(said: Answer, *, exchange_number: int, draft: str = "") -> str:
         return _stopped(said, exchange_number, draft)
     if said.refused:
         return _refusal(said)
-    parts = [f'<p class="text">{_claims(said, exchange_number)}</p>']
+    parts = [_body(said, exchange_number)]
     if said.unanswered:
         parts.append(f'<p class="note open">◌ Not answered by the articles: {_told(said.unanswered)}</p>')
     parts += [_differing(one, exchange_number) for one in said.disagreements]
@@ -119,6 +129,7 @@ def toolbar(
         parts.append(f'<button type="button" class="act" data-copy="{escape(markdown)}">Copy with references</button>')
     parts.append(button("retry", "Try again", exchange=exchange_number, classes="act last"))
     parts.append(button("edit", "Edit question", exchange=exchange_number, classes="act last"))
+    parts.append(_other_kinds(exchange_number))
     if markdown and can_rate:
         parts += [_thumb(name, exchange_number, thumb) for name in ("up", "down")]
     tools = f'<div class="tools" role="group" aria-label="With this answer">{"".join(parts)}</div>'
@@ -232,7 +243,7 @@ def _stems(query: str) -> frozenset[str]:
 
 def _stopped(said: Answer, exchange_number: int, draft: str) -> str:
     if said.claims:
-        return f'<p class="text">{_claims(said, exchange_number)}</p>{stopped()}'
+        return _body(said, exchange_number) + stopped()
     written = (said.text or draft).strip()
     if not written:
         return stopped()
@@ -245,6 +256,13 @@ def _refusal(said: Answer) -> str:
     widen = next((text for known, text in WIDEN.items() if said.reason == known), "")
     how = f'<p class="note">{widen}</p>' if widen else ""
     return f'<div class="refusal"><p class="text">{escape(said.text)}</p>{reason}{how}</div>'
+
+
+def _body(said: Answer, exchange_number: int) -> str:
+    """The claims in rows or as running text."""
+    if said.sections:
+        return rows.answer(said, lambda claim, number: _claim(claim, exchange_number, number), exchange_number)
+    return f'<p class="text">{_claims(said, exchange_number)}</p>'
 
 
 def _claims(said: Answer, exchange_number: int) -> str:
@@ -295,6 +313,15 @@ def _side(side: Side, exchange_number: int) -> str:
         f"<li><strong>{_told(side.value)}</strong>{chip}<p>“{_told(quote.quote)}”</p>"
         f'<p class="origin">{known or _told(quote.article.headline)}</p></li>'
     )
+
+
+def _other_kinds(exchange_number: int) -> str:
+    """The same question, answered as another kind than its words ask for."""
+    kinds = "".join(
+        button("retry", label, exchange=exchange_number, kind=kind, classes="act")
+        for kind, label in ANSWERED_AS.items()
+    )
+    return f'<details class="answer-as last"><summary class="act">Answer as…</summary><span>{kinds}</span></details>'
 
 
 def _thumb(name: str, exchange_number: int, thumb: str | None) -> str:

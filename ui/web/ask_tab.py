@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence  # noqa: TC003 (Gradio resolves the annotations)
+from collections.abc import Callable, Iterator, Mapping, Sequence  # noqa: TC003 (Gradio resolves the annotations)
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 QUESTION_CHARS = 1000
 SUGGESTED_FROM = 40
 """How many articles suggestions are made from, the latest added first."""
+DIGITS_OF_LIMIT = 5
+"""Longest number of rows that a button may ask for: more than a page shows well, and few enough to find."""
 TOO_MANY = (
     f"{MOST_QUESTIONS} of your questions are waiting or being answered, as many as one person may have; wait for one"
 )
@@ -154,15 +156,25 @@ class AskTab:
         self, memory: Any, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
     ) -> Iterator[Updates]:
         session = self.frame.known_session(request)
-        exchange = session.exchange(details(event).get("exchange"))
+        pressed = details(event)
+        exchange = session.exchange(pressed.get("exchange"))
         if exchange is None or session.running is not None:
             yield {self.status: gr.skip()}
             return
+        kind, limit = _chosen(pressed, exchange)
         session.replacing = exchange.number
-        yield from self._ask(exchange.question, memory, (outlet, since, until), request)
+        yield from self._ask(exchange.question, memory, (outlet, since, until), request, kind=kind, limit=limit)
 
     def _ask(
-        self, question: str, memory: Any, scope: tuple[str, str, str], request: gr.Request, *, is_typed: bool = False
+        self,
+        question: str,
+        memory: Any,
+        scope: tuple[str, str, str],
+        request: gr.Request,
+        *,
+        is_typed: bool = False,
+        kind: str | None = None,
+        limit: int | None = None,
     ) -> Iterator[Updates]:
         question = words(question).strip()[:QUESTION_CHARS]
         if not question or self.frame.known_session(request).running is not None:
@@ -179,6 +191,7 @@ class AskTab:
             whose = partial(self._owner, memory, request)
             keep = max(len(session.exchanges) - 1, 0)  # what stood in `current` becomes part of the past
             exchange = self._begin(session, question, whose)
+            exchange.kind, exchange.limit = kind, limit
             keep = min(keep, exchange.number - 1)
             yield {
                 **self.redrawn(session, keep=keep),
@@ -258,6 +271,8 @@ class AskTab:
             "cancel": cancel,
             "settings": preferences.settings(remembered, engine.settings),
             "only": only or None,
+            "kind": exchange.kind,
+            "limit": exchange.limit,
         }
         pieces, first, last = 0, 0.0, 0.0
         for batch in batches(engine.stream(exchange.question, **options)):
@@ -374,6 +389,16 @@ class AskTab:
             return _at_words(index, *place) if place is not None else ""
         except Exception as error:  # noqa: BLE001 (shown in place of the article)
             return reader.problem(explain(error))
+
+
+def _chosen(pressed: Mapping[str, Any], exchange: Exchange) -> tuple[str | None, int | None]:
+    """The kind and the number of rows that a button asks for; else those that the exchange had."""
+    if pressed.get("kind") in render.ANSWERED_AS:
+        return str(pressed["kind"]), None
+    limit = words(pressed.get("limit"))
+    if exchange.answer is not None and limit.isdecimal() and len(limit) <= DIGITS_OF_LIMIT:
+        return exchange.answer.kind, max(int(limit), 1)
+    return exchange.kind, exchange.limit
 
 
 def reopened(number: int, kept: Kept) -> Exchange:
