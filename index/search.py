@@ -318,6 +318,11 @@ class Index:
         with self._store.read() as generation:
             return generation.articles()
 
+    def openings(self, chars: int) -> list[Article]:
+        """Every article, copies included, in the order of adding, with no more than the first `chars` of its text."""
+        with self._store.read() as generation:
+            return generation.openings(chars)
+
     def passages(self) -> Iterator[tuple[Article, Span]]:
         """Every passage that can be found, those of the last added article first. The index may change meanwhile."""
         with self._store.read() as generation:

@@ -24,7 +24,6 @@ from ui import backend, preferences, uploads, web
 from ui.follow import batches, reported
 from ui.html import lists
 from ui.library import Library, Query
-from ui.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -278,20 +277,6 @@ def test_what_a_job_reports_comes_as_progress_before_its_result() -> None:
         return "done"
 
     assert [event for batch in batches(reported(job)) for event in batch] == [Progress("read", 1, 2), "done"]
-
-
-def test_suggestions_are_about_what_the_articles_say() -> None:
-    articles = [
-        Article(
-            "a", "The mayor of Zorb, Ada Quill, opened a lighthouse. Ada Quill announced a second one.", "Light at sea"
-        ),
-        Article("b", "Nothing with a name happens here, and nobody says anything."),
-    ]
-    asked = suggest(articles)
-    assert "What did Ada Quill announce?" in asked
-    assert any("“Light at sea”" in question for question in asked)
-    assert all(len(question) <= 120 for question in asked)
-    assert suggest([]) == ()
 
 
 @pytest.fixture

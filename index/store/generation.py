@@ -100,6 +100,12 @@ class Generation:
         where, values = ("WHERE origin = ?", (origin,)) if origin is not None else ("", ())
         return [row.article for row in self.article_rows(f"{where} ORDER BY rowid", values)]
 
+    def openings(self, chars: int) -> list[Article]:
+        """All articles in the order they were added, with the first `chars` of their text. It is not compared with its
+        checksum, which is that of the whole."""
+        query = "SELECT id, substr(text, 1, ?), title, source, url, published, author, updated, language FROM article"
+        return [Article(*row) for row in self._sql.execute(f"{query} ORDER BY rowid", (chars,))]
+
     def article_rows(self, where: str, values: Sequence[str]) -> Iterator[_Article]:
         """Rows of the article table as they were written. Raises StoreError for another."""
         for *row, stored in self._sql.execute(f"SELECT {ARTICLE_ROW}, checksum FROM article {where}", values):

@@ -16,6 +16,7 @@ import gradio as gr
 
 from index.errors import InputError
 from rag.event import Evidence, Progress, Row, Token
+from rag.suggest import suggest
 from ui import preferences
 from ui.backend import explain
 from ui.follow import batches
@@ -23,7 +24,6 @@ from ui.html import reader, render
 from ui.html.markup import button
 from ui.library import narrowed
 from ui.session import MOST_QUESTIONS, Exchange, Session, kept
-from ui.suggest import suggest
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
