@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rag.question import Question
     from rag.settings import Settings
 
+NARROW, WIDE = 2, 4
+"""Hits for each passage that is to be read: to judge by whether anything speaks of the question, and to choose from, so
+that a long article does not hide the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -39,15 +43,16 @@ class Found:
 def find(question: Question, index: Index, model: LoadedModel, settings: Settings, clock: Clock) -> Found:
     """Search, and choose what to read. Raises InputError for a filter that is wrong, ModelError for a model that
     cannot be used."""
-    hits = tuple(
+    wide = tuple(
         index.search(
             question.text,
-            2 * settings.passages,
+            WIDE * settings.passages,
             rewordings=question.rewordings,
             context=question.context,
             **question.only.to_dict(),
         )
     )
+    hits = wide[: NARROW * settings.passages]
     found = Found(hits, generation=index.generation)
     clock.mark("search")
     if not hits:
@@ -57,6 +62,6 @@ def find(question: Question, index: Index, model: LoadedModel, settings: Setting
         found = replace(found, sources=nearest, reason=Reason.NOTHING_RELEVANT)
     else:
         with model.held(settings) as llm:
-            found = replace(found, sources=evidence.select(question.text, hits, llm, settings))
+            found = replace(found, sources=evidence.select(question.text, wide, llm, settings))
     clock.mark("evidence")
     return found

@@ -229,6 +229,20 @@ def test_the_evidence_stays_in_its_budget(index: Index) -> None:
     assert sum(len(source.hit.text.split()) for source in answer.sources) <= 250
 
 
+def test_where_several_articles_speak_no_article_takes_more_than_two_of_the_passages(index: Index) -> None:
+    filler = "Nobody knows what comes next. " * 22
+    long = "\n\n".join(f"The six-party talks broke down, report {n} says. {filler}" for n in range(6))
+    index.add([Article("long", long)])
+    settings = Settings(evidence_tokens=2000)
+    alone = Engine.open(index=index, llm=ScriptedLLM("They broke down."), settings=settings)
+    assert [source.hit.article.id for source in alone.ask(ASKED, articles=["long"]).sources] == ["long"] * 4
+    others = ("The six-party talks broke down in spring.", "A diplomat says that the six-party talks broke down slowly.")
+    index.add(Article(f"n{n}", text) for n, text in enumerate(others))
+    sources = alone.ask(ASKED, articles=["long", "n0", "n1"]).sources
+    assert sorted(source.hit.article.id for source in sources) == ["long", "long", "n0", "n1"]
+    assert [source.number for source in sources] == [1, 2, 3, 4]
+
+
 def test_the_answer_as_json(index: Index) -> None:
     answer = engine(index, "The six-party talks broke down in 2009.").ask(ASKED)
     told = json.loads(json.dumps(answer.to_dict()))
