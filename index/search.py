@@ -369,6 +369,16 @@ class Index:
             return "removed"
         return "current" if text == article.text else "changed"
 
+    def outlets(self) -> tuple[str, ...]:
+        """The outlets of the articles, that with the most first."""
+        with self._store.read() as generation:
+            return generation.outlets()
+
+    def last_published(self) -> str | None:
+        """The latest date of publication of any article, as it is written there; None when none has one."""
+        with self._store.read() as generation:
+            return generation.last_published()
+
     def stats(self) -> Stats:
         """What the index holds."""
         with self._store.read() as generation:

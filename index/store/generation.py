@@ -243,6 +243,16 @@ class Generation:
             passages.append(StoredPassage(passage_id, article_id, start, end, spans))
         return passages
 
+    def outlets(self) -> tuple[str, ...]:
+        """The outlets of the articles, that with the most first."""
+        query = "SELECT source FROM article WHERE source NOT NULL GROUP BY source ORDER BY count(*) DESC, source"
+        return tuple(source for (source,) in self._sql.execute(query))
+
+    def last_published(self) -> str | None:
+        """The latest date of publication of any article; None when none has one."""
+        latest: str | None = self._sql.execute("SELECT max(published) FROM article").fetchone()[0]
+        return latest
+
     def counts(self) -> dict[str, int]:
         """Rows of article, passage and sentence."""
         return {
