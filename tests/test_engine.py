@@ -236,7 +236,7 @@ def test_where_several_articles_speak_no_article_takes_more_than_two_of_the_pass
     settings = Settings(evidence_tokens=2000)
     alone = Engine.open(index=index, llm=ScriptedLLM("They broke down."), settings=settings)
     assert [source.hit.article.id for source in alone.ask(ASKED, articles=["long"]).sources] == ["long"] * 4
-    others = ("The six-party talks broke down in spring.", "A diplomat says that the six-party talks broke down slowly.")
+    others = ("The six-party talks broke down in spring.", "A diplomat: the six-party talks broke down slowly.")
     index.add(Article(f"n{n}", text) for n, text in enumerate(others))
     sources = alone.ask(ASKED, articles=["long", "n0", "n1"]).sources
     assert sorted(source.hit.article.id for source in sources) == ["long", "long", "n0", "n1"]
