@@ -286,7 +286,7 @@ def test_an_empty_home_has_no_backup(home: Path, tmp_path: Path) -> None:
 def test_two_backups_to_one_file_do_not_mix(full: Path, file: Path) -> None:
     before = file.read_bytes()
     with contextlib.suppress(KeyboardInterrupt), archive.writing(file, replace=True):
-        with pytest.raises(InputError, match="going on"):
+        with pytest.raises(InputError, match="is running"):
             backup.backup(file, full, replace=True)
         raise KeyboardInterrupt
     assert file.read_bytes() == before
@@ -630,19 +630,19 @@ def test_a_manifest_that_lies_is_refused(file: Path, tmp_path: Path) -> None:
         return lambda _, manifest: manifest["counts"].update({name: manifest["counts"][name] + by})
 
     lies: list[tuple[Alter, str]] = [
-        (count("articles", 1), "how much is in it"),
-        (count("turns", -1), "how much is in it"),
-        (lambda content, _: content.__delitem__(FILE), "how much is in it"),
+        (count("articles", 1), "do not match its manifest"),
+        (count("turns", -1), "do not match its manifest"),
+        (lambda content, _: content.__delitem__(FILE), "do not match its manifest"),
         (lambda _, manifest: manifest["sources"].pop(), "other sources"),
-        (lambda _, manifest: manifest.update(counts=[]), "none of Citewire"),
-        (lambda _, manifest: manifest.update(sources=[["/"]]), "none of Citewire"),
-        (lambda _, manifest: manifest.update(left_out=[5]), "none of Citewire"),
-        (lambda _, manifest: manifest.update(damaged=DATABASE), "none of Citewire"),
-        (lambda _, manifest: manifest.pop("home"), "none of Citewire"),
+        (lambda _, manifest: manifest.update(counts=[]), "not one of Citewire"),
+        (lambda _, manifest: manifest.update(sources=[["/"]]), "not one of Citewire"),
+        (lambda _, manifest: manifest.update(left_out=[5]), "not one of Citewire"),
+        (lambda _, manifest: manifest.update(damaged=DATABASE), "not one of Citewire"),
+        (lambda _, manifest: manifest.pop("home"), "not one of Citewire"),
         (lambda content, _: content.__delitem__(DATABASE), "no articles"),
-        (lambda content, _: content.update({"index.sqlite-wal": b"x"}), "no name that a backup holds"),
-        (lambda content, _: content.update({"other.sqlite": b"x"}), "no name that a backup holds"),
-        (lambda content, _: content.update({DATABASE: content[FILE]}), "no database of Citewire"),
+        (lambda content, _: content.update({"index.sqlite-wal": b"x"}), "not a name that a backup contains"),
+        (lambda content, _: content.update({"other.sqlite": b"x"}), "not a name that a backup contains"),
+        (lambda content, _: content.update({DATABASE: content[FILE]}), "not a database of Citewire"),
         (lambda content, _: content.update({FILE: b"this is no database" * 300}), FILE),
         (lambda content, _: content.update({DATABASE: b""}), DATABASE),
     ]
@@ -716,7 +716,7 @@ def test_names_that_differ_in_case_alone_do_not_overwrite_each_other(
     opened = archive._private
     monkeypatch.setattr(archive, "_private", lambda path, flags: opened(path.lower(), flags))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    with pytest.raises(DamagedError, match="same file as another one"):
+    with pytest.raises(DamagedError, match="same file as another"):
         backup.restored(file, Path(str(tmp_path / "lower").lower()))
 
 
@@ -730,11 +730,11 @@ def test_bombs_are_refused(file: Path, tmp_path: Path, monkeypatch: pytest.Monke
     lied = [one | {"size_bytes": 10} if one["name"] == "uploads/bomb.txt" else one for one in members]
     file.write_bytes(whole)
     zipped(file, (bomb, bytes(50_000_000)), manifest={"members": lied})
-    refused(file, tmp_path, "not of these files")
+    refused(file, tmp_path, "does not match its files")
     # A directory that lies about sizes in the same way as the manifest.
     content = file.read_bytes().replace((50_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     file.write_bytes(content)
-    refused(file, tmp_path, "not what the manifest says|damaged")
+    refused(file, tmp_path, "does not match the manifest|damaged")
     # What says that it unpacks to more than is possible, and what does not fit the disk.
     file.write_bytes(whole)
     zipped(file, ("uploads/bomb.txt", b"x" * 100))
@@ -742,11 +742,11 @@ def test_bombs_are_refused(file: Path, tmp_path: Path, monkeypatch: pytest.Monke
     place = content.rindex(b"uploads/bomb.txt", 0, content.rindex(b"manifest.json"))
     size = place - 46 + 24  # of the entry in the directory
     file.write_bytes(content[:size] + (2_000_000_000).to_bytes(4, "little") + content[size + 4 :])
-    refused(file, tmp_path, "cannot be")
+    refused(file, tmp_path, "impossible")
     file.write_bytes(whole)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    refused_for_room = pytest.raises(InputError, match="are needed")
+    refused_for_room = pytest.raises(InputError, match="free some space")
     with refused_for_room:
         backup.restored(file, tmp_path / "fresh")
     assert not (tmp_path / "fresh").exists()
@@ -773,7 +773,7 @@ def test_what_is_no_backup_is_refused(file: Path, tmp_path: Path, content: bytes
 def test_another_archive_is_refused(file: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(file, "w") as opened:
         opened.writestr("holiday.jpg", b"x" * 100)
-    refused(file, tmp_path, "no backup")
+    refused(file, tmp_path, "not a backup")
     for manifest in (
         "[" * 100_000,
         '{"format": 1}',

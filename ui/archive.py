@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 1
-"""Version of the archive's form, in the manifest. A reader refuses a newer one."""
+"""Version of the archive format, in the manifest. A reader refuses a newer one."""
 MANIFEST = "manifest.json"
 UPLOADS = "uploads/"
 
 PIECE_BYTES = 1024 * 1024
 COMPRESSION_LEVEL = 1
-"""Half of a database is vectors, which no level makes smaller; the text shrinks to a third with the quickest."""
+"""Half of a database is vectors, which do not compress; the fastest level shrinks the text to a third."""
 MOST_RATIO = 1040
-"""Deflate cannot make anything smaller than 1/1032; a member that claims so is a lie."""
+"""Deflate cannot compress to less than 1/1032; a member that claims more is a bomb."""
 MOST_DIRECTORY_BYTES = 64 * 1024 * 1024
 MOST_MANIFEST_BYTES = 64 * 1024 * 1024
 """Room for 300,000 uploads; both are held in memory while an archive is read."""
@@ -55,11 +55,11 @@ END_BYTES, END64_BYTES = 22, 56 + 20
 _UNREADABLE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError, MemoryError,
 )  # fmt: skip
-"""What zipfile raises for a file that is damaged or made to harm."""
+"""What zipfile raises for a damaged or malicious file."""
 
 
 class DamagedError(InputError):
-    """An archive that is no backup, is not whole, or is not what its manifest says."""
+    """An archive that is not a backup, is incomplete, or does not match its manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an archive holds, as it says itself. `about` is what its writer said of it."""
+    """The list of an archive's members. `about` is what its writer recorded."""
 
     about: Mapping[str, Any]
     members: tuple[Member, ...]
@@ -97,7 +97,7 @@ class Manifest:
 
 
 class Writer:
-    """An archive that is being written. Use `writing`."""
+    """An archive that is being written; open it with `writing`."""
 
     def __init__(self, file: IO[bytes]) -> None:
         """`file` is empty and open for writing."""
@@ -126,7 +126,7 @@ class Writer:
         return manifest
 
     def forget(self) -> None:
-        """Leave the file to its owner; an archive that was not finished stays as it is."""
+        """Close nothing: the file belongs to its owner, and an unfinished archive stays as it is."""
         self._zip.fp = None  # or else zipfile would write to it again
 
 
@@ -159,7 +159,7 @@ def writing(path: Path, *, replace: bool = False) -> Iterator[tuple[Writer, Path
 
 
 class Reader:
-    """An archive that was found in order, as far as its directory and manifest go. Use `reading`."""
+    """An archive whose directory and manifest were checked; open it with `reading`."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         """Check everything but the members' bytes. Raises DamagedError."""
@@ -182,7 +182,7 @@ class Reader:
                 file.flush()
                 os.fsync(file.fileno())
         except FileExistsError as error:
-            raise DamagedError(f"{self.path}: {member.name!r} is the same file as another one on this disk") from error
+            raise DamagedError(f"{self.path}: {member.name!r} is the same file as another on this disk") from error
 
     def check(self, member: Member, *, progress: Callable[[int], None] | None = None) -> None:
         """Read a member and compare it with the manifest. Raises DamagedError."""
@@ -201,7 +201,7 @@ class Reader:
                 if progress is not None:
                     progress(len(piece))
         if size_bytes != member.size_bytes or digest.hexdigest() != member.sha256:
-            raise DamagedError(f"{self.path} is damaged: {member.name!r} is not what the manifest says")
+            raise DamagedError(f"{self.path} is damaged: {member.name!r} does not match the manifest")
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -210,12 +210,12 @@ class Reader:
         except DamagedError as error:
             raise DamagedError(f"{self.path}: {error}") from error
         except _UNREADABLE as error:
-            raise DamagedError(f"{self.path} is damaged, or no backup of Citewire: {error}") from error
+            raise DamagedError(f"{self.path} is damaged, or not a backup of Citewire: {error}") from error
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             # A place before the beginning of the file.
-            raise DamagedError(f"{self.path} is damaged, or no backup of Citewire") from error
+            raise DamagedError(f"{self.path} is damaged, or not a backup of Citewire") from error
 
 
 @contextlib.contextmanager
@@ -233,7 +233,7 @@ def reading(path: Path) -> Iterator[Reader]:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a member can have this name: that of a database, or a path below uploads/ that is good on any system."""
+    """Whether a member may have this name: that of a database, or a path below uploads/ valid on any system."""
     if re.fullmatch(r"[a-z]+\.sqlite(-wal)?", name):
         return True
     return name.startswith(UPLOADS) and all(map(_is_plain_part, name.split("/")))
@@ -258,17 +258,17 @@ def _info(name: str) -> zipfile.ZipInfo:
 def _require_free(path: Path, *, replace: bool) -> None:
     """Raise InputError unless `path` may be written."""
     if not path.parent.is_dir():
-        raise InputError(f"there is no folder {path.parent} for the backup; make it first")
+        raise InputError(f"the folder {path.parent} does not exist; create it, or choose another path")
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file in it")
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is not a file; choose another name")
     if path.exists() and not replace:
-        raise InputError(f"{path} is there already; choose another name, or --force to replace it")
+        raise InputError(f"{path} exists already; choose another name, or replace it with --force")
 
 
 def forget_parts(folder: Path, names: str) -> None:
-    """Delete what killed runs for files of such names left in a folder."""
+    """Delete the temporary files of killed runs for files of such names."""
     for part in folder.glob(f".{names}.part"):
         with contextlib.suppress(InputError, OSError), _alone(part, part):
             pass
@@ -276,13 +276,13 @@ def forget_parts(folder: Path, names: str) -> None:
 
 @contextlib.contextmanager
 def _alone(part: Path, path: Path) -> Iterator[None]:
-    """The empty folder `part`, for one run at a time; deleted in the end."""
+    """An empty folder `part` for one run at a time, deleted at the end."""
     part.mkdir(mode=0o700, exist_ok=True)
     lock = FileLock(part / "lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f"another backup to {path} is going on; wait for it") from None
+        raise InputError(f"another backup to {path} is running; try again when it has finished") from None
     try:
         for left in part.iterdir():
             if left.name != "lock":
@@ -302,32 +302,32 @@ def _check_end(file: IO[bytes]) -> None:
     end = tail[-END_BYTES:]
     file.seek(0)
     if file.read(4) != b"PK\x03\x04":
-        raise DamagedError("this is no backup of Citewire")
+        raise DamagedError("this is not a backup of Citewire")
     if len(end) < END_BYTES or end[:4] != b"PK\x05\x06" or end[-2:] != b"\0\0":
-        raise DamagedError("the file is cut short, or something was added to it")
+        raise DamagedError("the file is truncated, or something was appended to it")
     (directory_bytes,) = struct.unpack("<L", end[12:16])
     if tail[:4] == b"PK\x06\x06":
         directory_bytes = max(directory_bytes % 0xFFFFFFFF, struct.unpack("<Q", tail[40:48])[0])
     if directory_bytes > MOST_DIRECTORY_BYTES:
-        raise DamagedError(f"its directory has {directory_bytes} bytes, which is more than a backup needs")
+        raise DamagedError(f"its directory has {directory_bytes} bytes, more than any backup needs")
 
 
 def _check_directory(infos: list[zipfile.ZipInfo], directory_start: int) -> None:
     """Raise DamagedError unless every entry is a plain file of its own, and the last one the manifest."""
     if not infos or infos[-1].filename != MANIFEST:
-        raise DamagedError("it has no manifest, so it is no backup of Citewire")
+        raise DamagedError("it has no manifest, so it is not a backup of Citewire")
     if len({info.filename for info in infos}) != len(infos):
-        raise DamagedError("a name is in it twice")
+        raise DamagedError("it contains a name twice")
     for info in infos:
         name = info.orig_filename
         if not (is_plain(name) or name == MANIFEST) or info.filename != name:
-            raise DamagedError(f"{name!r} is no name that a backup holds")
+            raise DamagedError(f"{name!r} is not a name that a backup contains")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
             raise DamagedError(f"{name!r} is not a plain file")
         if info.flag_bits & 0x1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DamagedError(f"{name!r} is encrypted, or packed in a way that a backup does not use")
+            raise DamagedError(f"{name!r} is encrypted, or compressed in a way that a backup does not use")
         if info.file_size > MOST_RATIO * (info.compress_size + 1):
-            raise DamagedError(f"{name!r} says that it unpacks to {info.file_size} bytes, which cannot be")
+            raise DamagedError(f"{name!r} claims to unpack to {info.file_size} bytes, which is impossible")
     places = sorted((info.header_offset, info.header_offset + info.compress_size) for info in infos)
     ends = [*(start for start, _ in places[1:]), directory_start]
     if any(end > following for (_, end), following in zip(places, ends, strict=True)):
@@ -340,14 +340,14 @@ def _manifest(content: bytes) -> Manifest:
     """The manifest, its form checked. Raises DamagedError; ValueError, RecursionError for what is no JSON."""
     about = json.loads(content)
     if not isinstance(about, dict) or type(about.get("format")) is not int or about["format"] < 1:
-        raise DamagedError("its manifest is none of Citewire")
+        raise DamagedError("its manifest is not one of Citewire")
     if about["format"] > FORMAT:
         raise DamagedError(
             f"it was written by a newer Citewire (format {about['format']}, this one reads {FORMAT}); update Citewire"
         )
     members = about.get("members")
     if not isinstance(members, list) or not all(map(_is_member, members)):
-        raise DamagedError("its manifest does not say what is in it")
+        raise DamagedError("its manifest does not list its contents")
     kept = {key: value for key, value in about.items() if key not in ("format", "members")}
     return Manifest(kept, tuple(Member(one["name"], one["size_bytes"], one["sha256"]) for one in members))
 
@@ -367,7 +367,7 @@ def _check_members(manifest: Manifest, infos: Mapping[str, zipfile.ZipInfo]) -> 
     found = {name: info.file_size for name, info in infos.items() if name != MANIFEST}
     if len(named) != len(manifest.members) or named != found:
         odd = sorted({*named.items()} ^ {*found.items()})[:1]
-        raise DamagedError(f"its manifest is not of these files{f' ({odd[0][0]!r})' if odd else ''}")
+        raise DamagedError(f"its manifest does not match its files{f' ({odd[0][0]!r})' if odd else ''}")
     folders = {str(folder) for name in named for folder in PurePosixPath(name).parents}
     if clash := next(iter(folders & set(named)), None):
         raise DamagedError(f"{clash!r} is a file and a folder at once")

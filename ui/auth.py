@@ -1,4 +1,4 @@
-"""Accounts: who may open the page, and as what, from a file of hashed passwords. Knows no page and no Gradio.
+"""Accounts: names, hashed passwords and roles for the page, kept in a file. Knows no page and no Gradio.
 
     # one line for each; `citewire auth add FILE NAME --role editor` writes them
     ada:scrypt$32768$8$3$<salt>$<hash>:editor
@@ -41,39 +41,38 @@ Role = Literal["reader", "editor"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 COST = (2**15, 8, 3)
-"""n, r and p of scrypt for new lines: 32 MB and a quarter of a second. One of the settings that the OWASP Password
-Storage Cheat Sheet takes for equally strong."""
+"""n, r and p of scrypt for new passwords: 32 MB and a quarter of a second. One of the equally strong settings of the
+OWASP Password Storage Cheat Sheet."""
 MOST_MEMORY_BYTES = 2**28
-"""What a line may ask for; 128 n r, by the definition of scrypt."""
+"""Most memory that a line of the file may demand: 128 n r, by the definition of scrypt."""
 HASHING_BYTES = 2**28
-"""What all passwords that are hashed at once may take."""
+"""Most memory for all passwords that are hashed at the same time."""
 SALT_BYTES, HASH_BYTES = 16, 32
 LEAST_CHARS, MOST_CHARS = 8, 1024
-"""Of a new password, and of one that is tried."""
+"""Length of a new password, at least, and of any password, at most."""
 NAME_CHARS = 64
 
 FREE_FAILURES = 5
-"""After so many wrong passwords for one name from one address there is a wait of a second; each further one doubles
-it."""
+"""Wrong passwords for one name from one address before it must wait a second; each further one doubles the wait."""
 FREE_FAILURES_OF_ADDRESS = 20
-"""The same for one address, whatever the names."""
+"""The same for one address and any names."""
 FREE = (FREE_FAILURES, FREE_FAILURES_OF_ADDRESS)
 LONGEST_WAIT_S = 900.0
 FORGET_S = 3600.0
 """Failures are forgotten after this time without another."""
 BUSY_S = 2.0
-"""How long somebody waits who comes while too many passwords are being checked."""
+"""Wait of a login that comes while too many passwords are being checked."""
 MOST_TALLIES = 10_000
-"""Names and addresses whose failures are remembered; beyond that the oldest go."""
+"""Most names and addresses whose failures are remembered; the oldest are forgotten first."""
 
 ADDRESS: ContextVar[str] = ContextVar("address", default="")
-"""Network address of whoever is being served; the server sets it for each request."""
+"""Network address of the visitor; the server sets it for each request."""
 
 _LOG = logging.getLogger("citewire.auth")
 
 
 class WaitError(Error):
-    """A password is not looked at before `wait_s` seconds have passed, be it right or wrong."""
+    """No password is checked, right or wrong, before `wait_s` seconds have passed."""
 
     def __init__(self, wait_s: float, *, reason: str) -> None:
         """`reason` says why, without a full stop."""
@@ -83,7 +82,7 @@ class WaitError(Error):
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A password as it is kept: scrypt's cost, the salt and the hash."""
+    """A hashed password: scrypt's cost, the salt and the hash."""
 
     n: int
     r: int
@@ -93,13 +92,13 @@ class Password:
 
     @classmethod
     def of(cls, password: str) -> Self:
-        """A new salt and the hash of `password`."""
+        """Hash `password` with a new salt."""
         salt = secrets.token_bytes(SALT_BYTES)
         return cls(*COST, salt, _scrypt(password, salt, *COST))
 
     @classmethod
     def unknown(cls, cost: tuple[int, int, int]) -> Self:
-        """One that nobody knows, and that costs as much to try as others of this cost."""
+        """A password that nobody knows and that takes as long to check as others of this cost."""
         return cls(*cost, secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
 
     @classmethod
@@ -115,7 +114,7 @@ class Password:
         return parsed
 
     def __str__(self) -> str:
-        """As it stands in a line."""
+        """Return the form in a line of the file."""
         return f"scrypt${self.n}${self.r}${self.p}${_text(self.salt)}${_text(self.hash)}"
 
     @property
@@ -124,7 +123,7 @@ class Password:
         return self.n, self.r, self.p
 
     def fits(self, password: str) -> bool:
-        """Whether it is this one; takes as long either way."""
+        """Whether `password` is this one, in constant time."""
         return hmac.compare_digest(_scrypt(password, self.salt, self.n, self.r, self.p), self.hash)
 
 
@@ -137,7 +136,7 @@ class Account:
 
 
 class Accounts:
-    """Names with their passwords and roles, and how often each was tried in vain. Safe to use from several threads."""
+    """Names with their passwords and roles, and their failed attempts. Safe to use from several threads."""
 
     def __init__(self, known: Mapping[str, Account], *, clock: Callable[[], float] = time.monotonic) -> None:
         """`Accounts.load` reads a file; `clock` gives seconds."""
@@ -152,7 +151,7 @@ class Accounts:
 
     @classmethod
     def load(cls, path: Path, *, clock: Callable[[], float] = time.monotonic) -> Self:
-        """The accounts in `path`. Raises InputError, with the line, for a file that is not as it should be."""
+        """The accounts in `path`. Raises InputError, with the line, for a malformed file."""
         known = _read(path)
         if not known:
             raise InputError(f"{path} has no account; run: citewire auth add {path} NAME")
@@ -160,7 +159,7 @@ class Accounts:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Who may come in."""
+        """The names that may log in."""
         return tuple(self._known)
 
     @property
@@ -174,7 +173,7 @@ class Accounts:
         return (account.role if account is not None else None) or "reader"
 
     def check(self, name: str, password: str, *, address: str | None = None) -> bool:
-        """Whether this is the password of `name`; False without a look while there is a wait.
+        """Whether this is the password of `name`; False, without checking it, while the caller must wait.
 
         Wrong passwords from one address (default: ADDRESS) for one name make that address wait for that name, and many
         of them make it wait for all names. Others with the same name are not kept out. An unknown name takes as long
@@ -187,7 +186,7 @@ class Accounts:
             return False
 
     async def login(self, name: str, password: str) -> bool:
-        """`check` for a server that would stand still meanwhile; what gr.Blocks.launch takes as auth.
+        """`check` without blocking the server; what gr.Blocks.launch takes as auth.
 
         Raises WaitError where the password is not looked at.
         """
@@ -197,7 +196,7 @@ class Accounts:
             raise WaitError(BUSY_S, reason="many passwords are being checked") from None
 
     def _checked(self, name: str, password: str, address: str | None) -> Future[bool]:
-        """The result of `check`, when it is there. Raises WaitError and BusyError, as the result may do."""
+        """The result of `check` when it is known. Raises WaitError and BusyError."""
         address = _network(ADDRESS.get() if address is None else address)
         tallies = ((name[:MOST_CHARS], address), (address,))
         with self._lock:
@@ -223,12 +222,12 @@ class Accounts:
         return True
 
     def _stranger(self, name: str) -> Password:
-        """What a name that is not in the file is tried against: each has the cost of some line, and always the same."""
+        """A decoy for a name that is not in the file: always the same one, with the cost of some line."""
         digest = hmac.digest(self._stranger_key, name.encode("utf-8", "surrogatepass"), "sha256")
         return self._strangers[int.from_bytes(digest) % len(self._strangers)]
 
     def wait_s(self, name: str, *, address: str | None = None) -> float:
-        """Seconds until `check` looks at a password for this name from this address again; 0 when it does."""
+        """Seconds until `check` accepts a password for this name from this address again; 0 if it does."""
         address = _network(ADDRESS.get() if address is None else address)
         with self._lock:
             return self._wait_s(((name[:MOST_CHARS], address), (address,)))
@@ -239,7 +238,7 @@ class Accounts:
         return max(0.0, *(end - now for end in ends)) if ends else 0.0
 
     def _count(self, tallies: tuple[tuple[str, ...], ...]) -> None:
-        """An attempt counts as a failure from its beginning, so that many at a time do not slip by."""
+        """Count an attempt as a failure from its beginning, so that simultaneous ones cannot slip through."""
         now = self._clock()
         for key, free in zip(tallies, FREE, strict=True):
             known = self._tallies.pop(key, None)
@@ -250,7 +249,7 @@ class Accounts:
             self._tallies.pop(next(iter(self._tallies)))
 
     def _discount(self, tallies: tuple[tuple[str, ...], ...], result: Future[bool]) -> None:
-        """An attempt that was turned away is none."""
+        """Take back the count of an attempt that was turned away."""
         if not result.cancelled() and result.exception() is None:
             return
         with self._lock:
@@ -280,18 +279,20 @@ class _Tally:
 
 
 def add(path: Path, *, name: str, password: str, role: Role | None = None) -> bool:
-    """Write the line of `name` into the file, which need not exist; returns whether it replaced one.
+    """Write the line of `name` into the file, created if missing; returns whether it replaced one.
 
     Without `role`, a name that is there keeps its own, and a new one is a reader. The file is written whole and
     readable by its owner alone. Raises InputError for a name or password that cannot be used, and for a file that
     cannot be read as accounts.
     """
     if not name or name != name.strip() or not name.isprintable() or ":" in name or name.startswith("#"):
-        raise InputError(f"the name {name!r} cannot be used: no colon, no # in front, no blanks around it")
+        raise InputError(
+            f"the name {name!r} cannot be used: it may not have a colon, start with # or have blanks around it"
+        )
     if len(name) > NAME_CHARS:
-        raise InputError(f"the name has {len(name)} characters, at most {NAME_CHARS} are possible")
+        raise InputError(f"the name has {len(name)} characters; at most {NAME_CHARS} are allowed")
     if not LEAST_CHARS <= len(password) <= MOST_CHARS:
-        raise InputError(f"the password has {len(password)} characters; from {LEAST_CHARS} to {MOST_CHARS} are needed")
+        raise InputError(f"the password has {len(password)} characters; it needs {LEAST_CHARS} to {MOST_CHARS}")
     known = _read(path, replaced=name) if path.exists() else {}
     role = role or (known[name].role if name in known else None) or "reader"
     _write(path, [*_lines_without(path, name), _line(name, Account(Password.of(password), role))])
@@ -310,7 +311,7 @@ def set_role(path: Path, *, name: str, role: Role) -> None:
 
 
 def remove(path: Path, *, name: str) -> None:
-    """Take a name out of the file. Raises InputError for a name that is not there."""
+    """Remove a name from the file. Raises InputError for a name that is not in it."""
     _account(path, name)
     _write(path, _lines_without(path, name))
 
@@ -318,7 +319,7 @@ def remove(path: Path, *, name: str) -> None:
 def _account(path: Path, name: str) -> Account:
     known = _read(path)
     if name not in known:
-        raise InputError(f"{path} has no account {name!r}; to see which there are: citewire auth list {path}")
+        raise InputError(f"{path} has no account {name!r}; list them with: citewire auth list {path}")
     return known[name]
 
 
@@ -327,7 +328,7 @@ def _line(name: str, account: Account) -> str:
 
 
 def _lines_without(path: Path, name: str) -> list[str]:
-    """The lines of the file, comments included, but that of `name`."""
+    """The lines of the file, comments included, without that of `name`."""
     before = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [line for line in before if line.partition(":")[0].strip() != name or line.lstrip().startswith("#")]
 
@@ -339,11 +340,11 @@ def _read(path: Path, *, replaced: str | None = None) -> dict[str, Account]:
         text = path.read_text(encoding="utf-8")
         mode = path.stat().st_mode
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text in UTF-8") from error
+        raise InputError(f"{path} is not a text file in UTF-8; create one with: citewire auth add FILE NAME") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); run: citewire auth add {path} NAME") from error
     if os.name == "posix" and mode & 0o022:
-        raise InputError(f"{path} can be changed by others than its owner; run: chmod 600 {path}")
+        raise InputError(f"{path} can be changed by other users; run: chmod 600 {path}")
     found: dict[str, Account] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -351,7 +352,7 @@ def _read(path: Path, *, replaced: str | None = None) -> dict[str, Account]:
         name, _, kept = (part.strip() for part in line.partition(":"))
         try:
             if name in found:
-                raise InputError("this name stands there twice")
+                raise InputError("this name is in the file twice")
             found[name] = _parsed(path, name, kept)
         except InputError as error:
             if name != replaced:
@@ -364,7 +365,7 @@ def _parsed(path: Path, name: str, kept: str) -> Account:
     try:
         password = Password.parse(hashed)
     except ValueError as error:
-        raise InputError(f"NAME:scrypt$…:ROLE is needed; run: citewire auth add {path} NAME") from error
+        raise InputError(f"it must read NAME:scrypt$…:ROLE; to write it: citewire auth add {path} NAME") from error
     if not name:
         raise InputError("the name is missing")
     known = next((one for one in ROLES if one == role), None)
@@ -374,7 +375,7 @@ def _parsed(path: Path, name: str, kept: str) -> Account:
 
 
 def _write(path: Path, lines: list[str]) -> None:
-    """Put a new file in the place of the old one; a kill leaves one of them whole."""
+    """Replace the file; a kill leaves the old or the new one, complete."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mkstemp makes it 0600
         try:
@@ -397,7 +398,7 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 
 def _network(address: str) -> str:
-    """What one person can be taken to hold: an IPv4 address, or the /64 of an IPv6 one."""
+    """The addresses that one person may control: an IPv4 address, or the /64 of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Backup: one file that holds a home, and a home again from that file.
+"""Back up a home to one file, and restore it from that file.
 
 A backup is made while chats and syncs go on: each database is copied as one state. It holds the database of the index,
 the conversations, and the uploads that the index knows; not what can be made again (FAISS snapshots, passages as a
@@ -42,22 +42,22 @@ if TYPE_CHECKING:
 
 INDEX = restore.INDEX
 SIDECAR = ".toml"
-"""What ends the name of a file with metadata of the file beside it; see index/read."""
+"""Ending of the name of a side-car, a file with metadata of the file beside it; see index/read."""
 
 LAYOUT_OF_PATHS = 1
-"""The layout of index databases that has absolute paths of uploads, where later ones have paths within the home."""
+"""Layout of index databases with absolute paths of uploads; later layouts have paths within the home."""
 RESERVE_BYTES = 100_000_000
-"""Room that is left on the disk after a restore, so that the next sync can work."""
+"""Space that a restore leaves on the disk, so that the next sync can work."""
 KIB = 1024
-"""Progress is told in KiB."""
+"""Progress is reported in KiB."""
 
 _UNLISTED = (lock.NAME, restore.FOLDER)
-"""What may lie in a home that counts as empty."""
+"""Files that an empty home may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """An upload that the index knows and the backup does not hold, and why."""
+    """An upload of the index that is missing in the backup, and why."""
 
     name: str
     reason: str
@@ -69,7 +69,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was made or looked at. `problems` is what is wrong with it; none when it is sound."""
+    """A backup that was made or verified. `problems` is empty when it is sound."""
 
     file: Path
     size_bytes: int
@@ -78,7 +78,7 @@ class Backup:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many articles, conversations and turns it holds, and the number of the index's generation."""
+        """Numbers of articles, conversations and turns, and the generation of the index."""
         counts: Mapping[str, int] = self.manifest.about["counts"]
         return counts
 
@@ -133,17 +133,17 @@ def backup(
     folder, path = homes.resolve(home), homes.resolve(file)
     if not (folder / INDEX).is_file():
         if (folder / CONVERSATIONS).is_file():
-            raise StoreError(f"{folder / INDEX} is not there; bring it back with: citewire restore FILE --replace")
-        raise InputError(f"there is nothing to back up in {folder}; another home is chosen with --home")
+            raise StoreError(f"{folder / INDEX} is missing; restore it with: citewire restore FILE --replace")
+        raise InputError(f"there is nothing to back up in {folder}; choose another home with --home")
     if within(os.path.realpath(path), os.path.realpath(folder)):
-        raise InputError(f"{path} lies in the home, and would be lost with it; choose a place outside of {folder}")
+        raise InputError(f"{path} is inside the home and would be lost with it; choose a path outside {folder}")
     lock.finish_restore(folder)
     lock.finish_replacement(folder / INDEX)
     return _write(folder, path, replace=replace, progress=_Steps(progress))
 
 
 def verify(file: str | Path, *, progress: Progress | None = None) -> Backup:
-    """Read all of a backup: every checksum, and whether both databases are sound and hold what the manifest says.
+    """Read all of a backup: check every checksum, and that both databases are sound and match the manifest.
 
     What is wrong is in `problems`. Needs room for both databases where temporary files go.
     Raises InputError for a file that is no backup.
@@ -173,7 +173,7 @@ def restored(
     keep: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Restored:
-    """Make `home` what it was when the backup `file` was made.
+    """Restore `home` to its state when the backup `file` was made.
 
     A home that holds anything is replaced only with `replace`, and a backup of it is made first: `keep`, or else a
     file beside the home. Searches that go on meanwhile see the articles of before, then the restored ones.
@@ -211,7 +211,7 @@ def finish(home: str | Path | None = None) -> bool:
 
 @dataclass(slots=True)
 class _Steps:
-    """Tells the progress of several steps, each in KiB or pages of its own."""
+    """Reports the progress of several steps, each in KiB or pages."""
 
     heard: Progress | None
     done: Counter[str] = field(default_factory=Counter)
@@ -303,7 +303,7 @@ def _stage(
 
 
 def _described(copied: Path, about: dict[str, Any]) -> str:
-    """Note in `about` what a database holds; returns what is wrong with it, if anything is."""
+    """Describe the content of a database in `about`; returns what is damaged, or an empty text."""
     try:
         with contextlib.closing(sqlite3.connect(copied)) as sql:
             (found,) = sql.execute("PRAGMA quick_check(1)").fetchone()
@@ -346,7 +346,7 @@ def _add_uploads(writer: Writer, uploads: Mapping[str, Path], about: dict[str, A
         progress.at("uploads", number, len(wanted))
         try:
             if not archive.is_plain(uri):
-                raise InputError("not every system can have a file of this name")
+                raise InputError("not every system allows a file of this name")
             content = _content(path)
         except (OSError, InputError) as error:
             reason = str(error) if isinstance(error, InputError) else error.strerror or str(error)
@@ -356,7 +356,7 @@ def _add_uploads(writer: Writer, uploads: Mapping[str, Path], about: dict[str, A
 
 
 def _content(path: Path) -> bytes:
-    """What is in a file: not through a link, and nothing that could block, whatever lies there by now."""
+    """Read a file without following a link or blocking, whatever is at its path by now."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -413,11 +413,11 @@ def _require_about(reader: Reader) -> None:
         and _are_texts([about.get(name) for name in ("home", "uploads", "created", "citewire")])
     )
     if not fine:
-        raise DamagedError(f"{reader.path}: its manifest is none of Citewire")
+        raise DamagedError(f"{reader.path}: its manifest is not one of Citewire")
     known = {INDEX, CONVERSATIONS, *(f"{name}-wal" for name in about["damaged"])}
     for member in reader.manifest.members:
         if member.name not in known and not member.name.startswith(archive.UPLOADS):
-            raise DamagedError(f"{reader.path}: {member.name!r} is no name that a backup holds")
+            raise DamagedError(f"{reader.path}: {member.name!r} is not a name that a backup contains")
 
 
 def _are_texts(value: object) -> bool:
@@ -425,16 +425,16 @@ def _are_texts(value: object) -> bool:
 
 
 def _unrestorable(manifest: Manifest) -> str:
-    """Why nothing can be restored from a backup that is as it was written; empty if something can."""
+    """Why an undamaged backup cannot be restored; empty if it can."""
     if damaged := manifest.about["damaged"]:
-        return f"it keeps a damaged {damaged[0]} as it was, for whoever can mend it; it cannot be restored"
+        return f"it contains a damaged {damaged[0]}, kept for repair by hand; it cannot be restored"
     if manifest.member(INDEX) is None:
         return "it holds no articles; what else it holds can be taken out with: unzip"
     return ""
 
 
 def _unpack(reader: Reader, place: Path, progress: _Steps, *, keep_uploads: bool) -> None:
-    """Write the databases, and perhaps the uploads, to `place`; every checksum is compared."""
+    """Write the databases, and the uploads if asked, to `place`, and compare every checksum."""
     total = reader.manifest.size_bytes
 
     def told(size_bytes: int) -> None:
@@ -448,7 +448,7 @@ def _unpack(reader: Reader, place: Path, progress: _Steps, *, keep_uploads: bool
 
 
 def _examine(place: Path, manifest: Manifest) -> list[str]:
-    """What is wrong with the databases in `place`; those of an older layout are brought to the present one."""
+    """What is damaged in the databases in `place`; those of an older layout are migrated."""
     about, problems = manifest.about, []
     found: dict[str, int] = {}
     for name, made in ((INDEX, _made_index), (CONVERSATIONS, _made_conversations)):
@@ -466,12 +466,12 @@ def _examine(place: Path, manifest: Manifest) -> list[str]:
         except Error as error:
             problems.append(f"{name}: {error}")
     if not problems and not about["damaged"] and found != about["counts"]:
-        problems.append(f"the manifest does not say how much is in it: {found}")
+        problems.append(f"its contents do not match its manifest: {_counted(found)}")
     return problems
 
 
 def _check_index(place: Path, about: Mapping[str, Any]) -> tuple[dict[str, int], list[str]]:
-    """The counts of the index in `place`, and what is wrong with it."""
+    """The counts of the index in `place`, and what is damaged in it."""
     from index.store import Store
 
     path = place / INDEX
@@ -497,7 +497,7 @@ def _check_index(place: Path, about: Mapping[str, Any]) -> tuple[dict[str, int],
 
 
 def _move_uploads(sql: sqlite3.Connection, before: Sequence[str], after: str) -> None:
-    """Let the uploads that a database of LAYOUT_OF_PATHS has below one of `before` be those below `after`."""
+    """Move the paths of uploads in a database of LAYOUT_OF_PATHS from below one of `before` to below `after`."""
     for table, column in (("root", "uri"), ("origin", "uri"), ("article", "origin")):
         for folder in before:
             sql.execute(
@@ -508,11 +508,11 @@ def _move_uploads(sql: sqlite3.Connection, before: Sequence[str], after: str) ->
 
 
 def _strangers(generation: Generation, place: Path) -> list[str]:
-    """Origins that pretend to be uploads and lie elsewhere: removing their article would delete that file."""
+    """Origins that claim to be uploads but are elsewhere; removing their article would delete that file."""
     locations = Locations.of(place)
     uris = [uri for uri in (*generation.roots(), *generation.origins()) if within(uri, UPLOADS)]
     return [
-        f"{uri!r} is no upload"
+        f"{uri!r} is not an upload"
         for uri in uris
         if os.path.normpath(locations.path(uri)) != locations.path(uri)
         or not within(locations.path(uri), locations.uploads)
@@ -540,17 +540,17 @@ def _made_conversations(folder: Path) -> Path:
 
 
 def _foreign(path: Path, expected: Path) -> list[str]:
-    """What a database has in it that one of ours does not: triggers and views would act when it is used."""
+    """What a database has beside Citewire's own tables: triggers and views would run when it is used."""
     with contextlib.closing(sqlite3.connect(path)) as sql, contextlib.closing(sqlite3.connect(expected)) as ours:
         own, theirs = (one.execute("PRAGMA application_id").fetchone()[0] for one in (ours, sql))
         if own != theirs:
-            return [f"{path.name} is no database of Citewire"]
+            return [f"{path.name} is not a database of Citewire"]
         known, found = (
             {(kind, name, " ".join((statement or "").split()[:2])) for kind, name, statement in rows}
             for rows in (one.execute("SELECT type, name, sql FROM sqlite_master").fetchall() for one in (ours, sql))
         )
     return [
-        f"{path.name} has a {kind} {name!r}, which Citewire did not make" for kind, name, _ in sorted(found - known)
+        f"{path.name} has a {kind} {name!r}, which Citewire did not create" for kind, name, _ in sorted(found - known)
     ]
 
 
@@ -569,7 +569,7 @@ def _held(path: Path) -> Iterator[Mapping[str, sqlite3.Connection]]:
 
 
 def _dropped(home: Path, manifest: Manifest, kept: Backup | None) -> list[str]:
-    """The uploads of before that are not restored. Raises InputError for one that would be lost."""
+    """Present uploads that the backup does not have. Raises InputError for one that would be lost."""
     after = {member.name: member for member in manifest.members}
     before = {} if kept is None else {member.name: member for member in kept.manifest.members}
     for name, member in after.items():
@@ -581,7 +581,7 @@ def _dropped(home: Path, manifest: Manifest, kept: Backup | None) -> list[str]:
 
 
 def _succeed(staged: Path, present: Path) -> None:
-    """Make the staged index a successor of the present one: open readers notice it by its id and its generation."""
+    """Give the staged index a new id and a later generation than the present one, so that open readers notice it."""
     from index.store import Store
 
     generation = 0
@@ -595,7 +595,7 @@ def _succeed(staged: Path, present: Path) -> None:
 
 
 def _occupied(home: Path) -> bool:
-    """Whether there is anything in a home."""
+    """Whether a home has anything in it."""
     if home.is_dir():
         return any(path.name not in _UNLISTED for path in home.iterdir())
     return False
@@ -606,19 +606,19 @@ def _kept_path(home: Path, keep: str | Path | None) -> Path:
         return home.with_name(f"{home.name}-before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip")
     path = homes.resolve(keep)
     if within(os.path.realpath(path), os.path.realpath(home)):
-        raise InputError(f"{path} lies in the home; choose a place outside of {home}")
+        raise InputError(f"{path} is inside the home; choose a path outside {home}")
     return path
 
 
 def _require_room(folder: Path, size_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size_bytes:
-        raise InputError(f"{size_bytes / 1e9:.1f} GB are needed in {folder}, {free / 1e9:.1f} GB are free; free some")
+        raise InputError(f"{folder} needs {size_bytes / 1e9:.1f} GB and has {free / 1e9:.1f} GB free; free some space")
 
 
 @contextlib.contextmanager
 def _explained(place: Path) -> Iterator[None]:
-    """What SQLite has against it, in our words."""
+    """SQLite's complaint in plain words."""
     try:
         yield
     except sqlite3.Error as error:
@@ -627,12 +627,12 @@ def _explained(place: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """What the system has against the backup, with its name."""
+    """The system's error with the name of the backup."""
     try:
         yield
     except OSError as error:
         raise StoreError(
-            f"{path} was not written: {error.strerror or error}; what was there before is as it was"
+            f"{path} was not written: {error.strerror or error}; an earlier backup there is unchanged"
         ) from error
 
 
