@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NOTHING_RELEVANT = "nothing relevant found"
     NOT_ANSWERED = "relevant articles found, but they do not say"
     UNSUPPORTED = "the drafted answer is not supported by the articles"
+    OTHER_LANGUAGE = "the question is in another language than the articles"
     UNCLEAR = "the question is unclear"
     PARTLY = "partly answered"
     FILTERED_OUT = "no article passes the filter"

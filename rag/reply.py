@@ -30,6 +30,7 @@ from rag.event import Evidence, Progress, Row, Token
 from rag.find import Found, find
 from rag.grounding import answerability, claims, support
 from rag.grounding.answerability import Signals
+from rag.language import language_of
 from rag.quote import Quoting
 from rag.relevance import covered
 from rag.settings import MODES
@@ -55,6 +56,8 @@ REFUSALS = {
     Reason.NOTHING_RELEVANT: "The articles do not say: nothing in them speaks of this.",
     Reason.NOT_ANSWERED: prompt.CANNOT_ANSWER,
     Reason.UNSUPPORTED: prompt.CANNOT_ANSWER,
+    Reason.OTHER_LANGUAGE: "The question seems to be in {asked}, and the passages found are in {found}. A search "
+    "across languages misses much, so the articles may well answer it: ask in {found}.",
     Reason.FILTERED_OUT: "No article is of the outlet or the time that the question asks for.",
     Reason.UNCLEAR: "The question is not clear: it names nothing to look for. Say what it is about.",
     Reason.EMPTY_INDEX: "There are no articles yet. Add some: citewire index add FOLDER",
@@ -285,9 +288,17 @@ class Reply:
         )
 
     def _refusal(self, part: Part, reason: Reason, signals: Signals | None = None) -> Answer:
-        """The answer that says why there is none."""
+        """The answer that says why there is none. Where the languages differ, the search may have failed, and nothing
+        is said about what the articles hold."""
+        text = REFUSALS[reason]
+        if reason in (Reason.NOTHING_RELEVANT, Reason.NOT_ANSWERED, Reason.UNSUPPORTED):
+            asked = language_of(part.question.text)
+            found = language_of(" ".join(source.hit.text for source in part.found.sources))
+            if asked and found and asked != found:
+                reason = Reason.OTHER_LANGUAGE
+                text = REFUSALS[reason].format(asked=asked, found=found)
         circumstances = self._circumstances(part, signals)
-        return Answer(text=REFUSALS[reason], sources=part.found.sources, refused=True, reason=reason, **circumstances)
+        return Answer(text=text, sources=part.found.sources, refused=True, reason=reason, **circumstances)
 
     def _circumstances(self, part: Part, signals: Signals | None) -> dict[str, Any]:
         """What every answer says of how it was made."""

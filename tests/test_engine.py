@@ -14,6 +14,7 @@ from index import Article, Index, InputError
 from index.filters import Filter
 from rag import Answer, Engine, Evidence, Progress, Settings, Token, Turn
 from rag.answer import Reason
+from rag.language import language_of
 from rag.prompt import CANNOT_ANSWER, Prompt
 from rag.quote import Quoting
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -634,3 +635,29 @@ def test_those_who_wait_know_their_place(index: Index) -> None:
     assert isinstance(answer, Answer)
     assert ("queue", 1, 0) in places
     assert any(stage == "read" for stage, _, _ in places)
+
+
+@pytest.mark.parametrize("draft", ["", CANNOT_ANSWER])
+def test_of_a_question_in_another_language_nothing_is_said_about_what_the_articles_hold(
+    index: Index, draft: str
+) -> None:
+    answer = engine(index, draft).ask("Wann sind die Gespräche mit Putin und Japan über die Kuril islands gescheitert?")
+    assert (answer.refused, answer.reason) == (True, Reason.OTHER_LANGUAGE)
+    assert "seems to be in German, and the passages found are in English" in answer.text
+    assert answer.sources
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("When did the talks break down?", "English"),
+        ("Quand est-ce que les négociations ont échoué ?", "French"),
+        ("Когда прервались переговоры?", "Russian"),
+        ("いつ交渉が決裂したのか", "Japanese"),
+        ("谈判何时破裂？", "Chinese"),
+        ("Brittney Griner?", None),
+        ("", None),
+    ],
+)
+def test_the_language_of_a_text_is_told_from_its_script_or_its_function_words(text: str, language: str | None) -> None:
+    assert language_of(text) == language

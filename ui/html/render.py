@@ -28,6 +28,7 @@ NOT_FOUND = "not found in the articles"
 STOPPED = "Stopped."
 WIDEN = {
     Reason.NOTHING_RELEVANT: "Ask with other words, clear what narrows the search, or add articles under Library.",
+    Reason.OTHER_LANGUAGE: "The passages beside this are the nearest that were found.",
     Reason.NOT_ANSWERED: "The passages beside this are the nearest. Ask about a part of it, or add articles.",
     Reason.UNSUPPORTED: "The passages beside this are the nearest. Ask about a part of it, or see Settings for quotes.",
     Reason.UNCLEAR: "Name who or what you mean, and when.",
