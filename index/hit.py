@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from index import passage
+from index.article import Span
+
 if TYPE_CHECKING:
-    from index.article import Article, Span
+    from index.article import Article
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A passage that a search found: article.text[start:end].
 
-    `score` is the sum of what speaks for it: `similarity`, the cosine of the query and the nearest sentence, which
-    is `nearest`; `bm25`, for the words of the query, 0 when none matched; `context`, for the words said before the
-    query, alike for all passages of an article. How the parts are weighted is in index/ranking.py. `reranked` is what
-    a reranker gave, when there is one and it read this passage; then it decides the order, and `score` does not.
-    `also_in` names the outlets, or else the headlines, of the other articles that repeat this one. `newer` are
-    the newer versions of the article, the newest first.
+    `score` is a sum: `similarity`, the cosine of the query and the sentence `nearest` to it; `bm25`, for the words of
+    the query, 0 when none matched; `context`, for the words of the conversation before the query, the same for all
+    passages of an article. index/ranking.py has the weights. `reranked` is the reranker's score, if it read this
+    passage; then it decides the order, and `score` does not. `also_in` names the outlets, or else the headlines, of the
+    other articles that repeat this one. `newer` are the newer versions of the article, the newest first. `sentences`
+    are those of the passage, as the index has them; of a passage that is not from an index, as they are split.
     """
 
     article: Article
@@ -32,6 +35,13 @@ class Hit:
     reranked: float | None = None
     also_in: tuple[str, ...] = ()
     newer: tuple[Article, ...] = ()
+    sentences: tuple[Span, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Keep the sentences that are within the passage, which may be a stretch of that of the index."""
+        known = tuple(one for one in self.sentences if self.start <= one.start and one.end <= self.end)
+        split = known or (Span(self.start + one.start, self.start + one.end) for one in passage.sentences(self.text))
+        object.__setattr__(self, "sentences", tuple(split))
 
     @property
     def text(self) -> str:

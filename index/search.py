@@ -456,6 +456,7 @@ def _hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...]) -> 
         ranked.context,
         also_in=_also_in(article, generation.copies(article.id)),
         newer=newer,
+        sentences=tuple(span for span, _ in passage.sentences),
     )
 
 

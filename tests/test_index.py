@@ -58,6 +58,8 @@ def test_search_finds_the_passage_that_says_it(index: Index, articles: Path) -> 
     assert best.text == HARVEST
     assert best.article.text[best.start : best.end] == best.text
     assert best.nearest.of(best.article.text) == "Farmers brought in the wheat harvest early."
+    assert best.nearest in best.sentences
+    assert " ".join(one.of(best.article.text) for one in best.sentences) == best.text
     assert best.score == pytest.approx(best.similarity + best.bm25)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from index.passage import sentences
 from rag.grounding.lexicon import Word, stems, words
 
 if TYPE_CHECKING:
@@ -77,9 +76,8 @@ def align(claim: str, sources: Sequence[Source], *, question: str = "") -> tuple
 def quotes(sources: Sequence[Source]) -> Iterator[Quote]:
     """Every sentence of the passages, as a candidate quote."""
     for source in sources:
-        hit = source.hit
-        for span in sentences(hit.text):
-            yield Quote(source, hit.start + span.start, hit.start + span.end)
+        for span in source.hit.sentences:
+            yield Quote(source, span.start, span.end)
 
 
 def _informative(chosen: Sequence[Quote], wanted: Sequence[Word], asked: frozenset[str]) -> Iterator[Quote]:
