@@ -39,7 +39,7 @@ def fill(home: Path) -> None:
 def test_an_old_python_is_wrong() -> None:
     assert doctor.check_python((3, 11, 0)).status is Status.FINE
     old = doctor.check_python((3, 10, 14))
-    assert (old.status, old.found) == (Status.WRONG, "3.10.14, 3.11 is needed")
+    assert (old.status, old.found) == (Status.WRONG, "3.10.14; 3.11 or newer is needed")
 
 
 def test_compiled_libraries_load_here() -> None:

@@ -1,4 +1,4 @@
-"""Conversations: what was asked and answered, kept in the home so that it can be reopened as it was.
+"""Conversations: questions and answers, stored in the home so that they can be reopened as they were.
 
 One SQLite file beside the index, in WAL mode, that any thread and a second process may use. An answer is kept as
 `Answer.to_dict()` gives it, with its quotes and passages, so a reopened conversation shows the evidence of its day
@@ -38,12 +38,12 @@ APPLICATION_ID = 0x43495443  # "CITC"
 TITLE_CHARS = 60
 REASON_CHARS = 2000
 MIGRATIONS: Mapping[int, Sequence[str]] = {}
-"""Layout → the statements that make the next one of it."""
+"""Layout → the statements that migrate it to the next one."""
 LOCK_WAIT_MS = 10_000
 CHECKPOINT_WAIT_MS = 1000
 
 UNKNOWN = "there is no such conversation; it may have been deleted"
-"""Said of an id that never was, was deleted, or is somebody else's: which of them is nobody's business."""
+"""Message for an id that does not exist, was deleted, or is somebody else's; it does not reveal which."""
 
 DAMAGED = (
     "bring it back from a backup with: citewire restore FILE, or move it away to begin anew; the articles are not in it"
@@ -111,7 +111,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation whole, its turns oldest first."""
+    """A whole conversation, with its turns oldest first."""
 
     id: str
     title: str
@@ -121,11 +121,11 @@ class Conversation:
 
     @property
     def summary(self) -> Summary:
-        """What a list shows of it."""
+        """Its row in a list."""
         return Summary(self.id, self.title, len(self.turns), self.created, self.updated)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready mapping, with all that was kept."""
+        """A JSON-ready mapping of everything stored."""
         known = {name: getattr(self, name) for name in ("id", "title", "created", "updated")}
         return {**known, "turns": [kept.to_dict() for kept in self.turns]}
 
@@ -136,7 +136,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A thumb with its reason and what it is about."""
+    """A thumb with its reason, its question and its answer."""
 
     conversation: str
     turn: int
@@ -179,7 +179,7 @@ class Conversations:
             self._open()
 
     def __enter__(self) -> Self:
-        """The conversations themselves."""
+        """Return the conversations."""
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -187,7 +187,7 @@ class Conversations:
         self.close()
 
     def close(self) -> None:
-        """Close the file. In a forked process nothing is done."""
+        """Close the file. Does nothing in a forked process."""
         if not self._process.is_here:
             return
         self._process.close()
@@ -223,7 +223,7 @@ class Conversations:
         return number
 
     def list(self, owner: str) -> tuple[Summary, ...]:
-        """The owner's conversations that have a turn, the one last added to first."""
+        """The owner's conversations that have a turn, most recently used first."""
         with self._reading() as sql:
             rows = sql.execute(f"{_SUMMARY} WHERE owner = ? ORDER BY updated DESC, rowid DESC", (_storable(owner),))
             return tuple(summary for summary in (Summary(*row) for row in rows) if summary.turns)
@@ -247,12 +247,12 @@ class Conversations:
         return tuple(summary for summary in self.list(owner) if summary.id in found)
 
     def get(self, conversation: str, owner: str) -> Conversation:
-        """One conversation, whole."""
+        """A whole conversation."""
         with self._reading(conversation, owner) as sql:
             return _conversation(sql, conversation)
 
     def turn(self, conversation: str, owner: str, *, number: int) -> Kept:
-        """One turn of a conversation. Raises InputError for one that there is not."""
+        """One turn of a conversation. Raises InputError for one that does not exist."""
         with self._reading(conversation, owner) as sql:
             row = sql.execute(
                 f"SELECT {_TURN} FROM turn WHERE conversation = ? AND number = ?", (conversation, number)
@@ -270,13 +270,13 @@ class Conversations:
             sql.execute("UPDATE conversation SET title = ? WHERE id = ?", (title, conversation))
 
     def cut(self, conversation: str, owner: str, *, turn: int) -> None:
-        """Forget this turn and all after it, as when a question is edited and asked again."""
+        """Delete this turn and all after it, as when a question is edited and asked again."""
         with self._writing(conversation, owner) as sql:
             sql.execute("DELETE FROM turn WHERE conversation = ? AND number >= ?", (conversation, turn))
         self._forget_copies()
 
     def delete(self, conversation: str, owner: str) -> None:
-        """Forget a conversation with all its turns: its bytes are overwritten in the database and its log."""
+        """Delete a conversation with all its turns; its bytes are overwritten in the database and its log."""
         with self._writing(conversation, owner) as sql:
             sql.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
         self._forget_copies()
@@ -300,7 +300,7 @@ class Conversations:
                 raise InputError(f"the conversation has no turn {turn}")
 
     def all_feedback(self) -> tuple[Feedback, ...]:
-        """Every thumb in this home, whoever's, the latest first: for whoever has the home."""
+        """Every thumb of every owner, newest first, for the owner of the home."""
         with self._reading() as sql:
             rows = sql.execute(
                 "SELECT conversation, number, thumb, reason, rated_at, question, answer FROM turn "
@@ -312,7 +312,7 @@ class Conversations:
             )
 
     def everyone(self) -> tuple[Conversation, ...]:
-        """Every conversation that has a turn, whoever's, the latest first: for whoever has the home."""
+        """Every conversation of every owner that has a turn, newest first, for the owner of the home."""
         with self._reading() as sql:
             ids = sql.execute(
                 "SELECT id FROM conversation WHERE id IN (SELECT conversation FROM turn) "
@@ -321,7 +321,7 @@ class Conversations:
             return tuple(_conversation(sql, conversation) for (conversation,) in ids.fetchall())
 
     def check(self) -> tuple[str, ...]:
-        """What is wrong with the file; empty when it is sound."""
+        """What is damaged in the file; empty when it is sound."""
         with self._reading() as sql:
             found = [row for (row,) in sql.execute("PRAGMA integrity_check(5)") if row != "ok"]
             lost = sql.execute("SELECT count(*) FROM turn WHERE conversation NOT IN (SELECT id FROM conversation)")
@@ -382,7 +382,7 @@ class Conversations:
         return layout
 
     def _begin(self) -> int:
-        """Make the tables in an empty file, unless another process was quicker; returns the layout."""
+        """Create the tables in an empty file, unless another process was quicker; returns the layout."""
         with database.transaction(self._sql, "IMMEDIATE"):
             if not self._sql.execute("SELECT 1 FROM sqlite_master").fetchone():
                 for statement in _SCHEMA.split(";\n"):
@@ -390,7 +390,7 @@ class Conversations:
         return self._layout()
 
     def _migrate(self) -> int:
-        """Bring an older layout to the present one, as a whole, after a copy was made beside it; returns the layout."""
+        """Migrate an older layout in one transaction, after a copy was made beside it; returns the layout."""
         with database.transaction(self._sql, "IMMEDIATE"):
             first = layout = self._layout()
             if layout in MIGRATIONS:  # another process may have been quicker
@@ -419,7 +419,7 @@ class Conversations:
 
     @contextlib.contextmanager
     def _writing(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
-        """One transaction, kept whole or not at all; given a conversation, only if it is the owner's."""
+        """One transaction; given a conversation, only if it is the owner's."""
         self._process.check()
         if not self.writable:
             raise StoreError(f"{self.path} can be read here but not written, so nothing new is kept")
@@ -437,7 +437,7 @@ class Conversations:
             raise InputError(UNKNOWN)
 
     def _forget_copies(self) -> None:
-        """Delete the copies of older layouts, and move the log into the database: what was deleted stands in neither.
+        """Delete the copies of older layouts, and move the log into the database, so that neither has deleted text.
 
         While another process reads, the log stays until the next deletion, or until the file is closed.
         """
@@ -451,7 +451,7 @@ class Conversations:
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
-        """Errors of SQLite, as ours."""
+        """Turn errors of SQLite into ours."""
         try:
             yield
         except sqlite3.Error as error:
@@ -480,7 +480,7 @@ def _is_object(text: str) -> bool:
 
 
 def _make(path: Path) -> bool:
-    """Make the file, for its owner alone, unless it is there; returns whether it can be written."""
+    """Create the file, readable by its owner only, if it is missing; returns whether it can be written."""
     try:
         homes.make(path.parent)
         # SQLite gives the files beside it the mode of the database: nobody else may read what was asked.

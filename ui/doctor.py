@@ -1,4 +1,4 @@
-"""Doctor: what must be in place for Citewire to work, and how to mend it. Mends nothing, prints nothing."""
+"""Doctor: check what Citewire needs to work, and say how to fix it. Changes nothing, prints nothing."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NATIVE = {
 """Compiled libraries: the module, and a call that needs its shared library to load and run."""
 IMPORT_TIMEOUT_S = 120
 SPARE_BYTES = 500_000_000
-"""Room that indexing and the passage cache want beside the models."""
+"""Free space that indexing and the KV cache need besides the models."""
 REINSTALL = "reinstall it: .venv/bin/pip install --force-reinstall --no-deps --no-cache-dir"
 
 
 class Status(StrEnum):
-    """How a check came out; only WRONG keeps Citewire from working."""
+    """The result of a check; only WRONG keeps Citewire from working."""
 
     FINE = "fine"
     ABSENT = "absent"
@@ -42,7 +42,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: what was found, and the command or step that mends it where something is wrong."""
+    """One check: what was found, and in `mend` the command or step that fixes it if something is wrong."""
 
     name: str
     status: Status
@@ -55,7 +55,7 @@ class Check:
 
 
 def examine(home: str | Path | None = None, *, llm: str | None = None) -> Iterator[Check]:
-    """Every check, as it is made. `llm` is the model in use, a name or a path; None is the default."""
+    """Yield every check as it is made. `llm` is the model in use, a name or a path; None is the default."""
     yield check_python()
     yield check_packages()
     for name in NATIVE:
@@ -72,7 +72,9 @@ def check_python(version: Sequence[int] = sys.version_info[:3]) -> Check:
     if tuple(version) >= PYTHON:
         return Check("Python", Status.FINE, found)
     wanted = ".".join(map(str, PYTHON))
-    return Check("Python", Status.WRONG, f"{found}, {wanted} is needed", "install a newer Python, then: make clean")
+    return Check(
+        "Python", Status.WRONG, f"{found}; {wanted} or newer is needed", "install a newer Python, then: make clean"
+    )
 
 
 def check_packages() -> Check:
@@ -107,7 +109,7 @@ def check_native(name: str) -> Check:
     if tried.returncode == 0:
         return Check(name, Status.FINE, tried.stdout.strip())
     if tried.returncode < 0:
-        found = f"dies of signal {-tried.returncode}; it may be built for another processor"
+        found = f"crashes with signal {-tried.returncode}; it may be built for another processor"
     else:
         found = (tried.stderr.strip().splitlines() or ["cannot be loaded"])[-1]
     return Check(name, Status.WRONG, found, _reinstall(module))
@@ -121,7 +123,7 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
         if llm is None or llm in listed:
             used.add(models.choose(llm, "llm").name)
         else:
-            yield Check("model in use", Status.FINE, f"{models.locate(llm, 'llm')}, your own, not verified")
+            yield Check("model in use", Status.FINE, f"{models.locate(llm, 'llm')}, your own file, not verified")
     except ModelError as error:
         yield Check("model in use", Status.WRONG, str(error), "citewire models list")
         return
@@ -154,23 +156,27 @@ def check_index(home: str | Path | None = None) -> Check:
         return Check("index", Status.WRONG, str(error))
     if problems:
         # A search builds a snapshot that is missing or damaged anew.
-        mend = "citewire index check --repair" if is_altered else "ask something; if it stays: citewire index rebuild"
+        mend = (
+            "citewire index check --repair"
+            if is_altered
+            else "ask a question; if the problem stays: citewire index rebuild"
+        )
         return Check("index", Status.WRONG, "; ".join(problems), mend)
     found = f"{stats.articles} articles, {stats.sentences} sentences in {place}"
     return Check("index", Status.FINE, found)
 
 
 def check_modes(home: str | Path | None = None) -> Iterator[Check]:
-    """What of the home others on this machine can read: a word only where there is something."""
+    """Files of the home that other users can read; no check if there are none."""
     place = resolve(home)
     if found := loose(place):
         some = ", ".join(str(path.relative_to(place.parent)) for path in found[:3])
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        yield Check("modes", Status.WRONG, f"others can read {some}{more}", f"chmod -R go-rwx {place}")
+        yield Check("modes", Status.WRONG, f"other users can read {some}{more}", f"chmod -R go-rwx {place}")
 
 
 def check_space(home: str | Path | None = None) -> Iterator[Check]:
-    """Whether there is room for what is still to be downloaded and for an index."""
+    """Whether there is enough space for missing models and for an index."""
     missing = sum(
         file.size
         for model in models.manifest()

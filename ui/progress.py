@@ -1,4 +1,4 @@
-"""Progress on standard error, where that is a terminal: bars for a run, a passing line for a question."""
+"""Progress on standard error, if it is a terminal: bars for a run, a line that is overwritten for a question."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Bars:
 
 
 class Notes:
-    """What is being done right now, on one line that is written over and wiped in the end."""
+    """What is being done, on one line that is overwritten and finally erased."""
 
     def __init__(self) -> None:
         """Nothing is shown before the first call."""
@@ -65,7 +65,7 @@ class Notes:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Wipe the line."""
+        """Erase the line."""
         self("")
 
     def __call__(self, text: str) -> None:

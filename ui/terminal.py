@@ -53,7 +53,7 @@ _SHOWN = _Shown({ord("\t"): ord("\t"), ord("\n"): ord("\n"), 0x2028: ord("\n"), 
 
 
 def clean(text: str) -> str:
-    """`text` without what a terminal would obey or hide: escape sequences, control and format characters."""
+    """`text` without escape sequences, control characters and format characters."""
     return _ESCAPES.sub("", text.replace("\r\n", "\n")).translate(_SHOWN)
 
 
@@ -69,7 +69,7 @@ def origin(article: Article) -> str:
 
 
 def also_in(names: Sequence[str]) -> str:
-    """Where else a story stands, on one line; empty when nowhere."""
+    """Where else a story was published, on one line; empty if nowhere."""
     return line("also in " + "; ".join(names)) if names else ""
 
 

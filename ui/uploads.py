@@ -1,4 +1,4 @@
-"""Uploads: files a visitor handed in → copies under harmless names in the home. Knows no Gradio and no index.
+"""Uploads: files of visitors → copies under harmless names in the home. Knows no Gradio and no index.
 
 A copy is written aside, flushed to the disk, and linked to its name: under that name it is whole or not there. The
 copies of one upload are a Batch. Unless it is committed, which is after they were indexed, they are deleted again: when
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TYPES = tuple(PARSERS)
-"""Endings that can be handed in: those that index reads."""
+"""Endings of files that can be uploaded: those that index reads."""
 MOST_BYTES = 20 * 1024 * 1024
 """Largest file; a long newspaper article is a thousandth of it."""
 MOST_FILES = 200
@@ -38,9 +38,9 @@ NAME_CHARS = 80
 NAME_BYTES = 200
 """The same in UTF-8: a file system takes 255 with the ending and a number."""
 ASIDE = ".incoming"
-"""Folder for what is not whole yet. Its name begins with a dot: no sync reads it."""
+"""Folder for incomplete copies. Its name begins with a dot, so no sync reads it."""
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What a file system says that has no hard links."""
+"""Errors of a file system without hard links."""
 
 
 class Uploads:
