@@ -71,6 +71,10 @@ class Found:
     passages: tuple[StoredPassage, ...]
 
 
+NOTHING = Found(None, {}, {}, ())
+"""What no words find."""
+
+
 def look_up(generation: Generation, query: str, *, context: str = "", only: Filter | None = None) -> Found:
     """What the words of `query` and of `context` find in articles that pass the filter `only`."""
     # The filter comes before the candidates are chosen: a rare outlet would have none among the best of all.

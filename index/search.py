@@ -13,6 +13,7 @@ from index import derived, filters, lock, precedence, ranking, rebuild, uploads
 from index import home as homes
 from index import reranker as rerankers
 from index import sync as syncing
+from index.article import Span
 from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, StoreError
 from index.fetch import Fetcher
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterable, Iterator, Sequence
 
-    from index.article import Article, Span
+    from index.article import Article
     from index.change import Change
     from index.ranking import Ranked
     from index.rebuild import Repair
@@ -284,6 +285,47 @@ class Index:
             if older in names
         }
         return precedence.ordered(hits, lambda hit: (hit.article.id, hit.start), by_place)[:k]
+
+    def around(
+        self,
+        query: str,
+        hits: Sequence[Hit],
+        k: int,
+        *,
+        source: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+        articles: Iterable[str] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> list[Hit]:
+        """The `k` passages nearest to those of `hits` in subject, best first, themselves among them.
+
+        What a search for a subject finds leads to passages that speak of it in other words: see index/around.py. The
+        `score` of a hit is how often a random walk from `hits` comes by, 1 for the best; `similarity` and `nearest` are
+        those of `query`, which is to have no operators. The filters are those of `search`. Hits of articles that are
+        gone meanwhile lead nowhere. Raises InputError for a filter that is wrong.
+        """
+        from index.around import Walk
+
+        chosen = None if articles is None else map(str, _listed(articles))
+        only = Filter.of(source=source, before=before, after=after, articles=chosen)
+        wording = self.embedder.embed_query(query)
+        with self._store.read() as generation:
+            vectors = self._snapshots.of(generation)
+            starts: dict[int, float] = {}
+            for hit in hits:
+                ids = dict(zip(generation.spans(hit.article.id), generation.passage_ids(hit.article.id), strict=True))
+                if (passage_id := ids.get(Span(hit.start, hit.end))) is not None:
+                    starts[passage_id] = max(hit.score, 0.0)
+            if vectors is None or not any(starts.values()):
+                return []
+            walk = Walk(generation, vectors, generation.passing(only) if only else None)
+            visits = walk.best(starts, k, cancel)
+            most = max(visits.values())
+            return [
+                replace(_hit(generation, one, ()), score=visits[one.passage.id] / most)
+                for one in ranking.scored(generation, [wording], ranking.NOTHING, walk.passages(list(visits)))
+            ]
 
     def article(self, article_id: str) -> Article:
         """The article with this id. Raises InputError when there is none."""

@@ -1,0 +1,309 @@
+"""Timeline: a subject → the sentences that report its dated events, in order. Knows no language model.
+
+The index finds passages of the subject and, from those, others that are like them. Each of their sentences that says
+when what it reports happened is an entry; an article that dates nothing itself is an entry of the day on which it was
+published. Sentences on one event are one entry, and the entries that most is reported on are given.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from index.article import Span
+from index.passage import sentences
+from rag.answer import Citation, Claim, Reason, Section
+from rag.grounding.lexicon import WEIGHTS, words
+from rag.overview import Overview
+from rag.overview.dates import dates, span, written
+from rag.question import leans_on_history
+from rag.relevance import RELEVANT, relevance
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator, Sequence
+
+    from index import Index
+    from index.article import Article
+    from index.search import Hit
+    from rag.question import Question
+
+ENTRIES = 10
+"""Entries when none other number is asked for: as many as fit a page without scrolling far."""
+MOST_ENTRIES = 200
+STARTS = 20
+"""Passages from which others of the subject are looked for; 10 do nearly as well (docs/experiments.md)."""
+LEAST_PASSAGES, PASSAGES_PER_ENTRY = 48, 1.2
+"""Passages that are read for entries: at least, and for each entry that is asked for."""
+LEAST_VISITS = 0.15
+"""Visits of a passage of the subject, as a share of the most: with none, 3 of 100 entries are of another event, with it
+1; .25 loses a third of the entries of the longest events (docs/experiments.md)."""
+GAP = 2.0
+"""Where a passage is visited so many times less than the one before it, another subject begins. Between updates of one
+event and those of others the ratio is 2 to 8 where there is a gap at all (docs/experiments.md)."""
+SAME_EVENT, LEAST_COMMON = 0.6, 3.0
+"""Weight of the words that two sentences on one event share: of the shorter one's, and at least."""
+SAME_WORDS = 0.75
+"""The same for two sentences that give different dates, of the words of both."""
+SAME_DAYS = 3
+"""A report comes so many days after the event at most to be taken for a report of it."""
+INEXACT = 0.5
+"""What an event counts of which no more than the month is known: most are figures of a month, or the background."""
+DISAGREEING_DAYS = 31
+"""Dates further apart are those of two events, however alike their sentences."""
+
+_FRAME = re.compile(
+    r"\b(?:time-?lines?|chronolog(?:y|ies|ical (?:list|account|overview|order))|(?:sequence|order) of events|"
+    r"(?:key|important|main) dates)\b"
+    r"(?:\s+(?:of|for|on|about|in|behind|around|regarding|concerning|leading (?:up )?to)\b)?",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(
+    r"^\W*(?:(?:please|can|could|would|you|now|and|then|also)\b\s*)*(?:give|show|make|write|draw|create|build|list|tell)?\b"
+    r"\s*(?:me|us)?\b\s*(?:an?|the)?\b\s*(?:as|in)?\s*(?:an?|the)?\s*$",
+    re.IGNORECASE,
+)
+_WHOLE = re.compile(r"[.!…][\"'”’)\]]*(?:\[\d+\])*$")
+_LABEL = re.compile(r"^\W*(?:[A-Z][\w’'-]*\s?){1,3}:\s")
+"""What opens a link to another story or a credit ("Previously: …", "READ MORE: …", "Photo: …"); speakers as well."""
+FEWEST_WORDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A sentence that reports an event, with the ISO date of it; `expression` are the words that give the date, None
+    for a sentence that has none and is dated by its publication. `score` is how much it belongs to the subject."""
+
+    article: Article
+    sentence: Span
+    value: str
+    expression: str | None
+    is_derived: bool
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The exact words."""
+        return self.sentence.of(self.article.text)
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day that it may have happened on."""
+        return span(self.value)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is known to a week."""
+        first, last = self.days
+        return (last - first).days < 7
+
+    @property
+    def exactness(self) -> tuple[bool, int]:
+        """Greater is better: dated in its own words, on fewer days."""
+        first, last = self.days
+        return self.expression is not None, -(last - first).days
+
+
+@dataclass(slots=True)
+class Story:
+    """Entries on one event, the first of which is quoted."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def best(self) -> Entry:
+        """The most exact entry, of equals the one that belongs most to the subject."""
+        return max(self.entries, key=lambda entry: (entry.exactness, entry.score))
+
+    @property
+    def salience(self) -> float:
+        """How much is reported on it: the scores of its articles, each once."""
+        reports = sum({entry.article.id: entry.score for entry in self.entries}.values())
+        return reports * (1.0 if self.best.is_exact else INEXACT)
+
+
+def timeline(
+    question: Question, index: Index, *, limit: int | None, report: Callable[[Section], None], cancel: threading.Event
+) -> Overview:
+    """The events of a subject in order, `limit` of them at most. The first one is reported as soon as the search has
+    found the subject, the others when it is known which matter."""
+    subject, only = subject_of(question), question.only.to_dict()
+    if not words(subject):
+        return Overview("", reason=Reason.UNCLEAR)
+    hits = index.search(subject, 2 * STARTS, **only)
+    if not hits:
+        return Overview("", reason=Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX)
+    starts = [hit for hit in hits if relevance(subject, hit) >= RELEVANT][:STARTS]
+    if not starts:
+        return Overview("", reason=Reason.NOTHING_RELEVANT)
+    most = min(limit or ENTRIES, MOST_ENTRIES)
+    first = next((entry for hit in starts for entry in entries([hit])), None)
+    if first is not None:
+        report(_section(Story([first])))
+    k = max(LEAST_PASSAGES, int(PASSAGES_PER_ENTRY * most) + STARTS)
+    found = _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts)
+    stories = _stories([*([first] if first else []), *entries(found)])
+    rest = sorted(stories[1:], key=lambda story: -story.salience)
+    chosen = [*stories[:1], *rest[: most - 1]]
+    for story in chosen[1:] if not cancel.is_set() else ():
+        report(_section(story))
+    chosen.sort(key=lambda story: (story.best.days, story.best.article.id))
+    if not chosen:
+        return Overview(f"The articles on {subject} give no dates.", reason=Reason.NOT_ANSWERED)
+    articles = len({entry.article.id for story in chosen for entry in story.entries})
+    lead = f"What {articles} articles report on {subject}, in order of date."
+    if articles == 1:
+        lead = f"What one article reports on {subject}, in order of date."
+    reason = Reason.CANCELLED if cancel.is_set() else None
+    return Overview(lead, tuple(map(_section, chosen)), total=None, reason=reason)
+
+
+def subject_of(question: Question) -> str:
+    """What a timeline is asked of, without the words that ask for one; that of the question before, if it has none."""
+    own = _without_frame(question.text)
+    if words(own) and not (question.history and leans_on_history(own)):
+        return own
+    before = [_without_frame(turn.question) for turn in reversed(question.history)]
+    return next((f"{subject} {own}".strip() for subject in before if words(subject)), own)
+
+
+def _without_frame(text: str) -> str:
+    frame = _FRAME.search(text)
+    if frame is None:
+        return text.strip().rstrip("?.! ")
+    before, after = text[: frame.start()], text[frame.end() :]
+    if _ASKED.match(before):
+        before = ""
+    return f"{before.strip()} {after.strip()}".strip().rstrip("?.! ")
+
+
+def _of_one_subject(found: Sequence[Hit], starts: Sequence[Hit]) -> Sequence[Hit]:
+    """The passages that are visited enough, before the first gap behind those that the search itself found."""
+    found = [hit for hit in found if hit.score >= LEAST_VISITS]
+    for place, (one, after) in enumerate(pairwise(found), start=1):
+        if place >= len(starts) and one.score > GAP * after.score:
+            return found[:place]
+    return found
+
+
+def entries(hits: Sequence[Hit]) -> Iterator[Entry]:
+    """The dated sentences of passages, best passage first, and for an article whose news none dates, the sentence
+    nearest to the subject."""
+    nearest: dict[str, tuple[Hit, Span]] = {}
+    has_news: set[str] = set()
+    for hit in hits:
+        published = day_of(hit.article.published)
+        for sentence in sentences(hit.text):
+            placed = Span(hit.start + sentence.start, hit.start + sentence.end)
+            if not _is_report(sentence.of(hit.text)):
+                continue
+            is_nearest = placed == hit.nearest
+            if hit.article.id not in nearest or (is_nearest and nearest[hit.article.id][0] is hit):
+                nearest[hit.article.id] = hit, placed
+            for entry in _dated(hit, placed, published):
+                if published is not None and entry.is_exact and (published - entry.days[1]).days <= SAME_DAYS:
+                    has_news.add(hit.article.id)
+                yield entry
+    for article_id, (hit, sentence) in nearest.items():
+        published = day_of(hit.article.published)
+        if published is not None and article_id not in has_news:
+            yield Entry(hit.article, sentence, published.isoformat(), None, True, hit.score)
+
+
+def _dated(hit: Hit, sentence: Span, published: date | None) -> Iterator[Entry]:
+    """An entry for each date on which the sentence says that something happened, as it is to be known when it was
+    printed."""
+    text, seen = sentence.of(hit.article.text), set()
+    for found in dates(text, published):
+        is_past = published is None or found.span[0] <= published
+        if found.is_when and is_past and found.value not in seen:
+            seen.add(found.value)
+            words_of_it = text[found.start : found.end]
+            yield Entry(hit.article, sentence, found.value, words_of_it, found.is_derived, hit.score)
+
+
+def _is_report(sentence: str) -> bool:
+    return bool(_WHOLE.search(sentence)) and not _LABEL.match(sentence) and len(sentence.split()) >= FEWEST_WORDS
+
+
+def day_of(published: str | None) -> date | None:
+    """The day of an ISO 8601 date or date-time."""
+    try:
+        return date.fromisoformat((published or "")[:10])
+    except ValueError:
+        return None
+
+
+def _stories(found: Sequence[Entry]) -> list[Story]:
+    """Entries on one event together, in the order of their first ones."""
+    stories: list[Story] = []
+    for entry in found:
+        story = next((story for story in stories if any(_is_one_event(entry, other) for other in story.entries)), None)
+        if story is None:
+            stories.append(Story([entry]))
+        elif all((entry.article.id, entry.sentence) != (other.article.id, other.sentence) for other in story.entries):
+            story.entries.append(entry)
+    return stories
+
+
+def _is_one_event(one: Entry, other: Entry) -> bool:
+    if (one.article.id, one.sentence) == (other.article.id, other.sentence):
+        return one.value == other.value
+    first, second = one.days, other.days
+    apart = max((second[0] - first[1]).days, (first[0] - second[1]).days)
+    is_lag = one.expression is None or other.expression is None
+    if apart > DISAGREEING_DAYS:
+        return False
+    ours, theirs, common = _weights(one.text, other.text)
+    if apart <= (SAME_DAYS if is_lag else 0):
+        return common >= max(LEAST_COMMON, SAME_EVENT * min(ours, theirs))
+    return not is_lag and common >= max(LEAST_COMMON, SAME_WORDS * (ours + theirs - common))
+
+
+def _weights(one: str, other: str) -> tuple[float, float, float]:
+    """The weight of the words of each of two sentences, dates apart, and of those that they share."""
+    ours, theirs = (
+        {word.stem: WEIGHTS[word.kind] for word in words(text) if not word.is_number} for text in (one, other)
+    )
+    return sum(ours.values()), sum(theirs.values()), sum(ours[stem] for stem in ours.keys() & theirs.keys())
+
+
+def _section(story: Story) -> Section:
+    """The row of an event: the quote of its best entry, to which the other articles are cited as well."""
+    best = story.best
+    others = sorted((entry for entry in story.entries if entry is not best), key=lambda entry: -entry.score)
+    cited = {entry.article.id: entry for entry in [*reversed(others), best]}
+    quotes = [best, *(entry for entry in others if cited[entry.article.id] is entry)]
+    citations = tuple(Citation(0, one.article, one.sentence.start, one.sentence.end) for one in quotes)
+    claim = Claim(best.text, 0, 0, citations, support=1.0, supported=True, verbatim=True)
+    return Section(_heading(best, quotes), _iso(best.value), best.article.id, (claim,))
+
+
+def _heading(best: Entry, quotes: Sequence[Entry]) -> str:
+    """The date in words, by what words of the sentence it is reckoned, the outlets, and who gives another date."""
+    when = f"{written(best.value)}"
+    if best.expression is None:
+        when = f"Reported on {when}"
+    elif best.is_derived:
+        when = f"{when} (“{' '.join(best.expression.split())}”)"
+    outlets = list(dict.fromkeys(entry.article.source for entry in quotes if entry.article.source))
+    differing = {
+        entry.value: entry
+        for entry in quotes
+        if entry.expression is not None and (entry.days[0] > best.days[1] or entry.days[1] < best.days[0])
+    }
+    told = [
+        f"{entry.article.source or entry.article.headline} says {written(entry.value)}" for entry in differing.values()
+    ]
+    return " · ".join(filter(None, (when, ", ".join(outlets), "; ".join(told))))
+
+
+def _iso(value: str) -> str:
+    """As much of the date as all its days have in common: of a week the month, or else the year."""
+    if "W" not in value:
+        return value
+    first, last = span(value)
+    return f"{first:%Y-%m}" if first.month == last.month else f"{first:%Y}"
