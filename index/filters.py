@@ -21,6 +21,8 @@ from index.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from index.article import Article
+
 DATES = "write a year, a month or a day, as in 2018, 2018-03 or 2018-03-21"
 
 _OPERATOR = re.compile(
@@ -102,6 +104,11 @@ class Filter:
             and (self.after is None or str(days[0]) > self.after)
             and (self.before is None or str(days[1]) < self.before)
         )
+
+    def passes_article(self, article: Article) -> bool:
+        """Whether this article may be found, copies not considered."""
+        is_chosen = self.articles is None or article.id in self.articles
+        return is_chosen and self.passes(article.source, article.published)
 
     def also(self, other: Filter) -> Filter:
         """A filter that lets pass what passes both. Raises InputError for two outlets."""

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from index import derived, filters, lock, precedence, ranking, rebuild, uploads
 from index import home as homes
+from index import mentions as mentioning
 from index import reranker as rerankers
 from index import sync as syncing
 from index.article import Span
 from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, StoreError
 from index.fetch import Fetcher
-from index.filters import Filter
+from index.filters import EVERYTHING, Filter
 from index.hit import Hit
 from index.home import DATABASE
 from index.listed import Listed
 from index.location import UPLOADS, Locations, is_storable, storable
+from index.mentions import Mentions, Name
 from index.original import versions_of
 from index.run import Interrupt, Progress, SyncReport
 from index.snapshot import FILES, Snapshots
@@ -30,8 +32,9 @@ from index.store import Store
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from index.about import About
     from index.article import Article
     from index.change import Change
     from index.ranking import Ranked
@@ -326,6 +329,46 @@ class Index:
                 replace(_hit(generation, one, ()), score=visits[one.passage.id] / most)
                 for one in ranking.scored(generation, [wording], ranking.NOTHING, walk.passages(list(visits)))
             ]
+
+    def mentions(
+        self, name: str, *, only: Filter = EVERYTHING, sort: mentioning.Sort = "relevance"
+    ) -> Iterator[Mentions]:
+        """Every article that has a name or phrase and passes `only`, copies as well, with the exact spans.
+
+        It is found in any case and inflected; in quotation marks, as it is written. See index/mentions.py. Articles
+        are read and checked one by one, all in one generation: read to the end, or close the iterator. Raises
+        InputError for a name without a word.
+        """
+        wanted = Name.of(name)
+        with self._store.read() as generation:
+            yield from mentioning.find(generation, wanted, only, sort)
+
+    def about(
+        self,
+        subject: str,
+        *,
+        only: Filter = EVERYTHING,
+        report: Callable[[About], None] | None = None,
+        threshold: float | None = None,
+    ) -> list[About]:
+        """The articles that treat a subject and pass `only`, by a score of the whole article, the surest first.
+
+        Copies follow their original. `report` gets those that are sure before the others are looked at. `threshold` is
+        the least probability, by default that of index/about.py. Raises InputError for an empty subject.
+        """
+        from index import about
+
+        if not subject.strip():
+            raise InputError("the subject is empty; say what the articles should be about")
+        least = about.THRESHOLD if threshold is None else threshold
+        query = self.embedder.embed_query(subject)
+        with self._store.read() as generation:
+            vectors = self._snapshots.of(generation)
+            if vectors is None:
+                return []
+            judge = about.Judge(generation, vectors, subject, query, only)
+            found = [one for one in judge.judge(report) if one.probability >= least]
+            return [each for one in found for each in about.with_copies(generation, one, only)]
 
     def article(self, article_id: str) -> Article:
         """The article with this id. Raises InputError when there is none."""

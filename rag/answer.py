@@ -196,13 +196,15 @@ class Section:
     """One row of an answer that has several: a dated entry of a timeline, an article of a list, a side of a comparison.
 
     `date` is an ISO 8601 date, as exact as it is known: 2022, 2022-10 or 2022-10-20. `article_id` is set where the row
-    stands for one article. The claims are also in `Answer.claims`, with the same offsets in `Answer.text`.
+    stands for one article. The claims are also in `Answer.claims`, with the same offsets in `Answer.text`. `mentions`
+    is how often an article of a list has the name that was looked for.
     """
 
     heading: str
     date: str | None = None
     article_id: str | None = None
     claims: tuple[Claim, ...] = ()
+    mentions: int | None = None
 
     @property
     def text(self) -> str:
@@ -216,6 +218,7 @@ class Section:
             "date": self.date,
             "article_id": self.article_id,
             "claims": [claim.to_dict() for claim in self.claims],
+            "mentions": self.mentions,
         }
 
 
@@ -231,6 +234,8 @@ class Answer:
 
     `kind` is the kind of question that was answered (rag/kind.py). Kinds that answer in rows have them in `sections`;
     `total` is how many rows there are, of which a limit may have left some out. `text` holds the rows as plain text.
+    `counts` are numbers of articles by what was asked for, "outlet", "month" or "year"; "" is for those of which it is
+    not known.
     """
 
     question: str
@@ -250,6 +255,7 @@ class Answer:
     kind: str = "fact"
     sections: tuple[Section, ...] = ()
     total: int | None = None
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """One line: what was asked, what was said, and how many claims and citations there are."""
@@ -350,6 +356,7 @@ class Answer:
                 kind=mapping.get("kind", "fact"),
                 sections=tuple(_section(section, articles) for section in mapping.get("sections", ())),
                 total=mapping.get("total"),
+                counts=mapping.get("counts", {}),
             )
         except (KeyError, TypeError) as error:
             raise InputError(f"this is no answer as Answer.to_dict gives it: {error!r}") from error
@@ -374,6 +381,7 @@ class Answer:
             "kind": self.kind,
             "sections": [section.to_dict() for section in self.sections],
             "total": self.total,
+            "counts": {name: dict(numbers) for name, numbers in self.counts.items()},
         }
 
 
@@ -432,7 +440,7 @@ def _claim(claim: Mapping[str, Any], articles: Mapping[str, Article]) -> Claim:
 
 def _section(section: Mapping[str, Any], articles: Mapping[str, Article]) -> Section:
     claims = tuple(_claim(claim, articles) for claim in section["claims"])
-    return Section(section["heading"], section["date"], section["article_id"], claims)
+    return Section(section["heading"], section["date"], section["article_id"], claims, section.get("mentions"))
 
 
 def _citation(citation: Mapping[str, Any], articles: Mapping[str, Article]) -> Citation:

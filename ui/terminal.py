@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rag.answer import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from index import Article, Hit, Listed
     from index.filters import Filter
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 UNSUPPORTED = "(not supported by the articles)"
 PARTLY = "(partly supported)"
+BAR, BAR_NAME = 30, 24
+"""Characters of the longest bar of a chart, and of the longest name beside it."""
 
 _ESCAPES = re.compile(
     r"""
@@ -79,7 +81,12 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
 
     Lines are folded at `columns`; 0 leaves them whole.
     """
-    parts = [_fold(clean(_marked(answer)), columns)]
+    marked = _marked(answer)
+    if answer.counts and marked.startswith(answer.lead):
+        charts = [render_counts(name, numbers) for name, numbers in answer.counts.items()]
+        parts = [_fold(clean(answer.lead), columns), *charts, _fold(clean(marked[len(answer.lead) :].strip()), columns)]
+    else:
+        parts = [_fold(clean(marked), columns)]
     if answer.reason is not None:
         verdict = "No answer" if answer.refused else "Incomplete"
         parts.append(f"{verdict}: {line(str(answer.reason))}.")
@@ -96,6 +103,17 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
         read = [f"  {origin(source.hit.article)}" for source in answer.sources]
         parts.append("\n".join(["Nearest articles:", *dict.fromkeys(read)]))
     return "\n\n".join(part for part in parts if part)
+
+
+def render_counts(dimension: str, counts: Mapping[str, int]) -> str:
+    """Numbers of articles by outlet, month or year, as a bar chart."""
+    names = {name: line(name)[:BAR_NAME] or "not known" for name in counts}
+    width = max(map(len, names.values()), default=0)
+    most = max(counts.values(), default=1)
+    bars = [
+        f"  {names[name]:{width}} {'█' * max(1, round(BAR * count / most))} {count}" for name, count in counts.items()
+    ]
+    return "\n".join([f"By {line(dimension)}:", *bars])
 
 
 def render_hits(hits: Iterable[Hit], *, columns: int = 0, explain: Filter | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from index.article import Article, Span
 from index.change import Put
@@ -220,6 +220,61 @@ class Generation:
             )
         )
         return frozenset(passage_id for (passage_id,) in rows)
+
+    def searched(self) -> tuple[int, int]:
+        """How many passages there are, and how many articles have one."""
+        passages, articles = self._sql.execute("SELECT count(*), count(DISTINCT article_id) FROM passage").fetchone()
+        return passages, articles
+
+    def passage_ids_of(self, article_ids: Collection[str]) -> list[int]:
+        """Ids of the passages of these articles."""
+        query = "SELECT id FROM passage WHERE article_id IN (SELECT value FROM json_each(?))"
+        return [passage_id for (passage_id,) in self._sql.execute(query, (json.dumps(list(article_ids)),))]
+
+    def articles_with(
+        self, phrases: Sequence[str] | None, only: Filter, sort: Literal["relevance", "newest", "oldest"]
+    ) -> list[tuple[str, str | None]]:
+        """Ids of the articles that pass `only` and may have one of `phrases`, in this order, each with that of its
+        original if it is a copy. None for phrases finds all.
+
+        The word index stems, so that more are found than have the very phrase. Copies are not in it: all of them are
+        among the found, after what is in it if sorted by relevance, the best sum of BM25 of passages first.
+        """
+        self._sql.create_function("passes", 2, only.passes, deterministic=True)
+        values: list[str] = []
+        matched = ""
+        if phrases is None:
+            found = "SELECT id AS article_id, 0 AS score FROM article"
+        else:
+            values.append(" OR ".join(f'"{phrase}"' for phrase in phrases))
+            matched = (  # materialized, for bm25() cannot be used in a join
+                "WITH matched AS MATERIALIZED "
+                "(SELECT rowid AS passage_id, -bm25(words, 2.0, 1.0) AS score FROM words WHERE words MATCH ?)"
+            )
+            found = (
+                "SELECT article_id, sum(score) AS score FROM matched "
+                "JOIN passage ON passage.id = passage_id GROUP BY article_id "
+                "UNION ALL SELECT id, 0 FROM article WHERE copy_of NOT NULL"
+            )
+        chosen = ""
+        if only.articles is not None:
+            # A copy is chosen with its original, and the other way round.
+            chosen = (
+                "AND coalesce(copy_of, id) IN (SELECT coalesce(copy_of, id) FROM article "
+                "WHERE id IN (SELECT value FROM json_each(?)))"
+            )
+            values.append(json.dumps(sorted(only.articles)))
+        order = {
+            "relevance": "score DESC, rowid",
+            "newest": "published IS NULL, published DESC, rowid",
+            "oldest": "published IS NULL, published, rowid",
+        }[sort]
+        return self._sql.execute(
+            f"{matched} SELECT article.id, copy_of FROM ({found}) AS found "
+            "JOIN article ON article.id = found.article_id "
+            f"WHERE passes(source, published) {chosen} ORDER BY {order.replace('rowid', 'article.rowid')}",
+            values,
+        ).fetchall()
 
     def passages(self, passage_ids: Collection[int]) -> list[StoredPassage]:
         """The passages with these ids, with their sentences."""

@@ -6,7 +6,7 @@ and the numbers of its citations are made here. A row is reported when it is fou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,7 @@ from rag.grounding.claims import Numbering
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from index import Index
     from rag.answer import Claim
@@ -42,12 +42,14 @@ class Overview:
 
     `total` is how many rows there are when `sections` are only the first of them. A `reason` says why there is nothing
     or not everything; without sections the answer is a refusal, and an empty `lead` is that of the reason.
+    `counts` are those of Answer.counts.
     """
 
     lead: str
     sections: tuple[Section, ...] = ()
     total: int | None = None
     reason: Reason | None = None
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 class Maker(Protocol):
@@ -109,4 +111,5 @@ def to_answer(question: str, kind: str, overview: Overview, *, refusal: str = ""
         kind=kind,
         sections=tuple(sections),
         total=overview.total,
+        counts=overview.counts,
     )

@@ -10,7 +10,7 @@ import rag
 from index import filters, models
 from index.errors import Error
 from rag.kind import KINDS
-from ui import terminal
+from ui import csv_rows, terminal
 from ui.commands.command import (
     NOT_ANSWERED,
     OK,
@@ -60,6 +60,7 @@ def declare(commands: Commands) -> None:
         "--as", dest="kind", choices=KINDS, help="the kind of answer (default: what the question asks for)"
     )
     command.add_argument("--limit", type=int, metavar="N", help="the largest number of rows of a list or timeline")
+    command.add_argument("--csv", action="store_true", help="print the rows and their quotes as CSV, for a spreadsheet")
     add_answering(command)
 
 
@@ -88,8 +89,13 @@ def run_ask(options: argparse.Namespace) -> int:
         for earlier in options.after:
             history.append(_ask(engine, typed(earlier), history).turn)
         question = sys.stdin.read() if options.question is None else options.question
-        answer = _ask(engine, typed(question), history, kind=options.kind, limit=options.limit)
-        _show_answer(answer, as_json=options.json)
+        question = typed(question)
+        kind = options.kind or rag.kind_of(question, history=history)
+        # Programs get the whole list, readers a page of it.
+        is_whole = (options.json or options.csv) and kind in ("list", "count")
+        limit = options.limit or (sys.maxsize if is_whole else None)
+        answer = _ask(engine, question, history, kind=options.kind, limit=limit)
+        _show_answer(answer, options)
         return NOT_ANSWERED if answer.refused and not options.json else OK
 
 
@@ -116,7 +122,7 @@ def _converse(engine: Engine, options: argparse.Namespace) -> int:
                 history,
                 kind=options.kind,
                 limit=options.limit,
-                write=None if options.json else draft.write,
+                write=None if options.json or options.csv else draft.write,
             )
         except (Error, OSError) as error:
             draft.end()
@@ -124,7 +130,7 @@ def _converse(engine: Engine, options: argparse.Namespace) -> int:
             continue
         draft.end()
         history.append(answer.turn)
-        _show_answer(answer, as_json=options.json)
+        _show_answer(answer, options)
 
 
 class _Draft:
@@ -187,8 +193,12 @@ def _note(event: Event) -> str:
     return "writing"
 
 
-def _show_answer(answer: Answer, *, as_json: bool) -> None:
-    if as_json:
+def _show_answer(answer: Answer, options: argparse.Namespace) -> None:
+    if options.json:
         show_json(answer.to_dict())
+    elif options.csv:
+        show(csv_rows.render_answer(answer))
+        if answer.refused:
+            complain(f"citewire: {terminal.line(answer.text)}")
     else:
         show(terminal.render_answer(answer, columns=columns()))

@@ -1,0 +1,301 @@
+"""About: a subject → the articles that treat it, by a score of the whole article. Knows no question and no model.
+
+An article may treat a subject without naming it: "Saleh promises reforms" is about the crisis in Yemen. So the articles
+that are sure to treat it, the seeds, say what else belongs to it: the words that they have more often than others
+(Robertson and Sparck Jones 1976) and where their sentences lie (Rocchio 1971). Five measures of an article, its
+FEATURES, become a probability in two rounds: the best by plain search are the seeds of the first, and the surest of the
+first those of the second.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from index import ranking
+from index.article import Article, Span
+from index.passage import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from index.filters import Filter
+    from index.store import Generation, StoredPassage
+    from index.vectors import Vectors
+
+FEATURES = ("nearest", "mean", "words", "like the seeds in words", "like the seeds in vectors")
+"""The cosine of the subject and the nearest sentence; the mean of all; the share of the subject's words, weighted by
+rarity, that the article and its title have; and how much it has of what the seeds have in common, 1 being as much as
+a seed."""
+FIRST = (8.93, 7.05, 1.55, 4.28, 2.28, -7.21)
+SECOND = (1.47, 11.62, 0.03, 12.37, 2.31, -6.73)
+"""Weights of the FEATURES in either round, and a constant, for log-odds, from `python -m benchmarks collection`."""
+THRESHOLD = 0.58
+"""Least probability of an article that treats the subject; from the same benchmark."""
+
+POOL = 200
+"""Articles that plain search puts forward for the first round."""
+LARGE_POOL = 1500
+"""Articles that are looked at in the second round. More than so many about one subject are not told from others."""
+FIRST_SEEDS, SEEDS = 20, 40
+"""Most seeds of the first round, which are often wrong, and of the second. More seeds are more often wrong."""
+SEED_SHARE = 0.7
+"""Least score of a seed of the first round, as a share of the best score."""
+RELEVANT = 0.85
+"""Least sum of the cosine of the nearest sentence and the share of the subject's words that one of the first seeds has:
+below, nothing is about the subject. It is that of rag/relevance.py."""
+SURE = 0.9
+"""Least probability of a seed of the second round."""
+TERMS = 40
+"""Words that the seeds are recognized by."""
+DOUBT = 2.0
+"""What few seeds have in common is partly chance: it counts as if so many more had nothing in common."""
+COMMON = 0.2
+"""A word of a larger share of all passages says nothing of a subject."""
+K1, B = 1.2, 0.75
+"""Of BM25, over whole articles."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """An article with the probability that it treats a subject, and the sentence that is nearest to it."""
+
+    article: Article
+    probability: float
+    nearest: Span
+    copy_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An article as it is judged: its sentences, the vector of each, and how often it has each stem."""
+
+    article: Article
+    sentences: tuple[Span, ...]
+    vectors: NDArray[np.float32]
+    counts: Counter[str]
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """The mean of its sentences, as a unit vector."""
+        mean = self.vectors.mean(axis=0)
+        unit: NDArray[np.float32] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+        return unit
+
+
+class Judge:
+    """Judges the articles of one generation for one subject. `query` is the vector of the subject."""
+
+    def __init__(
+        self, generation: Generation, vectors: Vectors, subject: str, query: NDArray[np.float32], only: Filter
+    ) -> None:
+        """Within a transaction."""
+        self._generation = generation
+        self._vectors = vectors
+        self._query = query
+        self._among = generation.passing(only) if only else None
+        self._sentences_among = None if self._among is None else generation.vectors.ids_of_passages(self._among)
+        self._words = ranking.terms(subject)
+        self._read: dict[str, _Read] = {}
+        self._frequencies: dict[str, tuple[int, int]] = {}
+        self._passages, self._articles = generation.searched()
+
+    def judge(self, report: Callable[[About], None] | None = None) -> list[About]:
+        """Every article with its probability, the most likely first; `report` gets those that are sure, at once."""
+        order = self._first_pool()
+        if not order:
+            return []
+        best = order[0][1]
+        seeds = [name for name, score in order[:FIRST_SEEDS] if score >= SEED_SHARE * best]
+        self._load(seeds)
+        names = [name for name, _ in order]
+        if not any(nearest + words >= RELEVANT for nearest, _, words, *_ in self.features(seeds, seeds)):
+            return []
+        early = self._probabilities(seeds, seeds, FIRST)
+        for name, probability in sorted(early.items(), key=lambda pair: -pair[1]):
+            if report is not None and probability >= SURE:
+                report(self._about(name, probability))
+        self._load(names)
+        first = self._probabilities(names, seeds, FIRST)
+        sure = sorted(names, key=lambda name: -first[name])[:SEEDS]
+        seeds = [name for name in sure if first[name] >= SURE] or sure[:1]
+        names = self._larger_pool(names, seeds)
+        self._load(names)
+        second = self._probabilities(names, seeds, SECOND)
+        return [self._about(name, second[name]) for name in sorted(names, key=lambda name: (-second[name], name))]
+
+    def features(self, names: Sequence[str], seeds: Sequence[str]) -> NDArray[np.float64]:
+        """The FEATURES of these articles, shape (len(names), len(FEATURES))."""
+        read = [self._read[name] for name in names]
+        near = [one.vectors @ self._query for one in read]
+        terms, weights = self._terms(seeds)
+        mean_length = np.mean([sum(one.counts.values()) for one in self._read.values()])
+        alike = np.array([_bm25(one.counts, terms, weights, float(mean_length)) for one in read])
+        seeds_alike = np.mean([_bm25(self._read[name].counts, terms, weights, float(mean_length)) for name in seeds])
+        centres = {name: self._read[name].centre for name in seeds}
+        total = np.sum(list(centres.values()), axis=0)
+        among = {name: self._beside(self._read[name], name, centres, total) for name in {*names, *seeds}}
+        seeds_near = max(float(np.mean([among[name] for name in seeds])), 0.2)
+        trust = len(seeds) / (len(seeds) + DOUBT)
+        columns = [
+            [float(values.max()) for values in near],
+            [float(values.mean()) for values in near],
+            [self._coverage(one) for one in read],
+            trust * alike / max(float(seeds_alike), 1e-9),
+            [trust * among[name] / seeds_near for name in names],
+        ]
+        return np.array(columns, dtype=np.float64).T
+
+    def _probabilities(self, names: Sequence[str], seeds: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
+        odds = self.features(names, seeds) @ np.array(weights[:-1]) + weights[-1]
+        return dict(zip(names, (1 / (1 + np.exp(-odds))).tolist(), strict=True))
+
+    def _first_pool(self) -> list[tuple[str, float]]:
+        """The best articles by their best passage, with its score, as a search ranks them."""
+        bm25 = self._generation.words.match(self._words, ranking.MATCHES, among=self._among)
+        near = self._vectors.search(self._query, ranking.MATCHES, among=self._sentences_among)
+        ids = set(bm25) | self._within(self._generation.vectors.passages_with(list(near)))
+        passages = self._generation.passages(ids)
+        near_to = self._generation.vectors.similarities(
+            [self._query], {one for each in passages for _, one in each.sentences}
+        )
+        best = max(bm25.values(), default=0.0) or 1.0
+        scores: dict[str, float] = {}
+        for passage in passages:
+            score = max(near_to[one] for _, one in passage.sentences)
+            score += ranking.WORDS_WEIGHT * bm25.get(passage.id, 0.0) / best
+            scores[passage.article_id] = max(score, scores.get(passage.article_id, score))
+        return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:POOL]
+
+    def _larger_pool(self, names: Sequence[str], seeds: Sequence[str]) -> list[str]:
+        """The articles of the first round, and those that are like the seeds."""
+        terms, _ = self._terms(seeds)
+        surface = [_seen[term] for term in terms]
+        matched = self._generation.words.match(surface, LARGE_POOL, among=self._among)
+        centre = np.mean([self._read[name].centre for name in seeds], axis=0)
+        centre /= max(float(np.linalg.norm(centre)), 1e-9)
+        near = self._vectors.search(centre.astype(np.float32), LARGE_POOL, among=self._sentences_among)
+        ids = set(matched) | self._within(self._generation.vectors.passages_with(list(near)))
+        found = Counter(passage.article_id for passage in self._generation.passages(ids))
+        rest = [name for name, _ in found.most_common() if name not in set(names)]
+        return [*names, *rest][:LARGE_POOL]
+
+    def _within(self, passage_ids: set[int]) -> set[int]:
+        return passage_ids if self._among is None else passage_ids & self._among
+
+    def _load(self, names: Collection[str]) -> None:
+        """Read those articles that were not read yet."""
+        missing = [name for name in names if name not in self._read]
+        by_article: dict[str, list[StoredPassage]] = {name: [] for name in missing}
+        for passage in self._generation.passages(self._generation.passage_ids_of(missing)):
+            by_article[passage.article_id].append(passage)
+        pairs = {
+            name: sorted((pair for one in passages for pair in one.sentences), key=lambda pair: pair[0].start)
+            for name, passages in by_article.items()
+        }
+        ids = np.unique(np.fromiter(itertools.chain(*([one for _, one in each] for each in pairs.values())), np.int64))
+        matrix = self._generation.vectors.of(ids) if len(ids) else np.zeros((0, len(self._query)), np.float32)
+        for name, spoken in pairs.items():
+            article = self._generation.article(name)
+            if article is not None and spoken:
+                rows = np.searchsorted(ids, [one for _, one in spoken])
+                counts = Counter(_stems(f"{article.title or ''}\n{article.text}"))
+                self._read[name] = _Read(article, tuple(span for span, _ in spoken), matrix[rows], counts)
+
+    def _about(self, name: str, probability: float) -> About:
+        read = self._read[name]
+        return About(read.article, probability, read.sentences[int((read.vectors @ self._query).argmax())])
+
+    def _coverage(self, read: _Read) -> float:
+        """The share of the subject's words that the article has, by rarity."""
+        stems = list(dict.fromkeys(map(_stem, self._words)))
+        rarity = {stem: self._rarity(stem) for stem in stems}
+        return sum(rarity[stem] for stem in stems if stem in read.counts) / (sum(rarity.values()) or 1.0)
+
+    def _terms(self, seeds: Sequence[str]) -> tuple[list[str], list[float]]:
+        """The words that the seeds are recognized by, and their weights."""
+        held = Counter(stem for name in seeds for stem in set(self._read[name].counts))
+        least = min(1.5, 0.6 * len(seeds))
+        # Those in most seeds first: which articles have them is counted for no more than needed.
+        often = [stem for stem, count in held.most_common(6 * TERMS) if count >= least]
+        weighed = []
+        for stem in often:
+            passages, articles = self._frequency(stem)
+            if passages > COMMON * self._passages or not articles:
+                continue
+            here, others = held[stem], max(articles - held[stem], 0)
+            rest = max(self._articles - articles - (len(seeds) - here), 0)
+            odds = (here + 0.5) / (len(seeds) - here + 0.5) * (rest + 0.5) / (others + 0.5)
+            if odds > 1:
+                weighed.append((math.log(odds) * here / len(seeds), stem))
+        best = sorted(weighed, key=lambda pair: (-pair[0], pair[1]))[:TERMS]
+        return [stem for _, stem in best], [weight for weight, _ in best]
+
+    def _rarity(self, stem: str) -> float:
+        articles = self._frequency(stem)[1]
+        return math.log(1 + (self._articles - articles + 0.5) / (articles + 0.5))
+
+    def _frequency(self, stem: str) -> tuple[int, int]:
+        """How many passages and how many articles have it; articles are not counted for a word in many passages."""
+        if stem not in self._frequencies:
+            self._frequencies[stem] = self._generation.words.frequency(_seen[stem], COMMON * self._passages)
+        return self._frequencies[stem]
+
+    def _beside(
+        self, read: _Read, name: str, centres: Mapping[str, NDArray[np.float32]], total: NDArray[np.float32]
+    ) -> float:
+        """The mean cosine of an article and the seeds; of a seed, and the other seeds."""
+        others = len(centres) - (name in centres)
+        own = 1.0 if name in centres else 0.0
+        return (float(read.centre @ total) - own) / others if others else 1.0
+
+
+def with_copies(generation: Generation, found: About, only: Filter) -> list[About]:
+    """An article and its copies, those of them that pass the filter."""
+    together = [found]
+    sentence = found.nearest.of(found.article.text)
+    for copy in generation.copies(found.article.id):
+        start = copy.text.find(sentence)
+        nearest = Span(start, start + len(sentence)) if start >= 0 else sentences(copy.text)[0]
+        together.append(About(copy, found.probability, nearest, found.article.id))
+    return [one for one in together if only.passes(one.article.source, one.article.published)]
+
+
+def _bm25(counts: Mapping[str, int], terms: Sequence[str], weights: Sequence[float], mean_length: float) -> float:
+    length = K1 * (1 - B + B * sum(counts.values()) / max(mean_length, 1.0))
+    return sum(
+        weight * counts[term] * (K1 + 1) / (counts[term] + length)
+        for term, weight in zip(terms, weights, strict=True)
+        if term in counts
+    )
+
+
+_seen: dict[str, str] = {}
+"""Stem → a word that has it, for the word index, which stems by itself."""
+
+
+def _stems(text: str) -> list[str]:
+    return [_stem(word) for word in re.findall(r"\w+", text.lower()) if word not in ranking.STOP_WORDS]
+
+
+@lru_cache(maxsize=65536)
+def _stem(word: str) -> str:
+    stem: str = _stemmer().stemWord(word)
+    _seen.setdefault(stem, word)
+    return stem
+
+
+@cache
+def _stemmer() -> Any:
+    import snowballstemmer
+
+    return snowballstemmer.stemmer("porter")  # as in the word index

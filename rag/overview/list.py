@@ -1,0 +1,343 @@
+"""List and count: every article that mentions a name or treats a subject, each with a sentence that says so.
+
+"Mention" is a matter of words (index/mentions.py), "about" of a score of the whole article (index/about.py). The number
+is always the length of the list. No model is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from index.errors import InputError
+from index.mentions import Name
+from index.passage import sentences
+from rag.answer import Citation, Claim, Reason, Section
+from rag.overview import Overview
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from index import Index
+    from index.about import About
+    from index.article import Article, Span
+    from index.mentions import Sort
+    from rag.question import Question
+
+ROWS = 20
+"""Rows that are given when no limit is asked for: a page of them."""
+TELLING_CHARS = 40
+"""A shorter sentence is rather a headline, a caption or a credit; it is quoted if there is no other."""
+TITLES = 3
+"""Articles whose title alone has the name that are named in the lead."""
+
+_ARTICLES = (
+    r"articles?|stor(?:y|ies)|reports?|pieces?|texts?|documents?|items?|posts?|papers?|outlets?|sources|newspapers|news|"
+    r"coverage|everything|anything|something|all|whatever|what|ones?|which|more|mentions|where|who"
+)
+_NAMES = (
+    r"mention(?:s|ed|ing)?(?: of)?|name(?:s|d)?|naming|refer(?:s|red|ring)? to|contain(?:s|ing)?|include(?:s|d)?|"
+    r"including|quot(?:e|es|ed|ing)|cit(?:e|es|ed|ing)|with(?: the)? (?:words?|phrase|name)|"
+    r"us(?:e|es|ing) the (?:words?|phrase|term)"
+)
+_TREATS = (
+    r"(?:(?:is|are|was|were|talks?|talking|writes?|wrote|written|writing|speaks?|spoken|tells?|reports?) )?about|on|"
+    r"regarding|concerning|of|cover(?:s|ed|ing)?|(?:deals?|dealt|dealing) with|discuss(?:es|ed|ing)?|"
+    r"treat(?:s|ed|ing)?|(?:reports?|reported|reporting|speaks?|talks?|writes?) (?:on|of)|address(?:es|ed|ing)?|"
+    r"describ(?:e|es|ed|ing)|"
+    r"(?:related|relating|relate|relates|devoted|dedicated) to|(?:to do|concerned) with|for"
+)
+_REQUEST = re.compile(
+    r"^(?:(?:please|and|but|so|now|also|then|ok(?:ay)?|only|just|(?:can|could|would|will) you|"
+    r"i(?: want|'d like| would like)(?: to)?|what about|how about|search|find|list|show|give|get|look|count|see|tell|"
+    r"me|us|for|all|every|the list of|a list of)\b[\s,]*)+",
+    re.IGNORECASE,
+)
+_UNITS = "outlet|source|newspaper|paper|publication|publisher|month|year"
+_AT_THE_END = re.compile(
+    rf"""(?:[\s,;(]|^)+(?:and\s+|but\s+)?(?:
+        (?:(?:broken\ down|grouped|counted|split(?:\ up)?|sorted|ordered|listed|in\ (?:the\ )?order)\s+)?
+            (?:by|per|for\ each|in\ each|of)\s+(?:the\s+|each\s+)?(?P<each>{_UNITS})s?
+            (?:\s*(?:,|and|,\s*and|and\s+by)\s*(?:by\s+)?(?P<also>{_UNITS})s?)?
+      | (?:(?:sorted|ordered|listed)\s+)?(?:(?:by|in\ order\ of)\s+)?(?:with\s+)?(?:the\s+)?
+            (?P<sort>newest|latest|most\ recent|oldest|earliest|date|relevance)(?:\s+(?:ones?\s+|articles\s+)?first)?
+      | (?P<chronological>chronologically|in\ chronological\ order)
+      | (?P<filler>please|over\ time|altogether|in\ total|at\ all|anywhere|thanks|(?:are\ )?there|do\ (?:you|we)\ have|
+            (?:in|among|of)\ (?:here|(?:the|this|my|your|these|all|all\ the)\ (?:articles|collection|library|index)))
+    )[\s?.!,;)]*$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What may follow the subject: how to count, how to sort, and words that ask for nothing."""
+_OPENS_A_SORT = re.compile(r"\b(?:sort|order|first|by|in order of|sorted|ordered)\b", re.IGNORECASE)
+_COUNTED_BY = {"month": "month", "year": "year"}
+_PASSIVE = re.compile(
+    r"^(?:in |on |by )?(?:which|what|where|how (?:many|often|frequently))\b(?: \w+){0,4}? ?"
+    r"\b(?:is|are|was|were|does|do|did|has|have) (?P<subject>.+?) "
+    r"(?:been )?(?:(?P<names>mentioned|named|quoted|cited|referred to|appear|occur|come up|found)|"
+    r"(?P<treats>discussed|covered|treated|described|addressed|written about|talked about|reported on))$",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(rf"^.*?\b(?:{_ARTICLES})\b.*?\b(?:{_NAMES})\s+(?P<subject>.+)$", re.IGNORECASE)
+_TREATED = re.compile(rf"^.*?\b(?:{_ARTICLES})\b.*?\b(?:{_TREATS})\s+(?P<subject>.+)$", re.IGNORECASE)
+_ALONE = re.compile(
+    rf"^(?:(?:{_ARTICLES}|how many|number|count|lists?|numbers|are|is|there|do|you|have|we|in|the|of|a|and|here|"
+    r"published|were|was|my|this|collection|library|index|them|those|it|that|by|per|same|again)\b[\s,]*)*$",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"[\"“„«][^\"“”„«»]+[\"”“»]")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a question asks a list of: articles that mention `subject`, or treat it (`is_about`), all if it is empty; in
+    which order, and what to count them by: outlet, month, year. `is_bare` if the subject is all that the question has:
+    a name is then looked for as it is, other words by what they mean."""
+
+    subject: str
+    is_about: bool = False
+    is_bare: bool = False
+    sort: Sort = "relevance"
+    by: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The subject as an answer names it."""
+        return self.subject if _QUOTED.fullmatch(self.subject) else f"“{self.subject}”"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An article of the list, with the spans of the name, if it is one that was looked for, and of a sentence."""
+
+    article: Article
+    mentions: tuple[Span, ...] = ()
+    sentence: Span | None = None
+
+
+def list_articles(
+    question: Question,
+    index: Index,
+    *,
+    limit: int | None,
+    report: Callable[[Section], None],
+    cancel: threading.Event,
+) -> Overview:
+    """The articles that a question asks for, the first `limit` of them as rows, and how many there are."""
+    wanted = asked_for(question)
+    if wanted is None:
+        return Overview(
+            "The question names nothing to look for. Ask for a name or a subject: Which articles mention …? "
+            "How many articles are about …?",
+            reason=Reason.UNCLEAR,
+        )
+    most = limit or ROWS
+    rows: list[_Row] = []
+    in_title: list[Article] = []
+    shown: list[Section] = []
+
+    def take(row: _Row) -> None:
+        rows.append(row)
+        if len(shown) < most:
+            shown.append(_section(row))
+            report(shown[-1])
+
+    try:
+        for row in _found(wanted, question, index, cancel, in_title, take):
+            take(row)
+    except InputError as error:  # a name without a word, or too long
+        return Overview(str(error), reason=Reason.UNCLEAR)
+    if cancel.is_set():
+        return Overview(_lead(wanted, rows, in_title, len(shown)), tuple(shown), len(rows), Reason.CANCELLED)
+    if not rows:
+        return _nothing(wanted, question, index, in_title)
+    counts = {dimension: _counted(dimension, rows) for dimension in wanted.by}
+    lead = _lead(wanted, rows, in_title, len(shown))
+    spoken = [_spoken(dimension, numbers) for dimension, numbers in counts.items()]
+    return Overview(" ".join([lead, *spoken]), tuple(shown), len(rows), counts=counts)
+
+
+def asked_for(question: Question) -> Wanted | None:
+    """What a question asks for; None if it names nothing. What it leaves open stands in the questions before it."""
+    wanted = _read(question.text)
+    if wanted.subject and not (wanted.is_bare and question.history):
+        return wanted
+    # "And by outlet?", "newest first", "and Sunak?" change the question before them.
+    for turn in reversed(question.history):
+        before = _read(turn.question)
+        if before.subject and not before.is_bare:
+            return replace(
+                before,
+                subject=wanted.subject or before.subject,
+                sort=wanted.sort if wanted.sort != "relevance" else before.sort,
+                by=wanted.by or before.by,
+            )
+    return wanted if wanted.subject or question.only or wanted.by else None
+
+
+def _read(text: str) -> Wanted:
+    """What the words of one question ask for."""
+    by: list[str] = []
+    sort: Sort = "relevance"
+    text = " ".join(text.split()).rstrip(" ?!.,;")
+    while found := _AT_THE_END.search(text):
+        if found["sort"] and not _OPENS_A_SORT.search(found[0]):
+            break  # "… mention the latest": it is the subject
+        for each in filter(None, (found["also"], found["each"])):
+            by.insert(0, _COUNTED_BY.get(each.lower(), "outlet"))
+        if found["filler"] and found["filler"].lower() == "over time":
+            by.insert(0, "month")
+        if found["chronological"] or (found["sort"] or "").lower() in ("oldest", "earliest"):
+            sort = "oldest"
+        elif (found["sort"] or "").lower() in ("newest", "latest", "most recent", "date"):
+            sort = "newest"
+        text = text[: found.start()].rstrip(" ?!.,;(")
+    return replace(_subject(text), sort=sort, by=tuple(dict.fromkeys(by)))
+
+
+def _subject(text: str) -> Wanted:
+    """The words that are looked for, and whether articles about them are asked for rather than any that have them."""
+    passive = _PASSIVE.match(text)
+    if passive:
+        return Wanted(passive["subject"].strip(), passive["treats"] is not None)
+    # What is in quotation marks is no part of the frame: 'articles that mention "all about Eve"'.
+    masked = _QUOTED.sub(lambda quoted: "█" * len(quoted[0]), text)
+    for pattern, is_about in ((_NAMED, False), (_TREATED, True)):
+        found = pattern.match(masked)
+        if found:
+            return Wanted(text[found.start("subject") : found.end("subject")].strip(), is_about)
+    rest = text[found.end() :] if (found := _REQUEST.match(masked)) else text
+    if _ALONE.match(masked) or _ALONE.match(rest):
+        return Wanted("")
+    return Wanted(rest, not (_QUOTED.search(rest) or re.search(r"\b[A-Z0-9]", rest)), is_bare=True)
+
+
+def _found(
+    wanted: Wanted,
+    question: Question,
+    index: Index,
+    cancel: threading.Event,
+    in_title: list[Article],
+    take: Callable[[_Row], None],
+) -> Iterator[_Row]:
+    """The rows in order; `take` gets those that are known before. Articles with a name in their title alone go into
+    `in_title`."""
+    if not wanted.subject:
+        articles = [one for one in index.articles() if question.only.passes_article(one)]
+        yield from (_Row(one) for one in _sorted(articles, wanted.sort))
+    elif wanted.is_about:
+        early: set[str] = set()
+
+        def at_once(one: About) -> None:
+            early.add(one.article.id)
+            take(_Row(one.article, _mentioned(wanted.subject, one.article), one.nearest))
+
+        found = index.about(
+            wanted.subject,
+            only=question.only,
+            report=at_once if wanted.sort == "relevance" else None,
+        )
+        nearest = {one.article.id: one.nearest for one in found}
+        for article in _sorted([one.article for one in found], wanted.sort):
+            if article.id not in early:
+                yield _Row(article, _mentioned(wanted.subject, article), nearest[article.id])
+    else:
+        for one in index.mentions(wanted.subject, only=question.only, sort=wanted.sort):
+            if cancel.is_set():
+                return
+            if one.spans:
+                yield _Row(one.article, one.spans)
+            else:
+                in_title.append(one.article)
+
+
+def _section(row: _Row) -> Section:
+    """An article of the list with its sentence, quoted."""
+    article = row.article
+    sentence = row.sentence or _best_sentence(article, row.mentions)
+    known = [article.source, (article.published or "")[:10]]
+    if row.mentions:
+        known.append(f"{len(row.mentions)} mention{'s' * (len(row.mentions) != 1)}")
+    behind = ", ".join(filter(None, known))
+    claims: tuple[Claim, ...] = ()
+    if sentence is not None:
+        quote = Citation(0, article, sentence.start, sentence.end)
+        claims = (Claim(quote.quote, 0, len(quote.quote), (quote,), 1.0, supported=True, verbatim=True),)
+    heading = f"{article.headline} ({behind})" if behind else article.headline
+    return Section(heading, (article.published or "")[:10] or None, article.id, claims, len(row.mentions))
+
+
+def _best_sentence(article: Article, mentions: Sequence[Span]) -> Span | None:
+    """The first whole sentence with a mention, where its bearer is introduced, or the first of the text."""
+    spans = sentences(article.text)
+    having = [one for one in spans if any(one.start < each.end and each.start < one.end for each in mentions)]
+    whole = [
+        one for one in having or spans
+        if one.end - one.start >= TELLING_CHARS and article.text[one.end - 1] in ".!?…\"”’»)"
+    ]  # fmt: skip
+    return next(iter(whole or having or spans), None)
+
+
+def _lead(wanted: Wanted, rows: Sequence[_Row], in_title: Sequence[Article], shown: int) -> str:
+    count = len(rows)
+    articles = f"{count:,} article{'s' * (count != 1)}"
+    if not wanted.subject:
+        lead = f"There {'is' if count == 1 else 'are'} {articles}"
+    elif wanted.is_about:
+        lead = f"{articles} {'is' if count == 1 else 'are'} about {wanted.shown}"
+    else:
+        lead = f"{articles} mention{'s' * (count == 1)} {wanted.shown}"
+    lead += "." if shown >= count else f"; here are the first {shown}."
+    return lead + (f" {_titles(in_title)}" if in_title else "")
+
+
+def _titles(in_title: Sequence[Article]) -> str:
+    """What is said of articles that have the name in their title alone, where it cannot be quoted."""
+    named = "; ".join(one.headline for one in in_title[:TITLES])
+    more = f" and {len(in_title) - TITLES} others" if len(in_title) > TITLES else ""
+    return f"In the title alone it stands in {len(in_title)} more: {named}{more}."
+
+
+def _nothing(wanted: Wanted, question: Question, index: Index, in_title: Sequence[Article]) -> Overview:
+    """A refusal that says what was looked for, and where else it may be found."""
+    if not wanted.subject:
+        return Overview(f"No article passes {question.only}.", total=0, reason=Reason.FILTERED_OUT)
+    within = f" among those of {question.only}" if question.only else ""
+    lead = f"No article {'is about' if wanted.is_about else 'mentions'} {wanted.shown}{within}."
+    if in_title:
+        lead += f" {_titles(in_title)}"
+    name = Name.of(wanted.subject) if not wanted.is_about else None
+    if name is not None and name.is_exact:
+        others = sum(bool(one.spans) for one in index.mentions(name.text, only=question.only))
+        if others:
+            are = "has" if others == 1 else "have"
+            lead += f" Not exactly as it is written there, {others} {are} it: ask without the quotation marks."
+    return Overview(lead, total=0, reason=Reason.NOTHING_RELEVANT)
+
+
+def _counted(dimension: str, rows: Iterable[_Row]) -> Mapping[str, int]:
+    """How many rows there are of each outlet, the most first, or of each month or year, the oldest first. What is not
+    known is counted under ""."""
+    if dimension == "outlet":
+        return dict(Counter(row.article.source or "" for row in rows).most_common())
+    length = len("2018-03") if dimension == "month" else len("2018")
+    return dict(sorted(Counter((row.article.published or "")[:length] for row in rows).items()))
+
+
+def _spoken(dimension: str, counts: Mapping[str, int]) -> str:
+    unknown = {"outlet": "outlet unknown"}.get(dimension, "without a date")
+    return f"By {dimension}: {', '.join(f'{name or unknown} {count}' for name, count in counts.items())}."
+
+
+def _mentioned(subject: str, article: Article) -> tuple[Span, ...]:
+    return Name.of(subject).find(article.text)
+
+
+def _sorted(articles: Iterable[Article], sort: Sort) -> list[Article]:
+    """In the order that is given, or by date; those without a date come last."""
+    if sort == "relevance":
+        return list(articles)
+    dated = sorted((one for one in articles if one.published), key=lambda one: one.published or "")
+    return [*(dated[::-1] if sort == "newest" else dated), *(one for one in articles if not one.published)]
