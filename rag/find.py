@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rag import evidence
 from rag.answer import Reason, Source
+from rag.recency import newest_first
 from rag.relevance import is_relevant
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def find(question: Question, index: Index, model: LoadedModel, settings: Setting
         nearest = tuple(Source(number, hit) for number, hit in enumerate(hits[: settings.passages], start=1))
         found = replace(found, sources=nearest, reason=Reason.NOTHING_RELEVANT)
     else:
+        newest = newest_first(question.text, wide, least_share=evidence.LEAST_SHARE)
         with model.held(settings) as llm:
-            found = replace(found, sources=evidence.select(question.text, wide, llm, settings))
+            found = replace(found, sources=evidence.select(question.text, newest, llm, settings))
     clock.mark("evidence")
     return found

@@ -22,7 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError, ModelError
-from rag import evidence, overview, prompt
+from rag import evidence, overview, prompt, recency
 from rag.answer import Answer, Reason
 from rag.clock import Clock
 from rag.combine import combine, merge_sources
@@ -277,6 +277,7 @@ class Reply:
         likely = answerability.probability(attempt.signals or Signals(), llm.name)
         if not quotes and likely < answerability.TRUSTED:
             drafted = claims.with_quotes(asked, drafted)
+        drafted = recency.dated(asked, recency.attributed(drafted))
         drafted = claims.in_one_text([*drafted, *claims.stated_disagreements(differing)])
         return Answer(
             text=" ".join(claim.text for claim in drafted),
