@@ -70,7 +70,7 @@ def dated(question: str, claims: Sequence[Claim], *, today: date | None = None) 
     newest, today = max(days), today or date.today()
     lead = f"As of {_written(newest)}:"
     if (today - newest).days > oldest_days:
-        lead = f"The newest article found on this is from {_written(newest)}, {_ago((today - newest).days)}:"
+        lead = f"As of {_written(newest)}, which is {_ago((today - newest).days)}:"
     return (replace(claims[0], text=f"{lead} {claims[0].text}"), *claims[1:])
 
 

@@ -57,9 +57,9 @@ def test_the_newest_article_is_read_first_and_the_answer_says_of_which_day_it_is
 
 def test_an_answer_that_is_old_for_what_was_asked_says_so_first(index: Index) -> None:
     answer = asked(index, "What did the prime minister of Zorb do this week?", NEW)
-    assert answer.text == f"The newest article found on this is from 3 October 2022, 2 weeks ago: {NEW}"
+    assert answer.text == f"As of 3 October 2022, which is 2 weeks ago: {NEW}"
     answer = asked(index, "What is the latest on the prime minister of Zorb? source:post", OLD)
-    assert answer.text == f"The newest article found on this is from 1 May 2021, 17 months ago: {OLD}"
+    assert answer.text == f"As of 1 May 2021, which is 17 months ago: {OLD}"
 
 
 def test_an_answer_without_a_dated_quote_and_other_questions_are_as_they_were(index: Index) -> None:
