@@ -8,7 +8,7 @@ published. Sentences on one event are one entry, and the entries that most is re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -69,6 +69,7 @@ _ASKED = re.compile(
 _WHOLE = re.compile(r"[.!…][\"'”’)\]]*(?:\[\d+\])*$")
 _LABEL = re.compile(r"^\W*(?:[A-Z][\w’'-]*\s?){1,3}:\s")
 """What opens a link to another story or a credit ("Previously: …", "READ MORE: …", "Photo: …"); speakers as well."""
+_LEANS = re.compile(r"\W*(?:he|she|it|they|this|that|these|those|his|her|their|its|and|but|also)\b", re.IGNORECASE)
 FEWEST_WORDS = 4
 
 
@@ -190,9 +191,9 @@ def _of_one_subject(found: Sequence[Hit], starts: Sequence[Hit]) -> Sequence[Hit
 
 
 def entries(hits: Sequence[Hit]) -> Iterator[Entry]:
-    """The dated sentences of passages, best passage first, and for an article whose news none dates, the sentence
-    nearest to the subject."""
-    nearest: dict[str, tuple[Hit, Span]] = {}
+    """The dated sentences of passages, best passage first, and for an article whose news none dates, its first sentence
+    on the subject that can be understood alone: the news stands first."""
+    undated: dict[str, list[tuple[bool, int, Entry]]] = {}
     has_news: set[str] = set()
     for hit in hits:
         published = day_of(hit.article.published)
@@ -200,17 +201,18 @@ def entries(hits: Sequence[Hit]) -> Iterator[Entry]:
             placed = Span(hit.start + sentence.start, hit.start + sentence.end)
             if not _is_report(sentence.of(hit.text)):
                 continue
-            is_nearest = placed == hit.nearest
-            if hit.article.id not in nearest or (is_nearest and nearest[hit.article.id][0] is hit):
-                nearest[hit.article.id] = hit, placed
-            for entry in _dated(hit, placed, published):
-                if published is not None and entry.is_exact and (published - entry.days[1]).days <= SAME_DAYS:
-                    has_news.add(hit.article.id)
-                yield entry
-    for article_id, (hit, sentence) in nearest.items():
-        published = day_of(hit.article.published)
-        if published is not None and article_id not in has_news:
-            yield Entry(hit.article, sentence, published.isoformat(), None, True, hit.score)
+            dated = list(_dated(hit, placed, published))
+            yield from dated
+            if published is None or any(one.is_exact and (published - one.days[1]).days <= SAME_DAYS for one in dated):
+                has_news.add(hit.article.id)
+            elif not dated:
+                entry = Entry(hit.article, placed, published.isoformat(), None, True, hit.score)
+                leans = bool(_LEANS.match(sentence.of(hit.text)))
+                undated.setdefault(hit.article.id, []).append((leans, placed.start, entry))
+    for article_id, found in undated.items():
+        if article_id not in has_news:
+            score = max(entry.score for _, _, entry in found)
+            yield replace(min(found, key=lambda one: one[:2])[2], score=score)
 
 
 def _dated(hit: Hit, sentence: Span, published: date | None) -> Iterator[Entry]:
