@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from index.about import About
     from index.article import Article
     from index.change import Change
@@ -458,6 +461,33 @@ class Index:
         """The outlets of the articles, that with the most first."""
         with self._store.read() as generation:
             return generation.outlets()
+
+    def newest(self, n: int, only: Filter = filters.EVERYTHING) -> tuple[str, ...]:
+        """Ids of at most `n` articles that pass a filter, the last published first, those without a date last. Copies
+        and superseded versions are not among them."""
+        with self._store.read() as generation:
+            return generation.newest(n, only)
+
+    def embedded(self, article_ids: Iterable[str]) -> list[tuple[Article, list[tuple[int, Span, NDArray[np.float32]]]]]:
+        """These articles with their sentences in order: the start of the passage, the span and the unit vector of each.
+
+        An article that is gone, or a copy, has none and is not among them.
+        """
+        import numpy as np
+
+        found = []
+        with self._store.read() as generation:
+            for article_id in article_ids:
+                article = generation.article(article_id)
+                passages = generation.passages(generation.passage_ids(article_id))
+                if article is None or not passages:
+                    continue
+                placed = [(one.start, *sentence) for one in passages for sentence in one.sentences]
+                placed.sort(key=lambda sentence: sentence[1].start)
+                ids = np.array([vector_id for _, _, vector_id in placed], dtype=np.int64)
+                vectors = zip(placed, generation.vectors.of(ids), strict=True)
+                found.append((article, [(start, span, vector) for (start, span, _), vector in vectors]))
+        return found
 
     def last_published(self) -> str | None:
         """The latest date of publication of any article, as it is written there; None when none has one."""

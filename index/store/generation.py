@@ -303,6 +303,21 @@ class Generation:
         query = "SELECT source FROM article WHERE source NOT NULL GROUP BY source ORDER BY count(*) DESC, source"
         return tuple(source for (source,) in self._sql.execute(query))
 
+    def newest(self, n: int, only: Filter) -> tuple[str, ...]:
+        """Ids of at most `n` originals that pass a filter, the last published first, those without a date last."""
+        self._sql.create_function("passes", 2, only.passes, deterministic=True)
+        wanted = "true" if only.articles is None else "id IN (SELECT value FROM json_each(?))"
+        values: list[str | int] = [] if only.articles is None else [json.dumps(sorted(only.articles))]
+        # A copy stands for its original; a version that was superseded counts only when it was chosen.
+        current = "AND superseded_by IS NULL" if only.articles is None else ""
+        rows = self._sql.execute(
+            "SELECT id FROM article WHERE copy_of IS NULL AND id IN (SELECT coalesce(copy_of, id) FROM article "
+            f"WHERE {wanted} AND passes(source, published)) {current} "
+            "ORDER BY published IS NULL, published DESC, rowid LIMIT ?",
+            [*values, n],
+        )
+        return tuple(article_id for (article_id,) in rows)
+
     def last_published(self) -> str | None:
         """The latest date of publication of any article; None when none has one."""
         latest: str | None = self._sql.execute("SELECT max(published) FROM article").fetchone()[0]
