@@ -64,19 +64,14 @@ def measure(data: Path, *, quick: bool) -> dict[str, dict[str, dict[str, Mean]]]
                     of_event = [article.startswith(event["event"]) for _, article, _ in chosen]
                     found["of the event"] = sum(of_event) / max(1, len(of_event))
                     scores.setdefault(name, []).append(found)
+    tables = {f"summaries of {len(seen)} pairs of an event and a date": list(range(len(seen)))}
+    tables["summaries of the unseen events"] = [place for place, is_seen in enumerate(seen) if not is_seen]
     return {
-        f"summaries of {title}": {
-            name: {
-                measure: Mean.of([one[measure] for one, is_seen in zip(found, seen, strict=True) if keep(is_seen)])
-                for measure in found[0]
-            }
+        title: {
+            name: {measure: Mean.of([found[place][measure] for place in places]) for measure in found[0]}
             for name, found in scores.items()
         }
-        for title, keep in (
-            (f"{len(seen)} pairs of an event and a date", lambda _: True),
-            ("the unseen events", lambda is_seen: not is_seen),
-        )
-        if any(keep(one) for one in seen)
+        for title, places in tables.items()
     }
 
 
