@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HEADLINE_CHARS = 80
 
@@ -42,6 +46,15 @@ class Article:
         if len(words) <= HEADLINE_CHARS:
             return words
         return words[:HEADLINE_CHARS].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
+
+
+def also_in(article: Article, copies: Sequence[Article]) -> tuple[str, ...]:
+    """What distinguishes the copies from the article: outlets, and headlines where an outlet is unknown or the same.
+
+    A copy with the outlet and the headline of the article itself is not named.
+    """
+    names = (one.source if one.source and one.source != article.source else one.headline for one in copies)
+    return tuple(name for name in dict.fromkeys(names) if name not in (article.source, article.headline))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from index import home as homes
 from index import mentions as mentioning
 from index import reranker as rerankers
 from index import sync as syncing
-from index.article import Span
+from index.article import Span, also_in
 from index.embedder import Embedder, SentenceEmbedder
 from index.errors import InputError, StoreError
 from index.fetch import Fetcher
@@ -569,16 +569,10 @@ def _hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...]) -> 
         ranked.bm25,
         ranked.nearest,
         ranked.context,
-        also_in=_also_in(article, generation.copies(article.id)),
+        also_in=also_in(article, generation.copies(article.id)),
         newer=newer,
         sentences=tuple(span for span, _ in passage.sentences),
     )
-
-
-def _also_in(article: Article, copies: Sequence[Article]) -> tuple[str, ...]:
-    """What tells the copies from the article: outlets, and headlines where an outlet is unknown or the same."""
-    names = (one.source if one.source and one.source != article.source else one.headline for one in copies)
-    return tuple(dict.fromkeys(names))
 
 
 def _make(home: Path) -> None:

@@ -42,6 +42,8 @@ class Verdict(StrEnum):
 _PUNCTUATION = re.compile(r"[\\`*_{}\[\]()#~|!$^:@=]|^[-+]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 """Characters that begin or end markup in Markdown, with the markers of a list at the start of a line."""
 
+CANNOT_ANSWER = "The articles do not say."
+"""What the instructions ask the model to write when the passages hold no answer."""
 FULLY = 0.75
 """Least support of a claim that is shown as supported without reserve."""
 
@@ -316,9 +318,12 @@ class Answer:
     @property
     def turn(self) -> Turn:
         """The exchange as the history of a next question, in the model's own words where there are any: long quotes
-        lead a small model away from what is asked. Of an answer in rows, what stands above them."""
+        lead a small model away from what is asked. Of an answer in rows, what stands above them; of a refusal, the
+        words in which the model is asked to refuse."""
         if self.sections:
             return Turn(self.question, self.lead, self.kind)
+        if self.refused and self.kind == "fact":
+            return Turn(self.question, CANNOT_ANSWER, self.kind)
         own = [claim.text for claim in self.claims if not claim.verbatim]
         return Turn(self.question, " ".join(own) or self.text, self.kind)
 

@@ -11,15 +11,14 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from rag.answer import CANNOT_ANSWER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from index.article import Article
     from index.hit import Hit
     from rag.answer import Turn
-
-CANNOT_ANSWER = "The articles do not say."
-"""What the instructions tell the model to write when the passages hold no answer; the engine looks for it."""
 
 ANSWERABLE = "Can this question be answered from the passages alone? Reply Yes or No."
 CORRECT = "Proposed answer: {draft}\nIs the proposed answer correct according to the passages? Reply Yes or No."

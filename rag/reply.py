@@ -53,14 +53,14 @@ if TYPE_CHECKING:
     from rag.stream import Channel
 
 REFUSALS = {
-    Reason.NOTHING_RELEVANT: "The articles do not say: nothing in them speaks of this.",
-    Reason.NOT_ANSWERED: prompt.CANNOT_ANSWER,
-    Reason.UNSUPPORTED: prompt.CANNOT_ANSWER,
+    Reason.NOTHING_RELEVANT: "I found nothing about this in your articles.",
+    Reason.NOT_ANSWERED: "I found related articles, but no answer in them.",
+    Reason.UNSUPPORTED: "I found related articles, but no answer in them.",
     Reason.OTHER_LANGUAGE: "The question seems to be in {asked}, and the passages found are in {found}. A search "
     "across languages misses much, so the articles may well answer it: ask in {found}.",
-    Reason.FILTERED_OUT: "No article is of the outlet or the time that the question asks for.",
-    Reason.UNCLEAR: "The question is not clear: it names nothing to look for. Say what it is about.",
-    Reason.EMPTY_INDEX: "There are no articles yet. Add some: citewire index add FOLDER",
+    Reason.FILTERED_OUT: "No article has the outlet or the dates that you are searching in.",
+    Reason.UNCLEAR: "I'm not sure what to look for. Name a person, a place or an event.",
+    Reason.EMPTY_INDEX: "There are no articles yet. Add some: citewire index add PATH",
     Reason.PARTLY: "",
     Reason.CANCELLED: "",
 }

@@ -6,7 +6,9 @@ import asyncio
 import os
 import stat
 import threading
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,23 @@ def test_attempts_that_are_turned_away_count_for_nothing(accounts: Accounts, mon
     assert [accounts._tallies[f"10.0.0.{number}",].failures for number in range(9)] == [
         int(number in hashed) for number in range(9)
     ]
+
+
+def test_an_address_that_came_in_before_is_looked_at_before_a_hundred_new_ones(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranks: dict[str, int] = {}
+    real = accounts._hashing.submit
+
+    def submit(work: Any, *, address: str, rank: int) -> Future[bool]:
+        ranks[address] = rank
+        return real(work, address=address, rank=rank)
+
+    monkeypatch.setattr(accounts._hashing, "submit", submit)
+    assert accounts.check("ada", RIGHT, address="10.0.0.1")
+    assert not accounts.check("ada", WRONG, address="10.0.0.2")
+    assert accounts.check("ada", RIGHT, address="10.0.0.1")
+    assert ranks["10.0.0.1"] < ranks["10.0.0.2"]
 
 
 def test_after_five_failures_each_further_one_doubles_the_wait(accounts: Accounts, clock: Clock) -> None:

@@ -13,7 +13,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from index import Article, Index
 from rag import Engine
-from rag.prompt import CANNOT_ANSWER, Prompt
+from rag.answer import CANNOT_ANSWER
+from rag.prompt import Prompt
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import web
 
@@ -163,7 +164,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
 
 def test_evidence_comes_before_the_first_word_and_the_quote_is_marked(site: Site, visit: Visitor) -> None:
     tab = visit(site)
-    tab.expect("#status", "Ready: scripted, 2 articles")
+    tab.expect("#status", "2 articles · ready")
     tab.ask(QUESTION)
     tab.expect("#current .question", QUESTION)
     tab.expect("#panel", "Evidence")
@@ -220,7 +221,7 @@ def test_a_refusal_is_calm_and_gives_its_reason(site: Site, visit: Visitor) -> N
     tab = visit(site)
     tab.ask("Who won the talks with North Korea?")
     tab.finished()
-    assert CANNOT_ANSWER in tab.text("#current .refusal")
+    assert "no answer in them" in tab.text("#current .refusal")
     assert "Reason:" in tab.text("#current .refusal")
     assert tab.page.locator("mark").count() == 0
 
@@ -232,7 +233,7 @@ def test_an_unsupported_sentence_is_marked_in_words(site: Site, visit: Visitor) 
     tab.ask(QUESTION)
     tab.finished()
     assert "Elephants danced in 1850." in tab.text("#current .unsupported")
-    assert "not found in the articles" in tab.text("#current .flag")
+    assert "no supporting quote found" in tab.text("#current .flag")
 
 
 def test_stop_stops_before_the_first_word_and_the_next_question_works(site: Site, visit: Visitor) -> None:
@@ -388,7 +389,7 @@ def test_the_page_is_there_while_the_models_load(home: Path, visit: Visitor) -> 
             hold.set()
             tab.expect("#current .claim", REPLY)
             tab.finished()
-            tab.expect("#status", "Ready: scripted, 1 article")
+            tab.expect("#status", "1 article · ready")
             expect(tab.page.locator("#suggestions ul")).to_be_hidden(timeout=PATIENCE_MS)
         finally:
             hold.set()

@@ -170,7 +170,7 @@ def let_in(tab: Page, address: str, *, has_login: bool) -> None:
         tab.locator("input[type=password]").fill("correct horse battery")
         tab.get_by_role("button", name="Login").click()
     tab.locator(BOX).wait_for(timeout=PATIENCE_MS)
-    expect(tab.locator("#status")).to_contain_text("Ready", timeout=PATIENCE_MS)
+    expect(tab.locator("#status")).to_contain_text("ready", timeout=PATIENCE_MS)
 
 
 def test_no_other_web_site_gets_anything_through(site: Site, browser: Browser) -> None:

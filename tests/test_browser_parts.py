@@ -4,6 +4,7 @@ what is remembered, many readers at once, hostile text, and accessibility."""
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,9 +166,12 @@ def test_a_retry_takes_the_place_of_the_answer(site: Site, visit: Visitor) -> No
 
 def test_what_was_searched_can_be_changed(site: Site, visit: Visitor) -> None:
     tab = answered(site, visit)
-    tab.expect("#current .searched", "searched for: ")
+    assert tab.page.locator("#current .searched").count() == 0, "it is what was asked"
+    tab.ask("And why?")
+    tab.finished()
+    tab.expect("#current .searched", "Searched for ")
     tab.page.locator("#current .searched button").click()
-    expect(tab.page.locator(BOX)).to_have_value(QUESTION, timeout=PATIENCE_MS)
+    expect(tab.page.locator(BOX)).to_have_value(f"{QUESTION} And why?", timeout=PATIENCE_MS)
     tab.page.get_by_role("button", name="Keep it").click()
     expect(tab.page.locator("#note .note")).to_have_count(0, timeout=PATIENCE_MS)
 
@@ -181,25 +185,89 @@ def test_an_article_is_found_read_removed_and_gone_from_old_answers(site: Site, 
     tab.expect("#reader .body", "broke down in 2009")
     tab.page.locator("#reader").get_by_role("button", name="Close").click()
     tab.page.locator("#articles").get_by_role("button", name="Remove").click()
-    tab.page.locator("#articles").get_by_role("button", name="Really?").click()
+    tab.page.locator("#articles").get_by_role("button", name="Remove?").click()
     tab.expect("#added", "Removed.")
     assert [article.id for article in site.engine.index.articles()] == ["islands"]
     tab.open("Ask")
     tab.page.locator("#current .marker").first.click()
-    tab.expect("#reader", "no longer among the articles")
+    tab.expect("#reader", "was removed since")
     tab.expect("#reader mark", "broke down in 2009")
 
 
 def test_what_is_asked_about_is_narrowed(site: Site, visit: Visitor) -> None:
     site.gate.set()
     tab = visit(site)
-    tab.page.get_by_role("button", name="Asking about all articles").click()
+    tab.expect("#searching", "Searching all articles")
+    tab.page.get_by_role("button", name="Filter").click()
     tab.page.locator("#since textarea, #since input").fill("2018")
-    tab.page.get_by_role("button", name="Asking about from 2018").wait_for(timeout=PATIENCE_MS)
+    tab.expect("#searching", "Searching from 2018")
     tab.ask(QUESTION)
     tab.finished()
-    tab.expect("#current .refusal", "no article passes the filter")
-    tab.expect("#current .refusal", "Take away the outlet")
+    tab.expect("#current .refusal", "No article has the outlet or the dates")
+    tab.expect("#current .refusal", "Clear the filters and ask again.")
+    tab.page.get_by_role("button", name="Clear filters").click()
+    tab.expect("#searching", "Searching all articles")
+    expect(tab.page.locator("#since textarea, #since input")).to_have_value("", timeout=PATIENCE_MS)
+
+
+def test_a_ticked_box_is_seen_and_no_other_takes_its_tick(site: Site, visit: Visitor) -> None:
+    site.gate.set()
+    tab = visit(site)
+    tab.open("Library")
+    boxes = tab.page.locator("#articles input[type=checkbox]")
+    expect(boxes).to_have_count(2, timeout=PATIENCE_MS)
+    boxes.first.check()
+    tab.expect("#searching", "Searching 1 chosen article")
+    style = boxes.first.evaluate("box => [getComputedStyle(box).appearance, getComputedStyle(box).backgroundImage]")
+    assert style == ["auto", "none"], "the browser's own box, which has a colour of its own where it is ticked"
+    title = tab.page.locator("#articles .title").nth(1).inner_text()
+    tab.page.locator("#find textarea, #find input").fill(title)
+    expect(boxes).to_have_count(1, timeout=PATIENCE_MS)
+    expect(boxes.first).not_to_be_checked(timeout=PATIENCE_MS)
+    tab.page.locator("#find textarea, #find input").fill("")
+    expect(boxes).to_have_count(2, timeout=PATIENCE_MS)
+    expect(boxes.first).to_be_checked(timeout=PATIENCE_MS)
+    expect(boxes.nth(1)).not_to_be_checked()
+
+
+def test_a_new_chat_from_another_tab_can_be_typed_into_and_shows_what_it_searches(site: Site, visit: Visitor) -> None:
+    site.gate.set()
+    tab = visit(site)
+    tab.open("Library")
+    tab.page.locator("#articles input[type=checkbox]").first.check()
+    tab.page.locator("#new").click()
+    expect(tab.page.locator(BOX)).to_be_focused(timeout=PATIENCE_MS)
+    expect(tab.page.locator("#searching")).to_be_visible(timeout=PATIENCE_MS)
+    tab.expect("#searching", "Searching 1 chosen article")
+    expect(tab.page.locator("#stop")).to_be_hidden()
+
+
+def test_what_is_not_added_stays_in_the_box_and_a_file_of_this_machine_is_added(
+    site: Site, visit: Visitor, tmp_path: Path
+) -> None:
+    site.gate.set()
+    kept = tmp_path / "harbor.txt"
+    kept.write_text("The harbor of Zorb closed at noon on Friday.")
+    tab = visit(site)
+    tab.open("Library")
+    tab.page.locator("#places textarea").fill(f"{kept}\n{tmp_path / 'missing.txt'}")
+    tab.page.locator("#add").click()
+    tab.expect("#added", "Not added: there is no such file or folder")
+    tab.expect("#added", "1 added.")
+    expect(tab.page.locator("#places textarea")).to_have_value(str(tmp_path / "missing.txt"), timeout=PATIENCE_MS)
+    assert "citewire" not in tab.text("#added")
+    tab.page.locator("#places textarea").fill(str(kept))
+    tab.page.locator("#add").click()
+    tab.expect("#added", "already in the library, unchanged")
+
+
+def test_a_marker_is_large_enough_for_a_finger_on_a_phone(site: Site, visit: Visitor) -> None:
+    tab = answered(site, visit)
+    tab.page.set_viewport_size({"width": 390, "height": 800})
+    box = tab.page.locator("#current .marker").first.bounding_box()
+    assert box is not None
+    assert box["height"] >= 24
+    assert box["width"] >= 24
 
 
 def test_a_reload_finds_the_conversation_and_nobody_else_does(site: Site, visit: Visitor) -> None:
@@ -207,9 +275,9 @@ def test_a_reload_finds_the_conversation_and_nobody_else_does(site: Site, visit:
     tab.page.get_by_role("button", name="Not helpful").click()
     tab.page.locator("#current .why input").fill("too short <b>")
     tab.page.locator("#current .why button").click()
-    tab.expect("#current", "Kept, thank you: too short <b>")
+    tab.expect("#current", "Saved, thank you: too short <b>")
     tab.page.reload()
-    tab.expect("#status", "Ready")
+    tab.expect("#status", "ready")
     tab.open("Conversations")
     tab.page.locator("#conversations .title").click()
     tab.expect("#current .claim", REPLY)
@@ -217,7 +285,7 @@ def test_a_reload_finds_the_conversation_and_nobody_else_does(site: Site, visit:
     assert "2009" in press_reader_mark(tab)
     other = visit(site)
     other.open("Conversations")
-    other.expect("#conversations", "Nothing has been asked yet.")
+    other.expect("#conversations", "You have not asked anything yet.")
     with Conversations(site.engine.index.home) as kept:
         assert [(one.thumb, one.reason) for one in kept.all_feedback()] == [("down", "too short <b>")]
 
@@ -231,14 +299,19 @@ def test_a_conversation_is_renamed_saved_and_deleted(site: Site, visit: Visitor)
     tab.expect("#conversations .title", "Korea & more")
     with tab.page.expect_download(timeout=PATIENCE_MS) as saved:
         tab.page.get_by_role("button", name="JSON").click()
+    assert re.fullmatch(r"korea-more-\d{4}-\d\d-\d\d\.json", saved.value.suggested_filename)
     assert json.loads(Path(saved.value.path()).read_text())["title"] == "Korea & more"
     tab.page.locator("#recall textarea, #recall input").fill("elephants")
     tab.expect("#conversations", "No conversation has all these words.")
     tab.page.locator("#recall textarea, #recall input").fill("2009")
     tab.page.locator("#conversations").get_by_role("button", name="Delete").click()
-    tab.page.locator("#conversations").get_by_role("button", name="Really?").click()
-    tab.expect("#outcome", "Deleted.")
+    tab.page.locator("#conversations").get_by_role("button", name="Delete?").click()
+    tab.expect("#outcome", "Deleted Korea & more.")
     assert tab.page.locator("#conversations .title").count() == 0
+    tab.page.get_by_role("button", name="Undo").click()
+    tab.expect("#conversations .title", "Korea & more")
+    tab.page.locator("#conversations .title").click()
+    tab.expect("#current .claim", REPLY)
 
 
 def test_settings_are_remembered_and_hold_for_the_next_question(
@@ -254,12 +327,12 @@ def test_settings_are_remembered_and_hold_for_the_next_question(
     monkeypatch.setattr(site.engine, "stream", spy)
     site.gate.set()
     tab = visit(site)
-    tab.expect("#status", "Ready")
+    tab.expect("#status", "ready")
     tab.open("Settings")
     tab.page.get_by_role("radio", name="Quote the articles").check()
     tab.page.wait_for_timeout(500)
     tab.page.reload()
-    tab.expect("#status", "Ready")
+    tab.expect("#status", "ready")
     tab.open("Settings")
     expect(tab.page.get_by_role("radio", name="Quote the articles")).to_be_checked(timeout=PATIENCE_MS)
     tab.expect("#models", "qwen2.5-coder-1.5b")
@@ -404,7 +477,7 @@ def test_a_login_is_asked_for_and_each_sees_its_own_conversations(
             log_in(tab, "bob", right)
             tab.page.locator(BOX).wait_for(timeout=PATIENCE_MS)
             tab.open("Conversations")
-            tab.expect("#conversations", "Nothing has been asked yet.")
+            tab.expect("#conversations", "You have not asked anything yet.")
             # The browser notes each refusal.
             tab.troubles[:] = [trouble for trouble in tab.troubles if "status of 40" not in trouble]
         finally:

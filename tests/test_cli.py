@@ -340,7 +340,7 @@ def test_a_question_that_fails_does_not_end_the_conversation(
 
 def test_a_refusal_has_a_reason_and_a_status_of_its_own(llm: ScriptedLLM, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["ask", "Who won the cup?"]) == 3
-    assert f"No answer: {Reason.EMPTY_INDEX}." in capsys.readouterr().out
+    assert "There are no articles yet." in capsys.readouterr().out
     assert llm.prompts == []
 
 
@@ -706,7 +706,7 @@ def test_a_claim_in_part_and_what_is_left_open_are_told_in_words() -> None:
     assert shown == (
         "It sank in 1912. [1] (partly supported)\n\n"
         "Incomplete: partly answered.\n\n"
-        "The articles do not say: why it sank\n\n"
+        "Not answered: why it sank\n\n"
         "Articles differ (date):\n  1912 [1] Post · It sank in 1912.\n  1913 [2] Sun · It sank in 1913.\n\n"
         "[1] “It sank in 1912.”\n    Post · It sank in 1912.\n\n"
         "[2] “It sank in 1913.”\n    Sun · It sank in 1913."

@@ -207,6 +207,29 @@ def test_a_question_whose_answer_nobody_reads_does_not_keep_others_waiting(
     assert answers == [True]
 
 
+def test_a_question_that_nobody_reads_gives_up_its_place_before_the_first_word(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a long prompt takes longer than anybody's patience; only the question's own cancel ends that."""
+    monkeypatch.setattr(event_queue, "UNHEARD_S", 1.0)
+    begun, stopped = threading.Event(), threading.Event()
+
+    def read_only(prompt: Prompt, *, cancel: threading.Event, **options: Any) -> Iterator[str]:
+        begun.set()
+        if until(cancel.is_set):
+            stopped.set()
+        yield from ()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(page.llm, "stream", read_only)
+        page.ask("When did the talks break down?", "silent")
+        assert begun.wait(PATIENCE_S)
+        assert stopped.wait(PATIENCE_S), "the model still reads for nobody"
+    page.llm.replies[:] = [WORDS]
+    page.ask("When did the talks break down?", "reader")
+    assert page.answered("reader")
+
+
 def test_a_question_that_is_listened_to_in_time_is_kept(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_queue, "UNHEARD_S", 3.0)
     page.llm.gate = threading.Event()

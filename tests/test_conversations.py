@@ -538,7 +538,7 @@ def test_an_export_as_markdown_reads_like_the_answer(kept: Conversations) -> Non
     exported = markdown.render_conversation(kept.get(conversation, "me"))
     assert exported.startswith("# When did they break down?\n\n## When did they break down?\n\n*Asked on 20")
     assert (
-        "They broke down in 2009. [1] *(partly supported)* Everyone wept. *(not supported by the articles)*\n\n"
+        "They broke down in 2009. [1] *(partly supported)* Everyone wept. *(no supporting quote found)*\n\n"
         "*Incomplete: partly answered.*\n\n"
         "*Not answered: who left*\n\n"
         "Articles differ (date):\n"

@@ -13,9 +13,9 @@ import pytest
 from index import Article, Index, InputError
 from index.filters import Filter
 from rag import Answer, Engine, Evidence, Progress, Settings, Token, Turn
-from rag.answer import Reason
+from rag.answer import CANNOT_ANSWER, Reason
 from rag.language import language_of
-from rag.prompt import CANNOT_ANSWER, Prompt
+from rag.prompt import Prompt
 from rag.quote import Quoting
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
@@ -109,7 +109,7 @@ def test_an_empty_index_is_refused_with_the_command_that_mends_it(tmp_path: Path
 def test_a_model_that_says_it_cannot_answer_is_believed(index: Index, draft: str) -> None:
     answer = engine(index, draft).ask(ASKED)
     assert answer.refused
-    assert answer.text == CANNOT_ANSWER
+    assert answer.text == "I found related articles, but no answer in them."
     assert answer.sources
 
 
@@ -305,7 +305,7 @@ def test_words_of_the_model_that_are_hardly_trusted_stand_beside_the_article_s(
     answer = measured(index, SAID, odds=[odds, odds]).ask("Who really wants the six-party talks to go on?")
     own, *quotes = answer.claims
     assert (own.text, own.verbatim) == (SAID, False)
-    told = "In the article's words: “The six-party talks broke down in 2009.”"  # the other quote says no more than SAID
+    told = "The article says: “The six-party talks broke down in 2009.”"  # the other quote says no more than SAID
     assert [quote.text for quote in quotes] == ([] if surely else [told])
     for quote in quotes:
         assert set(quote.citations) < set(own.citations)
@@ -328,10 +328,10 @@ def test_a_quote_that_says_no_more_is_not_repeated(index: Index, question: str, 
     assert answer.citations[0].quote == "The six-party talks broke down in 2009."
 
 
-def test_a_refusal_is_a_turn_as_it_is_told(index: Index) -> None:
+def test_a_refusal_is_a_turn_in_the_words_that_the_model_is_asked_for(index: Index) -> None:
     answer = measured(index, SAID, odds=[-5.0, -5.0]).ask(ASKED)
     assert answer.refused
-    assert answer.turn == Turn(ASKED, answer.text)
+    assert answer.turn == Turn(ASKED, CANNOT_ANSWER)
 
 
 COLLAPSED = "The talks collapsed."
@@ -565,7 +565,7 @@ def test_the_last_answer_is_read_ahead_as_the_follow_up_will_have_it(index: Inde
     asked.ask("And why did they break down?", history=(*before, Turn(f"{ASKED} after:2001", answer.text)))
     llm = scripted(asked)
     assert isinstance(llm, ReadingLLM)
-    assert llm.talks == [(*before, Turn(ASKED, answer.text))]
+    assert llm.talks == [(*before, Turn(ASKED, answer.turn.answer))]
     assert [prompt.history for prompt in llm.prompts if "why" in prompt.question] == llm.talks
 
 

@@ -78,7 +78,7 @@ TABLE = {
     "cancel.click": Row("", "what its tab is adding", NOTHING),
     "bus.remove": Row(f"{LIST}; article", "an id its tab was shown; editors", "an error", {"article": "/"}),
     "bus.choose": Row(f"{SCOPE}; article, checked", "an id its tab was shown", NOTHING, {"article": UNSHOWN}),
-    "bus.unchoose": Row(f"{SCOPE}, {LIST}", "what its tab has chosen", NOTHING),
+    "bus.unchoose": Row(LIST, "what its tab has chosen", NOTHING),
     "outlet.change": Row(SCOPE, "a label of its tab", "read as text"),
     "since.change": Row(SCOPE, "a label of its tab", "read as text"),
     "until.change": Row(SCOPE, "a label of its tab", "read as text"),
@@ -87,6 +87,7 @@ TABLE = {
     "bus.reopen": Row("memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
     "bus.rename": Row("recall, memory; conversation, title", "one of its owner", "an error", {"conversation": "x"}),
     "bus.delete": Row("recall, memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
+    "bus.undo": Row("recall, memory; conversation", "what its tab deleted last", "an error", {"conversation": "x"}),
     "bus.export": Row("memory; conversation, format", "one of its owner", "an error", {"conversation": "x"}),
     "bus.rate": Row("memory; exchange, thumb, reason", "a kept exchange of its tab", NOTHING, {"exchange": "7"}),
     "model.input": Row("memory, model, mode, caution, length", "the browser's own memory", "cut to what we keep"),
@@ -305,7 +306,7 @@ def test_only_articles_that_the_tab_was_shown_are_opened_and_chosen(site: Site) 
     assert "does not show that article" in client.send("bus.open", [None], {"article": UNSHOWN})[1]
     assert "Beijing" in client.send("bus.open", [None], {"article": SHOWN})[1]
     assert "chosen" not in client.send("bus.choose", ["", "", ""], {"article": UNSHOWN, "checked": True})[1]
-    assert "1 article chosen" in client.send("bus.choose", ["", "", ""], {"article": SHOWN, "checked": True})[1]
+    assert "1 chosen article" in client.send("bus.choose", ["", "", ""], {"article": SHOWN, "checked": True})[1]
 
 
 def test_what_is_no_event_is_refused_without_a_word_in_the_log(site: Site, capfd: pytest.CaptureFixture[str]) -> None:

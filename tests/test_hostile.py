@@ -140,7 +140,7 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     "render.waiting": lambda text, url: render.waiting(text, share=0.5),
     "render.step": lambda text, url: render.step(text, 1, 2),
     "render.writing": lambda text, url: render.writing(text),
-    "render.problem": lambda text, url: render.problem(text),
+    "render.problem": lambda text, url: render.problem(text, failed=text),
     "render.answer": lambda text, url: render.answer(an_answer(text, url), exchange_number=1),
     "render.answer, refused": lambda text, url: render.answer(
         an_answer(text, url, **REFUSED, reason=text), exchange_number=1
@@ -152,7 +152,7 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     "render.searched": lambda text, url: render.searched(text, exchange_number=1),
     "render.toolbar": lambda text, url: render.toolbar(exchange_number=1, markdown=text, thumb="down", reason=text),
     "render.evidence": lambda text, url: render.evidence(a_search(text, url), query=text),
-    "render.telling_words": lambda text, url: render.telling_words(text, frozenset(word.stem for word in words(text))),
+    "render.asked_words": lambda text, url: render.asked_words(text, frozenset(word.stem for word in words(text))),
     "render.sources": lambda text, url: render.sources(an_answer(text, url), exchange_number=1),
     "render.sources, refused": lambda text, url: render.sources(an_answer(text, url, **REFUSED), exchange_number=1),
     "render.earlier_sources": lambda text, url: render.earlier_sources(text, OURS),
@@ -169,6 +169,8 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     ),
     "lists.conversations": lambda text, url: lists.conversations([Summary(text, text, 2, text, text)]),
     "lists.models": lambda text, url: lists.models([a_model(text)], here=(), speeds={}),
+    "lists.scope": lambda text, url: lists.scope([text, text]),
+    "lists.deleted": lambda text, url: lists.deleted(text, text),
     "lists.file": lambda text, url: lists.file(text, text),
     "reader.article": lambda text, url: reader.article(
         an_article(text, url), start=0, end=len(text), number=1, copies=[an_article(text, url)]
@@ -196,7 +198,7 @@ def parsed(page: str) -> Any:
 
 def delimiters(page: str) -> list[int]:
     """How many signs open or close an element, an attribute's value or a comment, for any parser whatever."""
-    bare = page.replace('<b class="telling">', "").replace("</b>", "")
+    bare = page.replace('<b class="asked">', "").replace("</b>", "")
     return [bare.count(sign) for sign in "<>\"'"]
 
 

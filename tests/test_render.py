@@ -172,12 +172,12 @@ def test_what_is_unanswered_and_who_disagrees_is_shown() -> None:
     text = "They broke down in 2009."
     answer = in_disagreement(said(text, claim(text, text, cite(ARTICLE, "in 2009"))), ARTICLE, "2003")
     shown = Page(render.answer(answer, exchange_number=1)).text
-    assert "Not answered by the articles: 2003" in shown
+    assert "No answer found: 2003" in shown
     assert "The articles disagree" in shown
 
 
 def test_every_refusal_says_how_to_go_on() -> None:
-    for reason in set(Reason) - {Reason.CANCELLED, Reason.PARTLY}:
+    for reason in set(Reason) - {Reason.CANCELLED, Reason.PARTLY, Reason.UNCLEAR}:  # whose text says it
         answer = said("No.", refused=True, reason=reason)
         assert render.WIDEN[reason] in Page(render.answer(answer, exchange_number=1)).text
         assert "Nearest passages" in Page(render.sources(answer, exchange_number=1)).text
@@ -185,7 +185,7 @@ def test_every_refusal_says_how_to_go_on() -> None:
 
 def test_words_of_the_query_stand_out_in_the_evidence() -> None:
     shown = render.evidence([source(ARTICLE)], query="When did the talks break?")
-    assert re.findall(r'<b class="telling">(.*?)</b>', shown) == ["Talks", "broke"]
+    assert re.findall(r'<b class="asked">(.*?)</b>', shown) == ["Talks", "broke"]
 
 
 def test_progress_is_told_in_words() -> None:
@@ -220,6 +220,11 @@ def test_an_article_is_shown_whole_with_the_words_marked() -> None:
 
 
 def test_an_article_that_is_gone_leaves_the_words() -> None:
+    newer = replace(ARTICLE, id="newer", title="A newer text", published="2018-01-02")
+    linked = Page(reader.article(ARTICLE, newer=newer))
+    assert "superseded by A newer text (2 January 2018)" in linked.text
+    opened = [attributes for tag, attributes in linked.elements if tag == "button"][-1]
+    assert (opened["data-act"], opened["data-article"]) == ("open", "newer")
     assert reader.GONE in reader.kept_words(ARTICLE, "in 2009", number=1, gone=True)
     assert reader.CHANGED in reader.kept_words(ARTICLE, "in 2009", number=1, gone=False)
 
@@ -231,11 +236,17 @@ def test_words_between_the_claims_are_kept() -> None:
     assert shown == "First:\n1. They broke down in 2009.[1]\nThat is all"
 
 
-def test_a_refusal_gives_its_reason() -> None:
-    answer = said("The articles do not say.", refused=True, reason=Reason.NOTHING_RELEVANT)
+def test_a_refusal_says_what_was_found_once() -> None:
+    answer = said("I found nothing about this in your articles.", refused=True, reason=Reason.NOTHING_RELEVANT)
     shown = Page(render.answer(answer, exchange_number=1)).text
-    assert "The articles do not say." in shown
-    assert str(Reason.NOTHING_RELEVANT) in shown
+    assert shown.startswith(answer.text)
+    assert str(Reason.NOTHING_RELEVANT) not in shown
+
+
+def test_what_was_searched_is_shown_only_where_it_differs_from_the_question() -> None:
+    assert render.searched("When was it?", question=" When  was it?", exchange_number=1) == ""
+    shown = Page(render.searched("The talks When was it?", question="When was it?", exchange_number=1)).text
+    assert shown == "Searched for The talks When was it? · Edit"
 
 
 def test_a_stopped_answer_keeps_the_draft_and_says_it_was_stopped() -> None:
@@ -311,7 +322,7 @@ def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -
             render.toolbar(exchange_number=1, markdown=words, thumb="down", reason=words),
             render.answer(in_disagreement(answer, evil, words), exchange_number=3),
             render.status(words, "error"),
-            render.problem(words),
+            render.problem(words, failed=words),
         ]
         return Page("".join(parts))
 

@@ -24,6 +24,7 @@ import secrets
 import tempfile
 import threading
 import time
+from collections import OrderedDict
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,7 @@ class Accounts:
         self._strangers = [Password.unknown(cost) for cost in costs]
         self._stranger_key = secrets.token_bytes(HASH_BYTES)
         self._tallies: dict[tuple[str, ...], _Tally] = {}
+        self._let_in: OrderedDict[str, None] = OrderedDict()  # addresses that a login came from, the latest last
         self._clock = clock
         self._lock = threading.RLock()  # turning one away for another calls back
         self._hashing = Hashing(at_once=HASHING_BYTES // max(128 * n * r for n, r, _ in costs))
@@ -178,7 +180,7 @@ class Accounts:
         Wrong passwords from one address (default: ADDRESS) for one name make that address wait for that name, and many
         of them make it wait for all names. Others with the same name are not kept out. An unknown name takes as long
         as a known one. A few passwords are hashed at a time, which bounds the memory; those of addresses with fewer
-        failures come first (ui/hashing.py).
+        failures come first, and before others those of addresses that a login came from (ui/hashing.py).
         """
         try:
             return self._checked(name, password, address).result()
@@ -204,9 +206,9 @@ class Accounts:
             if wait_s > 0:
                 raise WaitError(wait_s, reason="too many wrong passwords")
             known = self._tallies.get((address,))
-            result = self._hashing.submit(
-                lambda: self._fits(name, password, tallies), address=address, rank=known.failures if known else 0
-            )
+            # A guesser can have many fresh addresses; one that a right password came from is not among them.
+            rank = (known.failures if known else 0) + (address not in self._let_in)
+            result = self._hashing.submit(lambda: self._fits(name, password, tallies), address=address, rank=rank)
             self._count(tallies)
         result.add_done_callback(lambda done: self._discount(tallies, done))
         return result
@@ -265,6 +267,10 @@ class Accounts:
         of one's own does not make guessing others free."""
         with self._lock:
             own, of_address = tallies
+            self._let_in[of_address[0]] = None
+            self._let_in.move_to_end(of_address[0])
+            while len(self._let_in) > MOST_TALLIES:
+                self._let_in.popitem(last=False)
             self._tallies.pop(own, None)
             known = self._tallies.get(of_address)
             if known is not None:

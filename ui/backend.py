@@ -99,17 +99,26 @@ class Backend:
         """The status line as things are now."""
         loaded = self._loaded
         if loaded is None or not loaded.done():
-            return render.status("Loading the models… You can ask already and the answer will follow.")
+            return render.status("Loading the models… You can already ask; the answer will follow.")
         error = loaded.exception()
         if error is not None:
             return render.status(explain(error), "error")
         engine = loaded.result()
         stats = engine.index.stats()
         if not stats.articles:
-            return render.status(f"Ready: {engine.model}, no articles yet. Add some under Library.", "ready")
-        parts = [f"Ready: {engine.model}, {count(stats.articles, 'article')}", f"state {stats.generation}"]
+            return render.status("No articles yet. Add some under Library.", "ready")
+        return render.status(f"{count(stats.articles, 'article')} · ready", "ready")
+
+    def details(self) -> str:
+        """The model that is loaded, its speed and the state of the articles, as a line; "" while it is not loaded."""
+        loaded = self._loaded
+        if loaded is None or not loaded.done() or loaded.exception() is not None:
+            return ""
+        engine = loaded.result()
+        parts = [f"Loaded: {engine.model}"]
         if engine.model in self.words_per_s:
-            parts.append(f"{self.words_per_s[engine.model]:.0f} tokens/s")
+            parts.append(f"{self.words_per_s[engine.model]:.0f} tokens/s on this machine")
+        parts.append(f"state {engine.index.stats().generation} of the articles")
         return render.status(" · ".join(parts), "ready")
 
     def close(self) -> None:
@@ -159,4 +168,6 @@ class Backend:
 
 def explain(error: BaseException) -> str:
     """An error in words: its own if it is ours, else with its type, since nobody expected it."""
-    return str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+    if isinstance(error, Error):
+        return str(error)
+    return f"Something unexpected happened ({type(error).__name__}: {error}). Reload the page and try again."

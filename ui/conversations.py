@@ -281,6 +281,25 @@ class Conversations:
             sql.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
         self._forget_copies()
 
+    def put_back(self, deleted: Conversation, owner: str) -> None:
+        """Keep a conversation again that this owner has deleted, as it was. One that is kept stays as it is."""
+        if not owner:
+            raise InputError("a conversation needs an owner")
+        row = (deleted.id, _storable(owner), deleted.title, deleted.created, deleted.updated)
+        with self._writing() as sql:
+            if not sql.execute("INSERT OR IGNORE INTO conversation VALUES (?, ?, ?, ?, ?)", row).rowcount:
+                return
+            sql.executemany(
+                "INSERT INTO turn VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        *(deleted.id, kept.number, kept.question, json.dumps(kept.answer), kept.asked_at),
+                        *(kept.thumb, kept.reason, _now() if kept.thumb else None),
+                    )
+                    for kept in deleted.turns
+                ],
+            )
+
     def feedback(self, conversation: str, owner: str, *, turn: int, thumb: Thumb | None, reason: str = "") -> None:
         """Keep the reader's thumb and reason beside a turn; None takes them back.
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CLIENT, TAB = "citewire.client", "citewire.tab"
 """Keys of the ASGI scope: who sent an event, and the tab that it named."""
@@ -34,9 +34,12 @@ FULL = "Too many readers are waiting just now. Try again in a minute."
 class EventQueue:
     """The queue of a gr.Blocks, seen from outside. All methods belong to the server's event loop."""
 
-    def __init__(self, blocks: Any) -> None:
-        """`blocks` is launched later."""
+    def __init__(self, blocks: Any, *, on_given_up: Callable[[Any], None] = lambda _: None) -> None:
+        """`blocks` is launched later. `on_given_up` gets an event of Gradio's queue that nobody listens to: Gradio ends
+        it only when it gives its next result, which may take as long as the model needs to its first word.
+        """
         self.blocks = blocks
+        self._on_given_up = on_given_up
         self._listeners: Counter[tuple[str, str]] = Counter()
         self._tasks: set[asyncio.Future[None]] = set()
 
@@ -59,6 +62,8 @@ class EventQueue:
             self._listeners[client, tab] -= 1
             if not self._listeners[client, tab]:
                 del self._listeners[client, tab]
+                if any(event.request.scope.get(TAB) == tab for event in self._waiting()):
+                    asyncio.get_running_loop().call_later(UNHEARD_S, self._look, client, tab)
 
     def expect_listener(self, client: str, tab: str) -> None:
         """Give up the events of a tab to which its client has not begun to listen in time."""
@@ -89,6 +94,7 @@ class EventQueue:
         latest = time.monotonic() - UNHEARD_S + EARLY_S
         unheard = [event for event in named if event.enqueue_time <= latest]
         for event in [event for event in unheard if event.request.scope.get(CLIENT) == client]:
+            self._on_given_up(event)
             task = asyncio.ensure_future(self.blocks._queue.clean_events(event_id=event._id))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -1,4 +1,4 @@
-"""Folders: which folders of this machine may be added on the page. Knows no page, no index and no Gradio."""
+"""Folders: which folders and files of this machine may be added on the page. Knows no page, no index and no Gradio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from index.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NOT_HERE = "folders of the server cannot be added here; an address that begins with https:// is needed"
+NOT_HERE = "only addresses that begin with https:// or www. can be added here"
 
 
 class Folders:
@@ -46,34 +46,31 @@ class Folders:
             self._anywhere = False
 
     def find(self, place: str) -> Path:
-        """The real path of a folder that may be added. Raises InputError, with why not, for any other place.
+        """The real path of a folder or file that may be added. Raises InputError, with why not, for any other place.
 
         Links and ".." are resolved first, so that none of them leads out of an allowed folder.
         """
         if not self.possible:
             raise InputError(NOT_HERE)
         try:
-            real = _real(Path(os.path.expanduser(place)))  # noqa: PTH111 (Path's raises for an unknown user)
+            real = _real(Path(os.path.expanduser(place)), or_file=True)  # noqa: PTH111 (Path's raises for an unknown user)
         except InputError:
-            # The same answer for a folder that is there and one that is not, when neither may be seen.
-            raise (
-                InputError("there is no such folder; addresses begin with https://")
-                if self.anywhere
-                else (self._refusal())
-            ) from None
+            # The same answer for a place that is there and one that is not, when neither may be seen.
+            missing = "there is no such file or folder on this machine; addresses begin with https:// or www."
+            raise (InputError(missing) if self.anywhere else self._refusal()) from None
         if not self.anywhere and not any(real.is_relative_to(folder) for folder in self.allowed):
             raise self._refusal()
         return real
 
     def _refusal(self) -> InputError:
-        return InputError(f"only folders within {', '.join(map(str, self.allowed))} can be added here")
+        return InputError(f"only what is within {', '.join(map(str, self.allowed))} can be added here")
 
 
-def _real(path: Path) -> Path:
+def _real(path: Path, *, or_file: bool = False) -> Path:
     try:
         real = path.resolve(strict=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"there is no folder {str(path)!r}") from error
-    if not real.is_dir():
+    if not real.is_dir() and not (or_file and real.is_file()):
         raise InputError(f"{str(path)!r} is no folder")
     return real

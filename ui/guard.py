@@ -78,7 +78,7 @@ NOT_LET_IN = (
 NOT_LOGGED_IN = "Log in first"
 NOT_LOGGED_OUT = "Logging out needs HTTPS; without it, delete the cookies of this page"
 NOT_USED = "The page does not use this address"
-TOO_LARGE = "Too much is sent at once; larger files go by way of: citewire index add PATH"
+TOO_LARGE = "Too much is sent at once. Send fewer or smaller files."
 NO_LENGTH = "The size of an upload must be said beforehand (Content-Length)"
 
 

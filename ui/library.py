@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from index.errors import InputError
+from index.article import also_in
 from index.filters import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from index import Index
+    from index import Article, Index
     from index.listed import Listed
 
 SHOWN = 100
@@ -32,6 +32,8 @@ class Row:
     words: int
     also_in: tuple[str, ...] = ()
     superseded_by: str = ""
+    outlets: tuple[str, ...] = ()
+    """That of the article and those of its copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,25 @@ class Library:
         self._lock = threading.Lock()
 
     def rows(self) -> tuple[Row, ...]:
-        """Every article in the order of adding. Tabs that open at once wait for one reading of them."""
+        """Every article in the order of adding; a copy is named in the row of its original and has none of its own.
+
+        Tabs that open at once wait for one reading of them.
+        """
         with self._lock:
             generation = self.index.generation
             if generation != self._generation:
-                self._rows = tuple(map(_row, self.index.listing()))
+                listed = self.index.listing()
+                copies: dict[str, list[Article]] = {}
+                for one in listed:
+                    if one.copy_of is not None:
+                        copies.setdefault(one.copy_of.id, []).append(one.article)
+                self._rows = tuple(_row(one, copies.get(one.article.id, ())) for one in listed if one.copy_of is None)
                 self._generation = generation
             return self._rows
 
     def outlets(self) -> tuple[str, ...]:
         """The outlets that are known, in alphabetical order."""
-        return tuple(sorted({row.source for row in self.rows() if row.source}, key=str.casefold))
+        return tuple(sorted({name for row in self.rows() for name in row.outlets}, key=str.casefold))
 
     def find(self, query: Query) -> list[Row]:
         """The rows that `query` asks for, in its order. Raises InputError for a date that is none."""
@@ -75,22 +85,11 @@ class Library:
         found = [
             row
             for row in self.rows()
-            if (not query.outlet or row.source == query.outlet)
+            if (not query.outlet or query.outlet in row.outlets)
             and only.passes(row.source, row.published)
-            and all(word in _said(row) for word in wanted)
+            and all(word in _searched(row) for word in wanted)
         ]
         return _sorted(found, query.sort)
-
-    def shown(self, rows: Sequence[Row]) -> list[Row]:
-        """The first SHOWN rows, with where else each stands."""
-        return [replace(row, also_in=self._also_in(row)) for row in rows[:SHOWN]]
-
-    def _also_in(self, row: Row) -> tuple[str, ...]:
-        try:
-            copies = self.index.copies(row.id)
-        except InputError:  # removed meanwhile
-            return ()
-        return tuple(dict.fromkeys(one.source or one.headline for one in copies))
 
 
 def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Collection[str] = ()) -> Filter:
@@ -108,7 +107,7 @@ def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Co
     return Filter(**given)
 
 
-def _row(listed: Listed) -> Row:
+def _row(listed: Listed, copies: Sequence[Article]) -> Row:
     article, newer = listed.article, listed.superseded_by
     length = len(article.text.split())
     return Row(
@@ -118,12 +117,14 @@ def _row(listed: Listed) -> Row:
         article.published,
         article.author,
         length,
+        also_in=also_in(article, copies),
         superseded_by=f"{newer.headline} ({newer.updated or newer.published or newer.id})" if newer else "",
+        outlets=tuple(dict.fromkeys(one.source for one in (article, *copies) if one.source)),
     )
 
 
-def _said(row: Row) -> str:
-    return " ".join(part for part in (row.headline, row.source, row.author) if part).casefold()
+def _searched(row: Row) -> str:
+    return " ".join(part for part in (row.headline, row.author, *row.outlets) if part).casefold()
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:

@@ -14,27 +14,37 @@ if TYPE_CHECKING:
 
     from rag.settings import Settings
 
-LENGTHS = (48, 512)
-"""Tokens of the shortest and the longest answer that can be asked for."""
+LENGTHS = {"short": 96, "medium": 192, "long": 384}
+"""Name → tokens of the longest answer: the default, half of it and twice it."""
+LENGTH_TOKENS = (48, 512)
+"""Fewest and most tokens that an earlier version let a browser remember in place of a name."""
 NAME_CHARS = 200
 USUAL_MODE = ""
-"""As suits the model."""
-MODE_LABELS = {USUAL_MODE: "As suits the model", "write": "Write an answer", "quote": "Quote the articles"}
+"""As models.txt has it for the model."""
+MODE_LABELS = {USUAL_MODE: "Automatic", "write": "Write an answer", "quote": "Quote the articles"}
 
 
 def settings(remembered: object, base: Settings) -> Settings:
     """`base` with what is remembered and valid; a model only by its name in models.txt, if it is downloaded."""
-    told: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
     known = remembered if isinstance(remembered, dict) else {}
     if isinstance(known.get("mode"), str) and known["mode"] in MODES:
-        told["mode"] = known["mode"]
+        chosen["mode"] = known["mode"]
     if _is_number(known.get("caution")) and 0 <= known["caution"] <= 1:
-        told["caution"] = float(known["caution"])
-    if _is_number(known.get("length")) and LENGTHS[0] <= known["length"] <= LENGTHS[1]:
-        told["answer_tokens"] = int(known["length"])
+        chosen["caution"] = float(known["caution"])
+    length = known.get("length")
+    if isinstance(length, str) and length in LENGTHS:
+        chosen["answer_tokens"] = LENGTHS[length]
+    elif isinstance(length, (int, float)) and LENGTH_TOKENS[0] <= length <= LENGTH_TOKENS[1]:
+        chosen["answer_tokens"] = int(length)
     if isinstance(known.get("model"), str) and known["model"] in downloaded():
-        told["llm"] = known["model"]
-    return replace(base, **told)
+        chosen["llm"] = known["model"]
+    return replace(base, **chosen)
+
+
+def length_of(answer_tokens: int) -> str:
+    """The name of the length that is nearest to so many tokens."""
+    return min(LENGTHS, key=lambda name: abs(LENGTHS[name] - answer_tokens))
 
 
 def storable(chosen: Mapping[str, object]) -> dict[str, str | int | float]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from index.article import Article
     from rag.answer import Answer, Source, Turn
+    from ui.conversations import Conversation
 
 MOST_SESSIONS = 300
 """Tabs of all people that are remembered. One with the most that it may hold takes about half a megabyte."""
@@ -68,7 +69,7 @@ class Exchange:
         """Question and reply as HTML."""
         if busy:
             return render.exchange(self.question, self.reply, number=self.number, busy=True)
-        searched = render.searched(self.searched, exchange_number=self.number)
+        searched = render.searched(self.searched, question=self.question, exchange_number=self.number)
         copied = markdown.render_answer(self.answer) if self.answer is not None and self.answer.text else ""
         tools = render.toolbar(
             exchange_number=self.number, markdown=copied, thumb=self.thumb, reason=self.reason, can_rate=bool(self.turn)
@@ -107,7 +108,8 @@ class Exchange:
 class Session:
     """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown.
 
-    `owner` is the name that its browser was given, which a question may come sooner than.
+    `owner` is the name that its browser was given, which a question may come sooner than; `deleted` is the conversation
+    that it deleted last, which can be put back.
     """
 
     person: str = ""
@@ -117,6 +119,7 @@ class Session:
     adding: threading.Event | None = None
     conversation: str = ""
     replacing: int = 0
+    deleted: Conversation | None = None
     chosen: set[str] = field(default_factory=set)
     _shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
 

@@ -7,7 +7,7 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
-from rag.answer import Verdict
+from rag.answer import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rag.answer import Disagreement
     from ui.conversations import Feedback, Summary
 
-UNSUPPORTED = "(not supported by the articles)"
+UNSUPPORTED = "(no supporting quote found)"
 PARTLY = "(partly supported)"
 BAR, BAR_NAME = 30, 24
 """Characters of the longest bar of a chart, and of the longest name beside it."""
@@ -76,8 +76,7 @@ def also_in(names: Sequence[str]) -> str:
 
 
 def render_answer(answer: Answer, *, columns: int = 0) -> str:
-    """The answer with its markers, what it leaves open, where articles differ, then every quote with its origin; a
-    refusal with its reason.
+    """The answer with its markers, what it leaves open, where articles differ, then every quote with its origin.
 
     Lines are folded at `columns`; 0 leaves them whole.
     """
@@ -87,11 +86,12 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
         parts = [_fold(clean(answer.lead), columns), *charts, _fold(clean(marked[len(answer.lead) :].strip()), columns)]
     else:
         parts = [_fold(clean(marked), columns)]
-    if answer.reason is not None:
-        verdict = "No answer" if answer.refused else "Incomplete"
-        parts.append(f"{verdict}: {line(str(answer.reason))}.")
+    if answer.reason is not None and not answer.refused:
+        parts.append(f"Incomplete: {line(str(answer.reason))}.")
+    elif answer.reason == Reason.CANCELLED:
+        parts.append("Stopped.")
     if answer.unanswered:
-        parts.append(_fold(f"The articles do not say: {line(answer.unanswered)}", columns, hanging="    "))
+        parts.append(_fold(f"Not answered: {line(answer.unanswered)}", columns, hanging="    "))
     parts += [_differing(disagreement, columns) for disagreement in answer.disagreements]
     others = {source.hit.article.id: source.hit.also_in for source in answer.sources}
     in_text = answer.quoted_in_text
@@ -101,7 +101,7 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
     ]
     if answer.refused and answer.sources:
         read = [f"  {origin(source.hit.article)}" for source in answer.sources]
-        parts.append("\n".join(["Nearest articles:", *dict.fromkeys(read)]))
+        parts.append("\n".join(["Related articles:", *dict.fromkeys(read)]))
     return "\n\n".join(part for part in parts if part)
 
 

@@ -47,9 +47,9 @@ class UploadCache:
                 len(own) >= MOST_FILES_OF_CLIENT
                 or sum(own.values()) + coming_of_client + size_bytes > MOST_BYTES_OF_CLIENT
             ):
-                return "You have uploaded a lot that is not added yet. Add it first, or use: citewire index add PATH"
+                return "You have uploaded a lot that is not added yet. Add it first."
             if len(held) >= MOST_FILES or sum(held.values()) + coming + size_bytes > MOST_BYTES:
-                return "Too much is being uploaded just now. Try again in a while, or use: citewire index add PATH"
+                return "Too much is being uploaded just now. Try again in a few minutes."
             self._expected.setdefault(client, []).append(size_bytes)
         return None
 

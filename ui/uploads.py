@@ -145,11 +145,11 @@ class Batch:
         """
         suffix = upload.suffix.lower()
         if suffix not in TYPES:
-            raise InputError(f"only {', '.join(TYPES)} can be added here; run: citewire index add FILE")
+            raise InputError(_unsupported(suffix))
         with upload.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise InputError(f"larger than {MOST_BYTES // 1024**2} MB; run: citewire index add FILE")
+            raise InputError(f"the file is larger than {MOST_BYTES // 1024**2} MB")
         self._begin()
         part = self._aside / f"{self._name}.part"
         try:
@@ -273,3 +273,8 @@ def _locked(path: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def _unsupported(suffix: str) -> str:
+    kinds = ", ".join(ending[1:] for ending in TYPES)
+    return f"{suffix} files aren't supported; use {kinds}" if suffix else f"its name has no ending; use {kinds}"

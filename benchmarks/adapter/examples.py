@@ -30,7 +30,7 @@ from benchmarks.harness.environment import Environment
 from benchmarks.harness.system import loaded_llm
 from index import models
 from rag import evidence, prompt
-from rag.answer import Turn
+from rag.answer import CANNOT_ANSWER, Turn
 from rag.llm.llama import LlamaCpp
 from rag.settings import Settings
 
@@ -102,7 +102,7 @@ class ExampleMaker:
             "before_task": before,
             "closing": last,
             "tasks": {"answerable": prompt.ANSWERABLE, "correct": prompt.CORRECT},
-            "cannot_answer": prompt.CANNOT_ANSWER,
+            "cannot_answer": CANNOT_ANSWER,
         }
 
     def examples(self) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.harness.response import Response
 from benchmarks.harness.system import loaded_llm
-from rag.prompt import CANNOT_ANSWER, Prompt
+from rag.answer import CANNOT_ANSWER
+from rag.prompt import Prompt
 from rag.question import understand
 
 if TYPE_CHECKING:

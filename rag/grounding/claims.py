@@ -79,8 +79,8 @@ def with_quotes(question: str, claims: Sequence[Claim]) -> tuple[Claim, ...]:
     """Claims, and after them the quotes they rest on, but for those that say nothing more than these and `question`."""
     known = {word.stem for text in (question, *(claim.text for claim in claims)) for word in words(text)}
     quotes = [quote for quote in _quotes(claims) if _adds(quote.quote, known)]
-    whose = "article's" if len({quote.article.id for quote in quotes}) == 1 else "articles'"
-    lead = f"In the {whose} words: "
+    is_one = len({quote.article.id for quote in quotes}) == 1
+    lead = "The article says: " if is_one else "The articles say: "
     added = [_verbatim(quote, f"{'' if at else lead}“{{}}”") for at, quote in enumerate(quotes)]
     return in_one_text([*claims, *added])
 

@@ -17,42 +17,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one added file or address; `problem` is None when it was indexed."""
+    """What became of one file or address: `problem` is None when it was read, `done` says what came of that."""
 
     name: str
     problem: str | None = None
+    done: str = "added"
 
 
 def uploads(results: Iterable[FileResult], *, summary: str = "") -> str:
     """One line for each file, those that failed first, and what happened in all."""
     lines = "".join(
-        f'<li class="added"><bdi>{escape(result.name)}</bdi>: added</li>'
+        f'<li class="added"><bdi>{escape(result.name)}</bdi>: {escape(result.done)}</li>'
         if result.problem is None
-        else f'<li class="failed"><bdi>{escape(result.name)}</bdi>: not added. {escape(result.problem)}</li>'
+        else f'<li class="failed"><bdi>{escape(result.name)}</bdi>. Not added: {escape(result.problem)}</li>'
         for result in sorted(results, key=lambda result: result.problem is None)
     )
-    told = f'<p class="note">{escape(summary)}</p>' if summary else ""
-    return f'{told}<ul class="uploads" aria-label="Added files">{lines}</ul>'
+    note = f'<p class="note">{escape(summary)}</p>' if summary else ""
+    return f'{note}<ul class="uploads" aria-label="Added files">{lines}</ul>'
 
 
 def progress(stage: str, done: int, total: int) -> str:
     """How far adding is."""
-    told = {
-        "wait": "Waiting for another run to finish…",
+    words = {
+        "wait": "Waiting until other articles are added…",
         "read": f"Reading {done} of {total}…",
         "embed": f"Indexing {done} of {count(total, 'sentence')}…",
     }.get(stage, f"{stage} {done} of {total}…")
     bar = f'<progress max="{max(total, 1)}" value="{done}" aria-label="Done so far"></progress>'
-    return f'<p class="status busy">{escape(told)}</p>{"" if stage == "wait" else bar}'
+    return f'<p class="status busy">{escape(words)}</p>{"" if stage == "wait" else bar}'
 
 
 def articles(rows: Sequence[Row], *, found: int, total: int, chosen: Collection[str], can_remove: bool = True) -> str:
     """The articles of the library; `rows` are those shown of `found`. Without `can_remove`, nothing offers to."""
     if not total:
-        add = " Drop files above, or give an address." if can_remove else ""
+        add = " Drop files above, or enter an address." if can_remove else ""
         return f'<p class="empty">No articles yet.{add}</p>'
+    number = count(total, "article") if found == total else f"{found:,} of {count(total, 'article')}"
     more = f", the first {len(rows)} are shown" if found > len(rows) else ""
-    head = f'<p class="note">{count(found, "article")} of {total:,}{more}</p>'
+    head = f'<p class="note">{number}{more}</p>'
     lines = "".join(_article(row, chosen=row.id in chosen, can_remove=can_remove) for row in rows)
     return f'{head}<ul class="rows" aria-label="Articles">{lines}</ul>'
 
@@ -60,8 +62,8 @@ def articles(rows: Sequence[Row], *, found: int, total: int, chosen: Collection[
 def conversations(known: Sequence[Summary], *, searched: bool = False) -> str:
     """The conversations of one owner, newest first."""
     if not known:
-        told = "No conversation has all these words." if searched else "Nothing has been asked yet."
-        return f'<p class="empty">{told}</p>'
+        text = "No conversation has all these words." if searched else "You have not asked anything yet."
+        return f'<p class="empty">{text}</p>'
     return f'<ul class="rows" aria-label="Conversations">{"".join(map(_conversation, known))}</ul>'
 
 
@@ -115,6 +117,20 @@ def _conversation(one: Summary) -> str:
         f'<p class="origin">{count(one.turns, "question")} · {escape(day(one.updated) or "")}</p></div>'
         f"{''.join(acts)}{rename}</li>"
     )
+
+
+def scope(filters: Sequence[str]) -> str:
+    """What questions are asked about: all articles, or those that pass these filters, with a button to clear them."""
+    if not filters:
+        return '<p class="note">Searching all articles</p>'
+    named = ", ".join(f"<bdi>{escape(one)}</bdi>" for one in filters)
+    return f'<p class="note">Searching {named} · {button("unchoose", "Clear filters")}</p>'
+
+
+def deleted(title: str, conversation: str) -> str:
+    """Says that a conversation was deleted, with a button that brings it back."""
+    undo = button("undo", "Undo", conversation=conversation)
+    return f'<p class="status ready">Deleted <bdi>{escape(title or "Conversation")}</bdi>. {undo}</p>'
 
 
 def file(name: str, text: str, *, serial: int = 0) -> str:

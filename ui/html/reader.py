@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from index.article import also_in
 from ui.html.markup import button, day, escape, link
 
 if TYPE_CHECKING:
@@ -11,18 +12,27 @@ if TYPE_CHECKING:
 
     from index.article import Article
 
-CHANGED = "The article has changed since this was answered. The words are shown as they were then."
-GONE = "The article is no longer among the articles. The words are shown as they were then."
+CHANGED = "The article has changed since this was answered. This is what it said then."
+GONE = "This article was removed since this was answered. This is what it said then."
 
 
 def article(
-    shown: Article, *, start: int = 0, end: int = 0, number: int | None = None, copies: Sequence[Article] = ()
+    shown: Article,
+    *,
+    start: int = 0,
+    end: int = 0,
+    number: int | None = None,
+    copies: Sequence[Article] = (),
+    newer: Article | None = None,
 ) -> str:
-    """The whole article; `shown.text[start:end]` is marked and bears the id "here"."""
+    """The whole article; `shown.text[start:end]` is marked and has the id "here".
+
+    `newer` is the newest version of the same document if `shown` is an older one.
+    """
     text = shown.text
     marked = _mark(text[start:end], number) if end > start else ""
     body = f"{escape(text[:start])}{marked}{escape(text[end:] if end > start else text[start:])}"
-    return _page(shown, _about(shown, copies, text[start:end]), body)
+    return _page(shown, _about(shown, copies, text[start:end]) + _superseded(newer), body)
 
 
 def kept_words(shown: Article, words: str, *, number: int | None, gone: bool) -> str:
@@ -42,12 +52,23 @@ def _page(shown: Article, about: str, body: str) -> str:
 
 def _about(shown: Article, copies: Sequence[Article], words: str) -> str:
     known = [part for part in (shown.source, day(shown.published), shown.author) if part]
-    told = [f"<bdi>{escape(part)}</bdi>" for part in known]
+    parts = [f"<bdi>{escape(part)}</bdi>" for part in known]
     outside = link(shown.url, "Original ↗", words)
-    lines = [" · ".join([*told, outside] if outside else told)]
-    if copies:
-        lines.append("also in " + " · ".join(f"<bdi>{escape(one.source or one.headline)}</bdi>" for one in copies))
+    lines = [" · ".join([*parts, outside] if outside else parts)]
+    others = also_in(shown, copies)
+    if others:
+        lines.append("also in " + " · ".join(f"<bdi>{escape(one)}</bdi>" for one in others))
     return "".join(f'<p class="origin">{line}</p>' for line in lines if line)
+
+
+def _superseded(newer: Article | None) -> str:
+    """A line that leads to the newest version of the article."""
+    if newer is None:
+        return ""
+    date = day(newer.updated or newer.published)
+    dated = f" (<bdi>{escape(date)}</bdi>)" if date else ""
+    opened = button("open", f"<bdi>{escape(newer.headline)}</bdi>", article=newer.id, classes="title")
+    return f'<p class="note" role="note">△ superseded by {opened}{dated}</p>'
 
 
 def _mark(words: str, number: int | None) -> str:

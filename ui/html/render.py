@@ -23,16 +23,15 @@ if TYPE_CHECKING:
 
 Tone = Literal["busy", "ready", "error"]
 
-NOT_FOUND = "not found in the articles"
+NOT_FOUND = "no supporting quote found"
 """Stands after every sentence that no article supports."""
 STOPPED = "Stopped."
 WIDEN = {
-    Reason.NOTHING_RELEVANT: "Ask with other words, clear what narrows the search, or add articles under Library.",
-    Reason.OTHER_LANGUAGE: "The passages beside this are the nearest that were found.",
-    Reason.NOT_ANSWERED: "The passages beside this are the nearest. Ask about a part of it, or add articles.",
-    Reason.UNSUPPORTED: "The passages beside this are the nearest. Ask about a part of it, or see Settings for quotes.",
-    Reason.UNCLEAR: "Name who or what you mean, and when.",
-    Reason.FILTERED_OUT: "Take away the outlet, the dates or the chosen articles, and ask again.",
+    Reason.NOTHING_RELEVANT: "Try other words, clear the filters, or add articles under Library.",
+    Reason.OTHER_LANGUAGE: "The nearest passages that were found are shown.",
+    Reason.NOT_ANSWERED: "The nearest passages are shown. Ask about one part of it, or add articles under Library.",
+    Reason.UNSUPPORTED: "The nearest passages are shown. Ask about one part of it, or quote the articles (Settings).",
+    Reason.FILTERED_OUT: "Clear the filters and ask again.",
     Reason.EMPTY_INDEX: "Add articles under Library.",
 }
 """What a reader can do after a refusal."""
@@ -78,7 +77,7 @@ def step(stage: str, done: int, total: int) -> str:
     if stage == "read" and total:
         return waiting(f"Reading the passages… {done / total:.0%}", share=done / total)
     if stage == "write":
-        return waiting("Finding the words that say it…")
+        return waiting("Finding the sentences that answer it…")
     return waiting()
 
 
@@ -87,24 +86,24 @@ def writing(text: str) -> str:
     return f'<p class="text writing">{escape(text)}</p>' if text else waiting()
 
 
-def problem(text: str) -> str:
-    """An error, with the command that mends it, in place of an answer."""
-    return f'<div class="problem" role="alert"><strong>That did not work.</strong> {escape(text)}</div>'
+def problem(text: str, *, failed: str) -> str:
+    """An error: what failed, and why or what to do about it."""
+    return f'<div class="problem" role="alert"><strong>{escape(failed)}</strong> {escape(text)}</div>'
 
 
-def answer(said: Answer, *, exchange_number: int, draft: str = "") -> str:
+def answer(checked: Answer, *, exchange_number: int, draft: str = "") -> str:
     """The checked answer: citation markers after what is supported, words after what is not.
 
     `draft` is what the reader saw being written; it stays when the answer was stopped before its check.
     """
-    if said.reason == Reason.CANCELLED:
-        return _stopped(said, exchange_number, draft)
-    if said.refused:
-        return _refusal(said)
-    parts = [_body(said, exchange_number)]
-    if said.unanswered:
-        parts.append(f'<p class="note open">◌ Not answered by the articles: {_told(said.unanswered)}</p>')
-    parts += [_differing(one, exchange_number) for one in said.disagreements]
+    if checked.reason == Reason.CANCELLED:
+        return _stopped(checked, exchange_number, draft)
+    if checked.refused:
+        return _refusal(checked)
+    parts = [_body(checked, exchange_number)]
+    if checked.unanswered:
+        parts.append(f'<p class="note open">◌ No answer found: {_inline(checked.unanswered)}</p>')
+    parts += [_differing(one, exchange_number) for one in checked.disagreements]
     return "".join(parts)
 
 
@@ -113,12 +112,12 @@ def stopped() -> str:
     return f'<p class="note">■ {STOPPED}</p>'
 
 
-def searched(query: str, *, exchange_number: int) -> str:
-    """What was looked up, small, to be changed and asked again."""
-    if not query:
+def searched(query: str, *, question: str = "", exchange_number: int) -> str:
+    """What was looked up if it differs from the question, to be edited and asked again."""
+    if not query or query.split() == question.split():
         return ""
-    edit = button("edit", "change", exchange=exchange_number, query=query, classes="act last")
-    return f'<p class="searched">searched for: {_told(query)} {edit}</p>'
+    edit = button("edit", "Edit", exchange=exchange_number, query=query, classes="act last")
+    return f'<p class="searched">Searched for {_inline(query)} · {edit}</p>'
 
 
 def toolbar(
@@ -140,12 +139,12 @@ def toolbar(
 def evidence(sources: Sequence[Source], *, query: str = "", exchange_number: int = 0) -> str:
     """The passages that were found, before an answer is written from them; words of `query` stand out in them."""
     if not sources:
-        return _panel("Evidence", '<p class="empty">No passage fits the question.</p>')
-    telling = _stems(query)
+        return _panel("Evidence", '<p class="empty">No passage matches the question.</p>')
+    asked = _stems(query)
     cards = "".join(
         _card(
             source.hit.article,
-            telling_words(source.hit.text, telling),
+            asked_words(source.hit.text, asked),
             also_in=source.hit.also_in,
             reading=_read_here(exchange_number, source=source.number),
         )
@@ -154,26 +153,26 @@ def evidence(sources: Sequence[Source], *, query: str = "", exchange_number: int
     return _panel(f"Evidence: {count(len(sources), 'passage')}", cards)
 
 
-def telling_words(text: str, stems: frozenset[str]) -> str:
+def asked_words(text: str, stems: frozenset[str]) -> str:
     """`text` with the words that have one of `stems` in <b>."""
     parts, at = [], 0
     for word in words(text):
         if word.stem in stems:
-            parts += [escape(text[at : word.start]), f'<b class="telling">{escape(text[word.start : word.end])}</b>']
+            parts += [escape(text[at : word.start]), f'<b class="asked">{escape(text[word.start : word.end])}</b>']
             at = word.end
     return "".join(parts) + escape(text[at:])
 
 
-def sources(said: Answer, *, exchange_number: int) -> str:
+def sources(checked: Answer, *, exchange_number: int) -> str:
     """The cited passages with the quoted words marked, then the other passages that were read."""
     cited, rest = [], []
-    left = list(said.citations)  # a quote is marked once, also where passages overlap
-    spans = [(source.hit.article, source.hit.start, source.hit.end, source.number) for source in said.sources]
-    others = {source.hit.article.id: source.hit.also_in for source in said.sources}
-    telling = _stems(said.searched or said.question)
-    for article, start, end, number in spans + _outside(said.citations, spans):
-        quotes = [quote for quote in left if _covers((article, start, end, number), quote)]
-        left = [quote for quote in left if quote not in quotes]
+    unplaced = list(checked.citations)  # a quote is marked once, also where passages overlap
+    spans = [(source.hit.article, source.hit.start, source.hit.end, source.number) for source in checked.sources]
+    others = {source.hit.article.id: source.hit.also_in for source in checked.sources}
+    asked = _stems(checked.searched or checked.question)
+    for article, start, end, number in spans + _outside(checked.citations, spans):
+        quotes = [quote for quote in unplaced if _covers((article, start, end, number), quote)]
+        unplaced = [quote for quote in unplaced if quote not in quotes]
         also_in = others.get(article.id, ())
         if quotes:
             marked = _marked(article.text, start, end, quotes)
@@ -182,13 +181,15 @@ def sources(said: Answer, *, exchange_number: int) -> str:
             cited.append((quotes[0].number, card))
         else:
             reading = _read_here(exchange_number, source=number)
-            shown = telling_words(article.text[start:end], telling)
+            shown = asked_words(article.text[start:end], asked)
             rest.append(_card(article, shown, also_in=also_in, reading=reading))
     parts = []
     if cited:
         parts.append(_panel("Sources", "".join(card for _, card in sorted(cited))))
     if rest:
-        label = "Also read, not cited" if cited else "Nearest passages" if said.refused else "Read, not cited"
+        label = (
+            "Other passages considered" if cited else "Nearest passages" if checked.refused else "Passages considered"
+        )
         parts.append(_panel(label, "".join(rest)))
     return "".join(parts)
 
@@ -215,7 +216,7 @@ def finished(exchanges: Sequence[tuple[str, str]], *, keep: int, serial: int) ->
 
 def no_sources() -> str:
     """The panel before anything was asked."""
-    return _panel("Sources", '<p class="empty">The passages an answer rests on appear here.</p>')
+    return _panel("Sources", '<p class="empty">The passages that an answer is based on appear here.</p>')
 
 
 def suggestions(questions: Sequence[str]) -> str:
@@ -229,12 +230,12 @@ def suggestions(questions: Sequence[str]) -> str:
 def origin(article: Article, *, also_in: Sequence[str] = ()) -> str:
     """Outlet and date of an article, and where else it stands."""
     known = [part for part in (article.source, day(article.published)) if part]
-    shown = f'<p class="origin">{" · ".join(map(_told, known))}</p>' if known else ""
-    also = f'<p class="origin">also in {" · ".join(map(_told, also_in))}</p>' if also_in else ""
+    shown = f'<p class="origin">{" · ".join(map(_inline, known))}</p>' if known else ""
+    also = f'<p class="origin">also in {" · ".join(map(_inline, also_in))}</p>' if also_in else ""
     return shown + also
 
 
-def _told(text: str) -> str:
+def _inline(text: str) -> str:
     return f"<bdi>{escape(text)}</bdi>"
 
 
@@ -242,36 +243,37 @@ def _stems(query: str) -> frozenset[str]:
     return frozenset(word.stem for word in words(query))
 
 
-def _stopped(said: Answer, exchange_number: int, draft: str) -> str:
-    if said.claims:
-        return _body(said, exchange_number) + stopped()
-    written = (said.text or draft).strip()
+def _stopped(checked: Answer, exchange_number: int, draft: str) -> str:
+    if checked.claims:
+        return _body(checked, exchange_number) + stopped()
+    written = (checked.text or draft).strip()
     if not written:
         return stopped()
     note = f"■ {STOPPED} What was written has not been checked against the articles."
     return f'<p class="text">{escape(written)}</p><p class="note">{note}</p>'
 
 
-def _refusal(said: Answer) -> str:
-    reason = f'<p class="note">Reason: {escape(str(said.reason))}.</p>' if said.reason else ""
-    widen = next((text for known, text in WIDEN.items() if said.reason == known), "")
-    how = f'<p class="note">{widen}</p>' if widen else ""
-    return f'<div class="refusal"><p class="text">{escape(said.text)}</p>{reason}{how}</div>'
+def _refusal(checked: Answer) -> str:
+    # The text of the engine names a command for this, which somebody on the page may not be able to run.
+    text = "There are no articles yet." if checked.reason == Reason.EMPTY_INDEX else checked.text
+    hint = next((hint for known, hint in WIDEN.items() if checked.reason == known), "")
+    how = f'<p class="note">{hint}</p>' if hint else ""
+    return f'<div class="refusal"><p class="text">{escape(text)}</p>{how}</div>'
 
 
-def _body(said: Answer, exchange_number: int) -> str:
+def _body(checked: Answer, exchange_number: int) -> str:
     """The claims in rows or as running text."""
-    if said.sections:
-        return rows.answer(said, lambda claim, number: _claim(claim, exchange_number, number), exchange_number)
-    return f'<p class="text">{_claims(said, exchange_number)}</p>'
+    if checked.sections:
+        return rows.answer(checked, lambda claim, number: _claim(claim, exchange_number, number), exchange_number)
+    return f'<p class="text">{_claims(checked, exchange_number)}</p>'
 
 
-def _claims(said: Answer, exchange_number: int) -> str:
+def _claims(checked: Answer, exchange_number: int) -> str:
     parts, at = [], 0
-    for number, claim in enumerate(sorted(said.claims, key=lambda claim: claim.start), start=1):
-        parts += [escape(said.text[at : claim.start]), _claim(claim, exchange_number, number)]
+    for number, claim in enumerate(sorted(checked.claims, key=lambda claim: claim.start), start=1):
+        parts += [escape(checked.text[at : claim.start]), _claim(claim, exchange_number, number)]
         at = claim.end
-    return "".join(parts) + escape(said.text[at:])
+    return "".join(parts) + escape(checked.text[at:])
 
 
 def _claim(claim: Claim, exchange_number: int, claim_number: int) -> str:
@@ -282,19 +284,19 @@ def _claim(claim: Claim, exchange_number: int, claim_number: int) -> str:
     if claim.verdict == Verdict.PARTLY:
         flag = f'<em class="flag partly">[{Verdict.PARTLY}]</em>'
         return f'<span class="claim partly">{escape(claim.text)}</span>{chips} {flag}'
-    told = f'<span class="claim">{escape(claim.text)}</span>{chips}'
-    return f'<span class="verbatim">{told}</span>' if claim.verbatim else told
+    shown = f'<span class="claim">{escape(claim.text)}</span>{chips}'
+    return f'<span class="verbatim">{shown}</span>' if claim.verbatim else shown
 
 
 def _chip(quote: Citation, place: str, exchange_number: int) -> str:
     """A marker that shows its quote when pointed at and opens the article there when pressed."""
     tip = f"tip-{place}-{quote.number}"
-    known = " · ".join(_told(part) for part in (quote.source, day(quote.published)) if part)
+    known = " · ".join(_inline(part) for part in (quote.source, day(quote.published)) if part)
     return (
         f'<button type="button" class="marker" data-act="open" data-exchange="{exchange_number}" '
         f'data-quote="{quote.number}" aria-label="Source {quote.number}" aria-describedby="{tip}">[{quote.number}]'
-        f'</button><span class="tip" role="tooltip" id="{tip}" hidden>“{_told(quote.quote)}”'
-        f'<span class="origin">{known or _told(quote.article.headline)}</span></span>'
+        f'</button><span class="tip" role="tooltip" id="{tip}" hidden>“{_inline(quote.quote)}”'
+        f'<span class="origin">{known or _inline(quote.article.headline)}</span></span>'
     )
 
 
@@ -308,11 +310,11 @@ def _differing(disagreement: Disagreement, exchange_number: int) -> str:
 
 def _side(side: Side, exchange_number: int) -> str:
     quote = side.citation
-    known = " · ".join(_told(part) for part in (quote.source, day(quote.published)) if part)
+    known = " · ".join(_inline(part) for part in (quote.source, day(quote.published)) if part)
     chip = button("open", f"[{quote.number}]", exchange=exchange_number, quote=quote.number, classes="marker")
     return (
-        f"<li><strong>{_told(side.value)}</strong>{chip}<p>“{_told(quote.quote)}”</p>"
-        f'<p class="origin">{known or _told(quote.article.headline)}</p></li>'
+        f"<li><strong>{_inline(side.value)}</strong>{chip}<p>“{_inline(quote.quote)}”</p>"
+        f'<p class="origin">{known or _inline(quote.article.headline)}</p></li>'
     )
 
 
@@ -335,10 +337,10 @@ def _thumb(name: str, exchange_number: int, thumb: str | None) -> str:
 
 def _why(exchange_number: int, thumb: str, reason: str) -> str:
     if reason:
-        return f'<p class="note">Kept, thank you: {_told(reason)}</p>'
+        return f'<p class="note">Saved, thank you: {_inline(reason)}</p>'
     return (
         f'<form class="why" data-act="rate" data-exchange="{exchange_number}" data-thumb="{escape(thumb)}">'
-        f'<label>Kept. Why, if you like: <input name="reason" maxlength="500" autocomplete="off"></label>'
+        f'<label>Saved. Why? (optional) <input name="reason" maxlength="500" autocomplete="off"></label>'
         f'<button class="act">Send</button></form>'
     )
 
@@ -354,7 +356,7 @@ def _card(
     words_of = quotes[0].quote if quotes else ""
     outside = link(article.url, "Original ↗", words_of)
     return (
-        f'<article class="card"><h3>{numbers}{_told(article.headline)}</h3>{origin(article, also_in=also_in)}'
+        f'<article class="card"><h3>{numbers}{_inline(article.headline)}</h3>{origin(article, also_in=also_in)}'
         f'<blockquote class="passage" dir="auto">{passage}</blockquote><p class="ways">{reading}{outside}</p></article>'
     )
 

@@ -41,10 +41,10 @@ SUGGESTED_FROM = 40
 DIGITS_OF_LIMIT = 5
 """Longest number of rows that a button may ask for: more than a page shows well, and few enough to find."""
 TOO_MANY = (
-    f"{MOST_QUESTIONS} of your questions are waiting or being answered, as many as one person may have; wait for one"
+    f"{MOST_QUESTIONS} of your questions are waiting or being answered, the most for one person. Wait for one of them."
 )
 OUT_OF_DATE = "this page does not show that article any more; find it in the library again"
-GONE = "the evidence of this question is not held any more; ask it again"
+GONE = "the sources of this question are not available any more; ask it again"
 
 
 class AskTab:
@@ -96,6 +96,8 @@ class AskTab:
             bus.ask(self._ask_suggested, context, asked, **QUIET),
             bus.retry(self._ask_again, context, asked, **QUIET),
         ]
+        self.asking = frozenset(event["id"] for event in asking)
+        """Numbers of the events that ask."""
         self.stop.click(self._stop, None, [self.status, self.stop], **AT_ONCE)
         new.click(self._new, None, asked, cancels=asking, **AT_ONCE)
         bus.edit(self._edit, None, [self.question, self.note], **AT_ONCE)
@@ -183,7 +185,7 @@ class AskTab:
         session = self.frame.session(request)
         cancel = self.sessions.begin(session)
         if cancel is None:
-            yield {self.note: render.problem(TOO_MANY)}
+            yield {self.note: render.problem(TOO_MANY, failed="Not asked yet.")}
             return
         tab = request.session_hash
         try:
@@ -250,7 +252,7 @@ class AskTab:
         """Wait for the models, then show evidence, tokens and the checked answer; or what went wrong."""
         try:
             if self.backend.is_loading():
-                exchange.reply = render.waiting("Loading the models, then your question is next…")
+                exchange.reply = render.waiting("Loading the models; your question is next…")
                 yield self._busy(exchange)
             engine = self.backend.loaded(cancel)
             if engine is None:
@@ -260,7 +262,7 @@ class AskTab:
             only = narrowed(outlet=outlet, since=since, until=until, articles=frozenset(session.chosen))
             yield from self._watch(session, exchange, engine, memory, only, cancel)
         except Exception as error:  # noqa: BLE001 (a question that fails must not end the conversation)
-            exchange.reply = render.problem(explain(error))
+            exchange.reply = render.problem(explain(error), failed="The question could not be answered.")
 
     def _watch(
         self, session: Session, exchange: Exchange, engine: Engine, memory: Any, only: Filter, cancel: threading.Event
@@ -330,7 +332,7 @@ class AskTab:
                 answer=kept(exchange.answer, draft=exchange.written),
             )
         except Exception as error:  # noqa: BLE001 (an answer that cannot be kept is an answer still)
-            return render.status(f"This answer is not kept: {explain(error)}", "error")
+            return render.status(f"This answer was not saved: {explain(error)}", "error")
         return ""
 
     async def _stop(self, request: gr.Request) -> tuple[Any, Any]:
@@ -384,9 +386,13 @@ class AskTab:
                 if not session.was_shown(wanted.get("article")):
                     raise InputError(OUT_OF_DATE)
                 article = index.article(words(wanted.get("article")))
-                return reader.article(article, copies=index.copies(article.id))
+                session.show(_newer_ids(index, article))
+                return _whole(index, article)
             place = self.whole(session, exchange, memory, request).place(wanted)
-            return _at_words(index, *place) if place is not None else ""
+            if place is None:
+                return ""
+            session.show(_newer_ids(index, place[0]))
+            return _at_words(index, *place)
         except Exception as error:  # noqa: BLE001 (shown in place of the article)
             return reader.problem(explain(error))
 
@@ -419,7 +425,29 @@ def _at_words(index: Index, article: Article, start: int, end: int, number: int 
         start = known.text.find(words)
         if start < 0:
             return reader.kept_words(article, words, number=number, gone=False)
-    return reader.article(known, start=start, end=start + len(words), number=number, copies=index.copies(known.id))
+    return _whole(index, known, start=start, end=start + len(words), number=number)
+
+
+def _whole(index: Index, article: Article, *, start: int = 0, end: int = 0, number: int | None = None) -> str:
+    """The article with its copies and its newest version."""
+    copies, newer = index.copies(article.id), _newer(index, article)
+    return reader.article(article, start=start, end=end, number=number, copies=copies, newer=newer)
+
+
+def _newer(index: Index, article: Article) -> Article | None:
+    """The newest version of a document of which `article`, or what it is a copy of, is an older one."""
+    try:
+        newest = index.versions(article.id)[:1]
+        known = {article.id, *(copy.id for copy in index.copies(article.id))}
+    except InputError:  # removed meanwhile
+        return None
+    return newest[0] if newest and newest[0].id not in known else None
+
+
+def _newer_ids(index: Index, article: Article) -> list[str]:
+    """For the session: the article that the page will link to."""
+    newer = _newer(index, article)
+    return [] if newer is None else [newer.id]
 
 
 _FOLLOW = """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from index.errors import InputError
+from index.errors import Error, InputError
 from ui import markdown
 from ui.backend import explain
 from ui.html import lists, render
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 QUERY_CHARS = 200
 REASON_CHARS = 500
+NAME_CHARS = 60
+"""Longest name of a saved file, without date and ending."""
 TITLE_CHARS = 200
 """What is cut before the kept title is made of it."""
 
@@ -52,6 +56,7 @@ class ConversationsTab:
         bus.reopen(self._reopen, memory, [*ask.shown, ask.ask, ask.stop, ask.note, self.outcome], **QUIET)
         bus.rename(self._rename, [self.text, memory], listed, **QUIET)
         bus.delete(self._delete, [self.text, memory], listed, **QUIET)
+        bus.undo(self._undo, [self.text, memory], listed, **QUIET)
         bus.export(self._export, memory, [self.frame.export, self.outcome], **QUIET)
         bus.rate(self._rate, memory, [self.frame.finished, ask.current, ask.note], **QUIET)
 
@@ -70,16 +75,42 @@ class ConversationsTab:
         session = self.frame.known_session(request)
 
         def delete(whose: str) -> None:
+            deleted = None
+            with contextlib.suppress(Error, ValueError):  # one that cannot be read can still be deleted
+                deleted = store().get(wanted, whose)
             store().delete(wanted, whose)
+            session.deleted = deleted
             if session.conversation == wanted:  # what is still on the page goes on in a new one
                 session.conversation = ""
                 for exchange in session.exchanges:
                     exchange.turn = 0
 
-        return self._after(delete, text, memory, request, "Deleted.")
+        session.deleted = None
+        shown, outcome = self._after(delete, text, memory, request, "")
+        deleted = session.deleted
+        return shown, outcome if deleted is None else lists.deleted(deleted.title, deleted.id)
+
+    def _undo(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+        """Put back what this tab deleted last, and nothing else."""
+        session, wanted = self.frame.known_session(request), words(details(event).get("conversation"))
+        deleted, session.deleted = session.deleted, None
+
+        def put_back(whose: str) -> None:
+            if deleted is None or deleted.id != wanted:
+                raise InputError("it was deleted too long ago")
+            self.frame.backend.conversations().put_back(deleted, whose)
+
+        return self._after(put_back, text, memory, request, "Restored.", failed="The conversation is not back.")
 
     def _after(
-        self, change: Callable[[str], None], text: str, memory: Any, request: gr.Request, done: str
+        self,
+        change: Callable[[str], None],
+        text: str,
+        memory: Any,
+        request: gr.Request,
+        done: str,
+        *,
+        failed: str = "Nothing was changed.",
     ) -> tuple[str, str]:
         """The list after a change, and how the change went."""
         outcome = ""
@@ -92,12 +123,12 @@ class ConversationsTab:
                 change(whose)
                 outcome = render.status(done, "ready") if done else ""
             except InputError as error:
-                outcome = render.problem(explain(error))
+                outcome = render.problem(explain(error), failed=failed)
             query = words(text, most_chars=QUERY_CHARS).strip()
             known = store.search(whose, query) if query else store.list(whose)
             return lists.conversations(known, searched=bool(query)), outcome
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return "", render.problem(explain(error))
+            return "", render.problem(explain(error), failed="The conversations cannot be shown.")
 
     def _reopen(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
         """A conversation in the place of the one that is shown."""
@@ -105,7 +136,7 @@ class ConversationsTab:
             kept = self._get(memory, request, event)
             exchanges = [reopened(number, turn) for number, turn in enumerate(kept.turns, start=1)]
         except Exception as error:  # noqa: BLE001 (shown in place of the conversation)
-            return {self.outcome: render.problem(explain(error))}
+            return {self.outcome: render.problem(explain(error), failed="The conversation cannot be opened.")}
         session: Session = self.frame.sessions.renew(request.session_hash, person(request))
         session.conversation, session.exchanges = kept.id, exchanges
         for exchange in exchanges:
@@ -118,10 +149,10 @@ class ConversationsTab:
         try:
             kept = self._get(memory, request, event)
         except Exception as error:  # noqa: BLE001 (shown in place of the file)
-            return "", render.problem(explain(error))
+            return "", render.problem(explain(error), failed="The conversation was not saved.")
         is_json = details(event).get("format") == "json"
         text = kept.to_json() if is_json else markdown.render_conversation(kept)
-        name = f"citewire-{kept.created[:10]}.{'json' if is_json else 'md'}"
+        name = f"{file_name(kept.title)}-{kept.created[:10]}.{'json' if is_json else 'md'}"
         return lists.file(name, text, serial=time.monotonic_ns()), render.status(f"Saved as {name}", "ready")
 
     def _get(self, memory: Any, request: gr.Request, event: gr.EventData) -> Conversation:
@@ -147,7 +178,13 @@ class ConversationsTab:
             exchange.thumb, exchange.reason = (None, "") if taken_back else (thumb, reason)
             shown = self.ask.whole(session, exchange, memory, request)
         except Exception as error:  # noqa: BLE001 (shown above the composer)
-            return {self.ask.note: render.problem(explain(error))}
+            return {self.ask.note: render.problem(explain(error), failed="Your rating was not saved.")}
         if exchange is session.exchanges[-1]:
             return {self.ask.current: exchange.shown()}
         return self.ask.finished([shown], keep=len(session.exchanges) - 1)
+
+
+def file_name(title: str) -> str:
+    """A title as a file is named: its words joined by hyphens, "conversation" for one without."""
+    named = "-".join(re.findall(r"\w+", title.casefold()))[:NAME_CHARS].strip("-_")
+    return named or "conversation"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +21,8 @@ from ui.backend import explain
 from ui.follow import batches, reported
 from ui.html import lists, render
 from ui.html.lists import FileResult
-from ui.html.markup import button, count
-from ui.library import SORTS, Query
+from ui.html.markup import count
+from ui.library import SHOWN, SORTS, Query
 from ui.session import MOST_ADDING
 from ui.web.ask_tab import OUT_OF_DATE
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, is_uploaded, region, words
@@ -42,6 +43,9 @@ BUSY = (
     f"Something is being added already; wait for it, or cancel it. One person can add {MOST_ADDING} things at a time."
 )
 
+COMMAND = re.compile(r"(?:^|[;.,])[^;.,]*\bcitewire (?:index|models|doctor|backup|restore)\b.*$", re.DOTALL)
+"""The last part of a message, which names a command: "…; run: citewire index sync"."""
+
 Job = Callable[["Report", threading.Event], SyncReport]
 """Adds articles: reports how far it is, and ends soon once the Event is set."""
 
@@ -55,13 +59,13 @@ class LibraryTab:
         self.backend = frame.backend
 
     def lay_out_scope(self) -> None:
-        """What is asked about, above the composer."""
-        with gr.Accordion("Asking about all articles", open=False, elem_id="scope") as self.scope:
-            with gr.Row():
-                self.outlet = _choice("Outlet", [("Every outlet", EVERYWHERE)], "outlet")
+        """What is searched, above the composer."""
+        with gr.Row(elem_id="scope"):
+            self.scope = region(lists.scope([]), "searching", live=True)
+            with gr.Accordion("Filter", open=False, elem_id="filter"), gr.Row():
+                self.outlet = _choice("Outlet", [("All outlets", EVERYWHERE)], "outlet")
                 self.since = _date("From", "since")
                 self.until = _date("To", "until")
-            self.chosen = region("", "chosen", live=True)
 
     def lay_out(self) -> None:
         """Adding above, the list below."""
@@ -76,10 +80,10 @@ class LibraryTab:
             )
             with gr.Column(scale=1, min_width=280):
                 where = "Addresses of pages or feeds" + (
-                    ", or folders of this machine" if self.frame.folders.possible else ""
+                    ", or files and folders of this machine" if self.frame.folders.possible else ""
                 )
                 self.places = gr.Textbox(
-                    label=f"{where}, one a line", lines=2, max_lines=5, elem_id="places", placeholder="https://"
+                    label=f"{where}, one on each line", lines=2, max_lines=5, elem_id="places", placeholder="https://"
                 )
                 with gr.Row():
                     self.add = gr.Button("Add", size="sm", elem_id="add", scale=0)
@@ -89,11 +93,11 @@ class LibraryTab:
             self.text = gr.Textbox(
                 label="Find", placeholder="title, outlet or author", elem_id="find", max_lines=1, scale=2, min_width=180
             )
-            self.of = _choice("Outlet", [("Every outlet", EVERYWHERE)], "of")
+            self.of = _choice("Outlet", [("All outlets", EVERYWHERE)], "of")
             self.after = _date("From", "after")
             self.before = _date("To", "before")
             self.sort = _choice("Order", list(SORTS.items()), "sort", value="newest")
-        self.list = region("", "articles")
+        self.list = region("", "articles", js=_BOXES)
 
     def wire(self, status: gr.HTML, tab: gr.Tab, refresh: Callable[[], str], suggestions: gr.HTML) -> None:
         """`refresh` makes suggestions from the articles as they are now."""
@@ -110,10 +114,10 @@ class LibraryTab:
         self.cancel.click(self._cancel, None, [self.added, self.cancel], **AT_ONCE)
         bus.remove(self._remove, query, [*changed, self.frame.reader], **QUIET)
         narrowing = [self.outlet, self.since, self.until]
-        bus.choose(self._choose, narrowing, [self.scope, self.chosen], **AT_ONCE)
-        bus.unchoose(self._unchoose, [*narrowing, *query], [self.scope, self.chosen, self.list], **AT_ONCE)
+        bus.choose(self._choose, narrowing, self.scope, **AT_ONCE)
+        bus.unchoose(self._unchoose, query, [self.scope, *narrowing, self.list], **AT_ONCE)
         for field in narrowing:
-            field.change(self._narrow, narrowing, [self.scope, self.chosen], **AT_ONCE)
+            field.change(self._narrow, narrowing, self.scope, **AT_ONCE)
 
     def _find(self, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request) -> str:
         try:
@@ -121,7 +125,7 @@ class LibraryTab:
             found = library.find(
                 Query(*(words(one, most_chars=FIELD_CHARS) for one in (text, outlet, since, until, sort)))
             )
-            shown = library.shown(found)
+            shown = found[:SHOWN]
             session = self.frame.session(request)
             session.show(row.id for row in shown)
             return lists.articles(
@@ -132,7 +136,7 @@ class LibraryTab:
                 can_remove=self.frame.can_edit(request),
             )
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return render.problem(explain(error))
+            return render.problem(explain(error), failed="The articles cannot be listed.")
 
     def _opened(
         self, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
@@ -140,11 +144,11 @@ class LibraryTab:
         try:
             return self._find(text, outlet, since, until, sort, request), *self.outlets()
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return render.problem(explain(error)), gr.skip(), gr.skip()
+            return render.problem(explain(error), failed="The articles cannot be listed."), gr.skip(), gr.skip()
 
     def outlets(self) -> tuple[Any, Any]:
         """Both outlet fields with the outlets there are."""
-        choices = [("Every outlet", EVERYWHERE), *((name, name) for name in self.frame.library().outlets())]
+        choices = [("All outlets", EVERYWHERE), *((name, name) for name in self.frame.library().outlets())]
         return gr.update(choices=choices), gr.update(choices=choices)
 
     def _add_files(
@@ -167,8 +171,7 @@ class LibraryTab:
                         raise Cancelled("stopped")
                     try:
                         if number >= uploads.MOST_FILES:
-                            most = f"at most {uploads.MOST_FILES} files at once"
-                            raise InputError(f"{most}; run: citewire index add FOLDER")
+                            raise InputError(f"at most {uploads.MOST_FILES} files at once; add it in another go")
                         copy = batch.keep(path)
                         stored[copy.name] = path.name
                     except (Error, OSError) as error:
@@ -185,8 +188,8 @@ class LibraryTab:
             return done
 
         def outcome(report: SyncReport) -> str:
-            problems = {Path(failure.path).name: failure.reason for failure in report.failed}
-            added = [FileResult(name, problems.get(copy)) for copy, name in stored.items()]
+            problems = {Path(failure.path).name: _without_commands(failure.reason) for failure in report.failed}
+            added = [FileResult(name, problems.get(copy), _done(report)) for copy, name in stored.items()]
             return lists.uploads([*results, *added], summary=_summary(report))
 
         try:
@@ -201,29 +204,34 @@ class LibraryTab:
         wanted = [line.strip() for line in words(places).splitlines() if line.strip()][:MOST_LINES]
         if not self.frame.can_edit(request):
             wanted = []  # nothing is looked at for a reader; `_sync` says so
-        results: list[FileResult] = []
+        refused: dict[str, str] = {}
         found: dict[str, str] = {}
         for place in wanted:
             try:
                 found[place] = self._resolved(place)
-                results.append(FileResult(place, None))
             except InputError as error:
-                results.append(FileResult(place, str(error)))
+                refused[place] = str(error)
+        added: list[str] = []
 
         def outcome(report: SyncReport) -> str:
-            problems = [FileResult(failure.path, failure.reason) for failure in report.failed]
-            failed = {one.name for one in problems}
-            well = [one for one in results if one.problem is not None or found[one.name] not in failed]
+            failed = {failure.path for failure in report.failed}
+            added.extend(place for place in wanted if place in found and found[place] not in failed)
+            problems = [FileResult(failure.path, _without_commands(failure.reason)) for failure in report.failed]
+            problems += [FileResult(place, why) for place, why in refused.items()]
+            well = [FileResult(place, done=_done(report)) for place in added]
             return lists.uploads([*problems, *well], summary=_summary(report))
 
         def add(report: Report, cancel: threading.Event) -> SyncReport:
             return _run(self.frame.engine().index, list(found.values()), report, cancel)
 
         yield from self._sync(add, outcome, (text, outlet, since, until, sort, request))
-        yield {self.places: ""}
+        # What was not added stays in the box, to be corrected.
+        yield {self.places: "\n".join(place for place in wanted if place not in added) if wanted else gr.skip()}
 
     def _resolved(self, place: str) -> str:
-        """An address as it is, or the real path of a folder. Raises InputError for one that may not be added."""
+        """An address, or the real path of a folder or file. Raises InputError for one that may not be added."""
+        if place.casefold().startswith("www."):
+            return f"https://{place}"
         return place if place.startswith(("http://", "https://")) else str(self.frame.folders.find(place))
 
     def _sync(self, add: Job, outcome: Callable[[SyncReport], str], find: tuple[Any, ...]) -> Iterator[Updates]:
@@ -235,7 +243,7 @@ class LibraryTab:
         try:
             self.frame.require_editor(request)
         except InputError as error:
-            yield {self.added: render.problem(explain(error))}
+            yield {self.added: render.problem(explain(error), failed="Nothing was added.")}
             return
         cancel = self.frame.sessions.begin_adding(self.frame.session(request))
         if cancel is None:
@@ -264,9 +272,9 @@ class LibraryTab:
                     added = outcome(last)
                 yield {self.added: added}
         except Cancelled:
-            added = render.status("Cancelled. Nothing was added; what was read so far makes the next try quicker.")
+            added = render.status("Cancelled. Nothing was added. Adding the same again will be quicker.")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(explain(error))
+            added = render.problem(_without_commands(explain(error)), failed="Nothing was added.")
         yield {self.added: added, **self._after(find)}
 
     def _after(self, find: tuple[Any, ...]) -> Updates:
@@ -310,10 +318,10 @@ class LibraryTab:
             session.chosen.discard(words(article))
             added = render.status("Removed.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(explain(error))
+            added = render.problem(explain(error), failed="The article was not removed.")
         return {**self._after((text, outlet, since, until, sort, request)), self.added: added, self.frame.reader: ""}
 
-    def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> tuple[Any, str]:
+    def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> str:
         session = self.frame.known_session(request)
         sent = details(event)
         article = words(sent.get("article"))
@@ -324,32 +332,22 @@ class LibraryTab:
         return self._narrow(outlet, since, until, request)
 
     def _unchoose(
-        self,
-        outlet: str,
-        since: str,
-        until: str,
-        text: str,
-        of: str,
-        after: str,
-        before: str,
-        sort: str,
-        request: gr.Request,
-    ) -> tuple[Any, str, str]:
+        self, text: str, of: str, after: str, before: str, sort: str, request: gr.Request
+    ) -> tuple[str, str, str, str, str]:
+        """Clear all filters: chosen articles, outlet and dates."""
         self.frame.known_session(request).chosen.clear()
         shown = self._find(text, of, after, before, sort, request)
-        return *self._narrow(outlet, since, until, request), shown
+        return lists.scope([]), EVERYWHERE, "", "", shown
 
-    def _narrow(self, outlet: str, since: str, until: str, request: gr.Request) -> tuple[Any, str]:
-        """What is asked about, in words."""
+    def _narrow(self, outlet: str, since: str, until: str, request: gr.Request) -> str:
+        """What is searched, in words."""
         number = len(self.frame.known_session(request).chosen)
         outlet, since, until = (words(one, most_chars=FIELD_CHARS).strip() for one in (outlet, since, until))
-        parts = [outlet] if outlet else []
-        parts += [f"from {since}"] if since else []
-        parts += [f"to {until}"] if until else []
-        parts += [count(number, "chosen article")] if number else []
-        clear = button("unchoose", "Ask about all again")
-        note = f'<p class="note">{count(number, "article")} chosen. {clear}</p>' if number else ""
-        return gr.update(label=f"Asking about {', '.join(parts) or 'all articles'}"), note
+        filters = [count(number, "chosen article")] if number else []
+        filters += [outlet] if outlet else []
+        filters += [f"from {since}"] if since else []
+        filters += [f"to {until}"] if until else []
+        return lists.scope(filters)
 
 
 def _run(index: Index, sources: list[str], report: Report, cancel: threading.Event) -> SyncReport:
@@ -386,6 +384,20 @@ def _delete_later(handed_in: list[Path]) -> None:
     timer.start()
 
 
+def _without_commands(text: str) -> str:
+    """A message without what it says to do at a command line, which somebody on the page may not have."""
+    return re.sub(
+        r"(?:^|[;.,:])\s*[^;.:]*:?\s*\bcitewire (?:index|models|doctor|backup|restore)\b.*$", "", text, flags=re.S
+    )
+
+
+def _done(report: SyncReport) -> str:
+    """What came of each thing that was read, as far as the counts of all of them say."""
+    if not report.added and not report.updated:
+        return "already in the library, unchanged"
+    return "read" if report.unchanged else "added" if report.added else "updated"
+
+
 def _summary(report: SyncReport) -> str:
     counts = {"added": report.added, "updated": report.updated, "unchanged": report.unchanged}
     known = [f"{number} {what}" for what, number in counts.items() if number]
@@ -399,3 +411,11 @@ def _choice(label: str, choices: list[tuple[str, str]], name: str, *, value: str
 
 def _date(label: str, name: str) -> gr.Textbox:
     return gr.Textbox(label=label, placeholder="2018-03-21", elem_id=name, max_lines=1, scale=1, min_width=120)
+
+
+_BOXES = """
+// A browser keeps the state of a box in its place when what stands there is replaced.
+watch('value', () => {
+  for (const box of element.querySelectorAll('input[type=checkbox]')) box.checked = box.hasAttribute('checked');
+});
+"""

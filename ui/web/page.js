@@ -1,6 +1,6 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
 const EVENTS = ['ask', 'choose', 'close', 'delete', 'edit', 'export', 'keep', 'open', 'pull', 'rate', 'remove',
-  'rename', 'reopen', 'retry', 'unchoose'];
+  'rename', 'reopen', 'retry', 'unchoose', 'undo'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
 const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
@@ -12,7 +12,7 @@ const sure = (button) => {
   if (button.dataset.sure) return true;
   const words = button.textContent;
   button.dataset.sure = 'yes';
-  button.textContent = 'Really?';
+  button.textContent = `${words}?`;
   setTimeout(() => { delete button.dataset.sure; button.textContent = words; }, 4000);
   return false;
 };
@@ -36,6 +36,7 @@ const copy = async (button) => {
 document.addEventListener('click', (event) => {
   const button = event.target.closest('#page button');
   if (!button) return;
+  if (button.id === 'new' || button.closest('#new')) return typeInto();
   if (button.dataset.copy) return void copy(button);
   if (!button.dataset.act || button.closest('form')) return;
   if (button.classList.contains('sure') && !sure(button)) return;

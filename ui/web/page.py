@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 
 from ui.payload import Field, Shape, cleaned
-from ui.tabs import Tabs
+from ui.tabs import PERSON, Tabs
 from ui.web.ask_tab import AskTab
 from ui.web.conversations_tab import ConversationsTab
 from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
@@ -49,6 +49,7 @@ class Page:
             with gr.Column(elem_id="page"):
                 self._lay_out()
             self._wire(demo)
+        demo.on_given_up = self._given_up  # for `launch`, which has nothing else of the page
         demo.queue(default_concurrency_limit=STREAMS, api_open=False)
         return demo
 
@@ -97,6 +98,11 @@ class Page:
             }
             self.backend.loaded(threading.Event())
         yield {self.status: self.backend.status()}
+
+    def _given_up(self, event: Any) -> None:
+        """Nobody listens to an event of Gradio's queue any more: stop the question of its tab, if it asks one."""
+        if event.fn._id in self.ask.asking:
+            self.frame.sessions.known(event.session_hash, event.request.scope.get(PERSON, "")).stop()
 
     def _closed(self, request: gr.Request) -> None:
         self.frame.sessions.drop(request.session_hash, person(request))

@@ -181,7 +181,7 @@ def launch(
             proxies=proxies,
             entry=entry,
             uploads=UPLOADS,
-            events=EventQueue(demo),
+            events=EventQueue(demo, on_given_up=demo.on_given_up),
             on_proxy=folders.restrict if folders else lambda: None,
         )
 

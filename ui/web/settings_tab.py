@@ -39,8 +39,8 @@ class SettingsTab:
                 [(label, mode) for mode, label in preferences.MODE_LABELS.items()],
                 value=default.mode or preferences.USUAL_MODE,
                 label="How to answer",
-                info="Quoting gives the articles' own sentences; writing says it shorter, and joins several. "
-                "Small models quote unless told to write.",
+                info="Quotes are the articles' own sentences. A written answer is shorter and can combine several. "
+                "Automatic suits the model: small ones quote.",
                 elem_id="mode",
             )
             self.caution = gr.Slider(
@@ -48,18 +48,18 @@ class SettingsTab:
                 1,
                 value=default.caution,
                 step=0.05,
-                label="Caution",
-                info="0 answers most, 1 refuses most.",
+                label="How sure must it be?",
+                info="More answers ↔ fewer mistakes",
                 elem_id="caution",
             )
-            self.length = gr.Slider(
-                *preferences.LENGTHS,
-                value=default.answer_tokens,
-                step=16,
-                label="Longest answer, in tokens",
+            self.length = gr.Radio(
+                [(name, name) for name in preferences.LENGTHS],
+                value=preferences.length_of(default.answer_tokens),
+                label="Answer length",
                 elem_id="length",
             )
-            region('<p class="note">Kept in this browser, for your questions only.</p>', "kept")
+            region('<p class="note">Saved in this browser, for your questions only.</p>', "kept")
+            self.about = region("", "about")
             region("<h2>Models</h2>", "models-title")
             self.pulling = region("", "pulling", live=True)
             self.list = region("", "models")
@@ -71,7 +71,7 @@ class SettingsTab:
         for field in fields:
             # Not preprocessed: Gradio fails for a model that was downloaded since. The values are checked when used.
             field.input(self._remember, remembered, self.frame.memory, preprocess=False, **AT_ONCE)
-        tab.select(self._list, None, [self.list, self.model], **AT_ONCE)
+        tab.select(self._opened, None, [self.list, self.model, self.about], **AT_ONCE)
         self.frame.bus.pull(self._pull, None, [self.pulling, self.list, self.model], **QUIET)
 
     def restored(self, memory: Any) -> Updates:
@@ -83,7 +83,7 @@ class SettingsTab:
             self.model: AS_STARTED if chosen.llm == base.llm else chosen.llm,
             self.mode: chosen.mode or preferences.USUAL_MODE,
             self.caution: chosen.caution,
-            self.length: min(max(chosen.answer_tokens, preferences.LENGTHS[0]), preferences.LENGTHS[1]),
+            self.length: preferences.length_of(chosen.answer_tokens),
         }
 
     def _base(self) -> Settings:
@@ -93,7 +93,7 @@ class SettingsTab:
         except Exception:  # noqa: BLE001 (the status line says what it was)
             return Settings()
 
-    def _remember(self, memory: Any, model: str, mode: str, caution: float, length: float) -> dict[str, Any]:
+    def _remember(self, memory: Any, model: str, mode: str, caution: float, length: str) -> dict[str, Any]:
         chosen = {"model": model, "mode": mode, "caution": caution, "length": length}
         return self.remembered({"owner": memory.get("owner") if isinstance(memory, dict) else None, "settings": chosen})
 
@@ -105,6 +105,9 @@ class SettingsTab:
             "owner": words(owner, most_chars=NAME_CHARS) or None,
             "settings": preferences.storable(chosen) or None,
         }
+
+    def _opened(self, request: gr.Request) -> tuple[str, Any, str]:
+        return *self._list(request), self.frame.backend.details()
 
     def _list(self, request: gr.Request) -> tuple[str, Any]:
         speeds, can_pull = self.frame.backend.words_per_s, self.frame.can_edit(request)
@@ -125,7 +128,7 @@ class SettingsTab:
                     yield {self.pulling: _progress(name, batch[-1])}
             pulled = render.status(f"{name} is downloaded and can be chosen above.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            pulled = render.problem(explain(error))
+            pulled = render.problem(explain(error), failed="The model could not be downloaded.")
         shown, choices = self._list(request)
         yield {self.pulling: pulled, self.list: shown, self.model: choices}
 
@@ -135,7 +138,7 @@ def _models() -> list[tuple[str, str]]:
     named = [
         (f"{one.name}, {one.size_bytes / 1e9:.1f} GB", one.name) for one in preferences.listed() if one.name in here
     ]
-    return [("As the page was started", AS_STARTED), *named]
+    return [("Automatic", AS_STARTED), *named]
 
 
 def _progress(name: str, step: Progress) -> str:
