@@ -256,7 +256,7 @@ def test_json_of_an_answer_has_the_documented_keys(
     assert set(answer) == {
         "question", "text", "claims", "sources", "refused", "reason", "unanswered", "disagreements", "searched",
         "generation", "model", "model_sha256", "signals", "timings",
-        "kind", "sections", "total",
+        "kind", "sections", "total", "counts",
     }  # fmt: skip
     citation = answer["claims"][0]["citations"][0]
     with Index.open() as opened:
