@@ -93,7 +93,7 @@ def run_ask(options: argparse.Namespace) -> int:
         kind = options.kind or rag.kind_of(question, history=history)
         # Programs get the whole list, readers a page of it.
         is_whole = (options.json or options.csv) and kind in ("list", "count")
-        limit = options.limit or (sys.maxsize if is_whole else None)
+        limit = sys.maxsize if options.limit is None and is_whole else options.limit
         answer = _ask(engine, question, history, kind=options.kind, limit=limit)
         _show_answer(answer, options)
         return NOT_ANSWERED if answer.refused and not options.json else OK
