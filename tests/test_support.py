@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.measures import pooled
 from benchmarks.measures import support as benchmark
 from index.article import Article
 from rag.grounding import support
@@ -106,7 +107,7 @@ def test_every_feature_has_a_coefficient() -> None:
 
 
 def stated(claim: str, text: str, *, supported: bool) -> benchmark.Stated:
-    sources = benchmark.sources([Article("a", text, title="Tesla")])
+    sources = pooled.passages_of([Article("a", text, title="Tesla")])
     return benchmark.Stated(claim, sources, supported, "true" if supported else "false", "Tesla")
 
 
@@ -206,3 +207,44 @@ def test_both_is_two_and_us_is_us() -> None:
     for claim in ("It was a settlement of the two parties.", "Eight US presidents struck it."):
         assert flaws(Pair(claim, (quote,))) == ()
     assert flaws(Pair("It was a settlement of the three parties.", (quote,))) == ("three",)
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("Yes, smoking is allowed.", "Smoking is forbidden."),
+        ("The company's profits fell in the spring.", "The profits of the company rose in the spring."),
+        (
+            "Visitors may enter the park at night, which is legal.",
+            "To enter the park at night is illegal for visitors.",
+        ),
+    ],
+)
+def test_the_opposite_of_a_quote_is_not_supported(claim: str, quote: str) -> None:
+    assert probability(Pair(claim, (quote,))) <= FAILED
+
+
+def test_the_opposite_in_another_clause_of_the_claim_is_no_flaw() -> None:
+    quote = "Profits rose and costs fell in the spring."
+    assert flaws(Pair("Costs fell and profits rose in the spring.", (quote,))) == ()
+
+
+DETAINED = "Brittney Griner was detained at an airport in Moscow."
+PLAYED = "She has played in Russia since 2015."
+DATED = "February 17, 2022 / 11:04"
+
+
+def test_numbers_and_names_of_another_event_are_a_flaw() -> None:
+    nearby = f"{DETAINED} {PLAYED}"
+    assert "2015" in flaws(Pair("Brittney Griner was detained in 2015.", (DETAINED, PLAYED), nearby))
+    assert flaws(Pair("Brittney Griner has played in Russia since 2015.", (PLAYED, DETAINED), nearby)) == ()
+
+
+def test_a_date_line_dates_what_its_page_says() -> None:
+    assert flaws(Pair("Brittney Griner was detained on 17 February 2022.", (DETAINED, DATED))) == ()
+
+
+def test_no_sentence_of_an_article_says_how_many_articles_there_are() -> None:
+    quote = "Twitter laid off half of its staff, one of its managers said in an e-mail."
+    assert flaws(Pair("There is one article about Twitter.", (quote,)))
+    assert flaws(Pair("The treaty has three articles.", ("The treaty has three articles and a preamble.",))) == ()

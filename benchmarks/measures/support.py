@@ -22,12 +22,10 @@ from tqdm import tqdm
 from benchmarks.harness import dataset, report
 from benchmarks.harness.embedder import CachedEmbedder
 from benchmarks.harness.report import RESAMPLES, Mean
-from benchmarks.measures import lexical
+from benchmarks.measures import lexical, pooled
 from index.article import Article, Span
-from index.hit import Hit
-from index.passage import passages, sentences
-from rag.answer import Source
-from rag.grounding import cite, support
+from index.passage import sentences
+from rag.grounding import cite, claims, support
 from rag.grounding.lexicon import words
 from rag.grounding.support import COEFFICIENTS, Coefficients, Pair
 
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from index.embedder import Embedder
+    from rag.answer import Source
 
     Floats = NDArray[np.float64]
     Change = Callable[[str, "Material", random.Random], str | None]
@@ -123,13 +122,39 @@ def run(arguments: argparse.Namespace) -> None:
     measured = {name: measure(found, coefficients, with_similarity) for name, found in sets.items()}
     for name, found in measured.items():
         _show(name, found)
+    news, shown = summaries(arguments.data), pooled.measure(arguments.data)
+    report.show("summaries of news: AUROC", {system: {"AUROC": mean} for system, mean in news.items()})
+    report.show("claims shown as supported", shown)
     if not arguments.quick:
         split = {"fitted": _counts(fitted_on), **{name: _counts(found) for name, found in sets.items()}}
         report.write(
             "support",
             models={"embedder": embedder.name},
-            measured={"split": split, "measured": measured, "coefficients": asdict(coefficients)},
+            measured={
+                "split": split,
+                "measured": measured,
+                "summaries": news,
+                "pooled": shown,
+                "coefficients": asdict(coefficients),
+            },
         )
+
+
+def summaries(folder: Path) -> dict[str, Mean]:
+    """AUROC of summedits_news: a summary that is consistent with its article against one that is not, by the support of
+    its least supported sentence; beside the share of its words that the article has."""
+    texts = {one["id"]: one["text"] for one in _lines(folder / "summedits_news/articles.jsonl")}
+    at_hand = {name: pooled.passages_of([Article(str(name), text)]) for name, text in texts.items()}
+    scores: dict[str, list[float]] = {"words of the page": [], "citewire": []}
+    truth = []
+    for case in _lines(folder / "summedits_news/cases.jsonl"):
+        summary = case["summary"]
+        wanted, has = (set(re.findall(r"\w+", text.lower())) for text in (summary, texts[case["article"]]))
+        scores["words of the page"].append(len(wanted & has) / len(wanted))
+        checked = claims.check("", [span.of(summary) for span in sentences(summary)], at_hand[case["article"]])
+        scores["citewire"].append(min(claim.support for claim in checked))
+        truth.append(bool(case["consistent"]))
+    return auroc({name: np.array(score) for name, score in scores.items()}, np.array(truth))
 
 
 def wice_claims(folder: Path) -> Iterator[Stated]:
@@ -162,7 +187,7 @@ def squad(folder: Path) -> Iterator[Stated]:
             first = draw.choice(articles)
             others = [article for article in articles if article is not first]
             at_hand = [first, *draw.sample(others, min(BESIDE, len(others)))]
-            passages_at_hand, material = sources(at_hand), _material(at_hand)
+            passages_at_hand, material = pooled.passages_of(at_hand), _material(at_hand)
             told = [span.of(first.text) for span in sentences(first.text)]
             told = [sentence for sentence in told if len(words(sentence)) >= LEAST_WORDS]
             sentence = draw.choice(told) if told else ""
@@ -220,15 +245,6 @@ CHANGES: dict[str, tuple[Change, bool]] = {
     "negation flipped": (negation_flipped, False),
 }
 """Kind → how it is made, and whether what is said stays true."""
-
-
-def sources(articles: Sequence[Article]) -> tuple[Source, ...]:
-    """All passages of the articles, as if they had been found."""
-    spans = [(article, passage) for article in articles for passage in passages(article.text)]
-    return tuple(
-        Source(number, Hit(article, at.start, at.end, 0.0, 0.0, 0.0, Span(at.start, at.start)))
-        for number, (article, at) in enumerate(spans, start=1)
-    )
 
 
 def examples(stated: Sequence[Stated], embedder: Embedder) -> list[Example]:
@@ -345,7 +361,8 @@ def _quoted(stated: Stated) -> Example:
     quotes = cite.align(stated.claim, stated.sources)
     around = [(quote.article.title, quote.article.published, quote.source.hit.text) for quote in quotes]
     nearby = "\n".join(dict.fromkeys(text for texts in around for text in texts if text))
-    pair = Pair(stated.claim, tuple(quote.text for quote in quotes), nearby)
+    contexts = tuple(map(claims.read_before, quotes))
+    pair = Pair(stated.claim, tuple(quote.text for quote in quotes), nearby, contexts=contexts)
     wanted = set(re.findall(r"\w+", stated.claim.lower()))
     has = {word for source in stated.sources for word in re.findall(r"\w+", source.hit.text.lower())}
     by_words = lexical.support(stated.claim, quotes, read=stated.sources)
@@ -359,7 +376,10 @@ def _with_similarity(example: Example, vectors: dict[str, NDArray[np.float32]]) 
 
 
 def _rows(folder: Path, name: str) -> Iterator[Any]:
-    path = folder / WICE / f"{name}.jsonl"
+    return _lines(folder / WICE / f"{name}.jsonl")
+
+
+def _lines(path: Path) -> Iterator[Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -372,7 +392,7 @@ def _page(row: Any) -> tuple[Source, ...]:
     title = next((line.removeprefix(TITLE).strip() for line in lines if line.startswith(TITLE)), None)
     published = next((line.removeprefix(PUBLISHED).strip() for line in lines if line.startswith(PUBLISHED)), None)
     text = "\n".join(line for line in lines if not line.startswith((TITLE, PUBLISHED)))
-    return sources([Article(row["meta"]["id"], text, title=title, published=published)])
+    return pooled.passages_of([Article(row["meta"]["id"], text, title=title, published=published)])
 
 
 def _material(articles: Sequence[Article]) -> Material:

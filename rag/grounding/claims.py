@@ -122,6 +122,11 @@ def stated_disagreements(found: Sequence[Disagreement]) -> Iterator[Claim]:
         yield _claim(disagreement.sentence(one), tuple(side.citation for side in one.sides), 1.0)
 
 
+def read_before(quote: Quote) -> str:
+    """What a reader of a quote has read before it: the heading and the passage as far as the quote."""
+    return f"{_heading(quote.source)} {quote.article.text[quote.source.hit.start : quote.start]}"
+
+
 def in_one_text(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Claims, wherever they stood, as those of one text joined by spaces."""
     placed: list[Claim] = []
@@ -154,13 +159,19 @@ def _quotes(claims: Iterable[Claim]) -> list[Citation]:
 
 def _support(text: str, quotes: Sequence[Quote], question: str) -> float:
     nearby = " ".join(dict.fromkeys(_surroundings(quote.source) for quote in quotes))
-    return support.probability(Pair(text, tuple(quote.text for quote in quotes), nearby, question=question))
+    contexts = tuple(map(read_before, quotes))
+    pair = Pair(text, tuple(quote.text for quote in quotes), nearby, question=question, contexts=contexts)
+    return support.probability(pair)
 
 
 def _surroundings(source: Source) -> str:
     """A passage and its heading."""
+    return f"{_heading(source)} {source.hit.text}".strip()
+
+
+def _heading(source: Source) -> str:
     article = source.hit.article
-    return " ".join(filter(None, (article.source, article.title, article.published, source.hit.text)))
+    return " ".join(filter(None, (article.source, article.title, article.published)))
 
 
 def _placed(source: Source, start: int, end: int) -> tuple[int, int]:

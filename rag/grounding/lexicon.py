@@ -6,13 +6,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
+
+ANTONYMS = Path(__file__).with_name("antonyms.txt")
+"""The antonyms of WordNet 3.0, those of all words of a synset."""
 
 STOP_WORDS = frozenset(
     "a about after all also an and any are as at be been before being but by can could did do does doing for from "
     "had has have he her him his how i if in into is it its itself me more most my no nor not of on one or other "
     "our out over own said say says she should so some such than that the their them then there these they this "
     "those to too under until up was we were what when where which while who whom whose why will with would you "
-    "your according article articles passage passages mentioned stated".split()
+    "your according article articles passage passages mentioned stated yes".split()
 )
 """Function words and words of reporting: they carry no evidence."""
 
@@ -35,6 +39,7 @@ _IRREGULAR = {
         "become became;begin began begun;blow blew blown;break broke broken;bring brought;build built;buy bought;"
         "catch caught;choose chose chosen;come came;deal dealt;draw drew drawn;drive drove driven;eat ate eaten;"
         "fall fell fallen;feel felt;fight fought;find found;flee fled;fly flew flown;forget forgot forgotten;"
+        "forbid forbade forbidden;"
         "freeze froze frozen;get got gotten;give gave given;go went gone;grow grew grown;hear heard;hide hid hidden;"
         "hold held;keep kept;know knew known;lay laid;lead led;leave left;lend lent;lose lost;make made;mean meant;"
         "meet met;pay paid;rise rose risen;run ran;see saw seen;seek sought;sell sold;send sent;shake shook shaken;"
@@ -57,6 +62,14 @@ NEGATION = re.compile(
     re.IGNORECASE,
 )
 """Words that negate what follows them."""
+COLLECTION = re.compile(r"\b(?:articles?|passages?|documents?)\b", re.IGNORECASE)
+"""Words for what a collection consists of."""
+_COUNT = rf"(?:\d+|no|{'|'.join(_NUMBERS)}|one|several|many|few|all)"
+COUNTED_ARTICLES = re.compile(
+    rf"\b(?:{_COUNT}(?: of the)? (?:\w+ )?{COLLECTION.pattern}|{COLLECTION.pattern} (?:mention|are about|is about))",
+    re.IGNORECASE,
+)
+"""Where a text counts the articles of a collection, or says what they are about."""
 AUXILIARIES = frozenset("do does did has have had is are was were".split())
 """What a negation brings with it ("did not agree" for "agreed"), whatever the tense."""
 MODALS = frozenset("will would can could may might should must if unless whether yet".split())
@@ -120,6 +133,25 @@ def words(text: str) -> tuple[Word, ...]:
 def stems(text: str) -> frozenset[str]:
     """The stems of the content words of `text`, whatever their kind."""
     return frozenset(word.stem for word in words(text))
+
+
+def antonyms(stem: str) -> frozenset[str]:
+    """The stems of the opposites of a word, as antonyms.txt has them."""
+    return _antonyms().get(stem, frozenset())
+
+
+@cache
+def _antonyms() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for line in ANTONYMS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        first, *others = map(_stem, line.split())
+        for other in others:
+            if other != first:
+                found.setdefault(first, set()).add(other)
+                found.setdefault(other, set()).add(first)
+    return {stem: frozenset(others) for stem, others in found.items()}
 
 
 def _joined(letters: str) -> str:
