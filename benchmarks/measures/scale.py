@@ -116,10 +116,10 @@ def measure_search(
     texts: Sequence[str], real: NDArray[np.float32], asked: Sequence[str], size: int
 ) -> dict[str, float]:
     """Milliseconds of Index.search over `size` sentences, and of embedding the question alone, in turn."""
-    embedder = _Drawn(real)
+    embedder = DrawnEmbedder(real)
     drawn = random.Random(1)
     with TemporaryDirectory() as home, Index.open(home, embedder=embedder) as index:
-        index.add(_article(number, drawn.choices(texts, k=PER_ARTICLE)) for number in range(size // PER_ARTICLE))
+        index.add(drawn_article(number, drawn.choices(texts, k=PER_ARTICLE)) for number in range(size // PER_ARTICLE))
         index.search(asked[0])
         alone: list[float] = []
         whole: list[float] = []
@@ -147,15 +147,17 @@ def timed(search: Callable[[Any], Any], queries: Iterable[Any]) -> tuple[list[An
     return found, times
 
 
-def _article(number: int, drawn: Sequence[str]) -> Article:
+def drawn_article(number: int, drawn: Sequence[str]) -> Article:
+    """An article of sentences that no other article has."""
     # The number makes each sentence one of a kind, and so each vector.
     return Article(f"a{number}", "\n\n".join(f"{text[:-1]} in {number}x{place}." for place, text in enumerate(drawn)))
 
 
-class _Drawn(SentenceEmbedder):
+class DrawnEmbedder(SentenceEmbedder):
     """Sentences get synthetic vectors; questions are embedded for real."""
 
     def __init__(self, real: NDArray[np.float32]) -> None:
+        """`real` are vectors of real sentences."""
         super().__init__()
         self._real = real
         self._seed = 0
@@ -163,6 +165,7 @@ class _Drawn(SentenceEmbedder):
     def embed_documents(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
+        """See Embedder."""
         self._seed += 1
         near = synthetic(self._real, len(texts), seed=self._seed)
         if progress is not None:

@@ -22,6 +22,9 @@ PARTS = {
     "language": "what language a question is in",
     "summary": "words that summaries share with human ones",
     "timeline": "dates, articles, order and quotes of timelines",
+    "mention": "lists of the articles that mention a name",
+    "about": "lists of the articles that treat a subject",
+    "rows": "the wait for the first row of a list over 100,000 sentences",
 }
 
 
