@@ -562,7 +562,7 @@ def test_the_last_answer_is_read_ahead_as_the_follow_up_will_have_it(index: Inde
     before = (Turn("Hello?", "Hello."),)
     answer = asked.ask(f"{ASKED} after:2001", history=before)
     assert asked.read_ahead(threading.Event())
-    asked.ask("And why did they break down?", history=(*before, Turn(f"{ASKED} after:2001", answer.text)))
+    asked.ask("And why did they break down?", history=(*before, answer.turn))
     llm = scripted(asked)
     assert isinstance(llm, ReadingLLM)
     assert llm.talks == [(*before, Turn(ASKED, answer.turn.answer))]
