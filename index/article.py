@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HEADLINE_CHARS = 80
+"""Words of the text that stand for a missing title: one line of a terminal."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,8 +35,8 @@ class Article:
     def __repr__(self) -> str:
         """One line, with the length of the text in its place."""
         known = {"id": self.id, "title": self.title, "source": self.source, "published": self.published}
-        parts = [f"{name}={value!r}" for name, value in known.items() if value is not None]
-        return f"Article({', '.join(parts)}, {len(self.text)} characters)"
+        shown = [f"{name}={value!r}" for name, value in known.items() if value is not None]
+        return f"Article({', '.join(shown)}, {len(self.text)} characters)"
 
     @property
     def headline(self) -> str:

@@ -1,4 +1,4 @@
-"""Checksum: what tells whether a stored row is as it was written. Knows no tables.
+"""Checksum: show whether a stored row is as it was written. Knows no tables.
 
 A row's checksum is a short BLAKE2 over its values and their types. Vectors are read by the hundred in every search, so
 theirs is a multilinear hash that numpy computes for all of them at once: a sum of 64-bit words, each times an odd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Value = str | bytes | int | float | None
 
 CHECKSUM_BYTES = 16
+"""So long that no two different rows have the same by chance; it guards against accidents, not against forgery."""
 HEALED_BYTES = 8192
 """Longest values in which an altered bit is looked for: 65,536 bits, about 2 s on one core."""
 ALTERED_BITS = 2
@@ -29,24 +30,25 @@ ALTERED_BITS = 2
 WORD_BYTES = 8
 """A vector's checksum has one word."""
 FLOAT_BYTES = 4
+"""Of a float32."""
 
 
 def checksum(*values: Value) -> bytes:
     """CHECKSUM_BYTES that change with any of `values`, their types or their order."""
-    parts: list[bytes] = []
+    pieces: list[bytes] = []
     for value in values:
         if isinstance(value, str):
             content = value.encode("utf-8", "surrogateescape")
-            parts += (b"t%d:" % len(content), content)
+            pieces += (b"t%d:" % len(content), content)
         elif isinstance(value, bytes):
-            parts += (b"b%d:" % len(value), value)
+            pieces += (b"b%d:" % len(value), value)
         else:
-            parts.append(b"%a:" % (value,))
-    return hashlib.blake2b(b"".join(parts), digest_size=CHECKSUM_BYTES).digest()
+            pieces.append(b"%a:" % (value,))
+    return hashlib.blake2b(b"".join(pieces), digest_size=CHECKSUM_BYTES).digest()
 
 
 def healed(values: Sequence[Value], stored: object) -> tuple[Value, ...] | None:
-    """`values` as they were when `stored` became their checksum; None if that cannot be told.
+    """`values` as they were when `stored` became their checksum; None if that cannot be found out.
 
     One altered bit is found by trying: the checksum says which of them it was.
     """

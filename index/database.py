@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PAGES_AT_ONCE = 1000
-"""Pages that are copied before the progress is told and Ctrl-C is noticed."""
+"""Pages that are copied before progress is reported and Ctrl-C is noticed."""
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
@@ -80,16 +80,16 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 def copy(source: sqlite3.Connection, target: Path, *, progress: Callable[[int, int], None] | None = None) -> None:
     """Make `target` a copy of the state that `source` sees, which should be in a transaction: then it is copied once,
-    whatever others write. `progress` is told how many pages are done, and of how many. Raises sqlite3.Error.
+    whatever others write. `progress` gets how many pages are done, and of how many. Raises sqlite3.Error.
     """
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
-    def told(_: int, remaining: int, total: int) -> None:
+    def report(_: int, remaining: int, total: int) -> None:
         if progress is not None:
             progress(total - remaining, total)
 
     with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copied:
-        source.backup(copied, pages=PAGES_AT_ONCE, progress=told)
+        source.backup(copied, pages=PAGES_AT_ONCE, progress=report)
 
 
 def copy_beside(path: Path, target: Path) -> None:
@@ -140,7 +140,7 @@ def is_unwritable(error: sqlite3.Error) -> bool:
 
 
 def explained(path: Path, error: sqlite3.Error, *, damaged: str, waited_s: float) -> StoreError:
-    """What is wrong, and what to do. `damaged` says how to mend the file; it is said only if the file is damaged."""
+    """The error that says what is wrong and what to do. `damaged` is the advice for a file that is damaged."""
     code = _code(error)
     if is_busy(error):
         return StoreError(

@@ -41,6 +41,7 @@ BRIEF_WORDS = 100
 KEY_SENTENCE_WORDS = 3
 """Sentences of fewer words are no keys; too many texts have them."""
 KEY_BYTES = 8
+"""A key that two texts share by chance costs one comparison of the texts, and no more."""
 HEADLINE_WORDS = 20
 """A first line of more words is no headline."""
 FURNITURE_LINES = 4
@@ -236,11 +237,11 @@ class Story:
             return True
         if self.is_short or other.is_short:
             return False
-        mine = self._resolved(other)
+        own = self._resolved(other)
         whole = other._resolved(self)
-        tokens = mine.tokens
-        starts = set(mine._beginnings(whole))
-        ends = {len(tokens), *mine._tails}
+        tokens = own.tokens
+        starts = set(own._beginnings(whole))
+        ends = {len(tokens), *own._tails}
         return any(
             end - start >= LEAST_PART * len(whole.tokens)
             for start, end in _found(tokens, starts, ends, whole.sentences)
@@ -258,8 +259,8 @@ class Story:
         that says nearly the same in other words."""
         if any(token[0].isdigit() and token not in other.tokens for token in self.headline):
             return False
-        mine, its = set(self.headline), set(other.headline)
-        is_rival = 2 * len(mine & its) >= min(len(mine), len(its)) > 0
+        own, its = set(self.headline), set(other.headline)
+        is_rival = 2 * len(own & its) >= min(len(own), len(its)) > 0
         return not is_rival or " ".join(other.headline) in self.plain
 
     def _resolved(self, other: Story) -> Story:

@@ -48,7 +48,10 @@ class Embedder(Protocol):
     def embed_documents(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
-        """Unit vectors, shape (len(texts), dimension), row i for texts[i]. `progress` hears of finished texts."""
+        """Unit vectors, shape (len(texts), dimension), row i for texts[i].
+
+        `progress` is called with the number of texts in each finished batch.
+        """
         ...
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
@@ -65,7 +68,7 @@ class SentenceEmbedder:
         weights = max(self._model_entry.files, key=lambda file: file.size)
         self.name = f"{self._model_entry.name}@{weights.sha256[:12]}"
         self._loading = threading.Lock()
-        self._turns = _Turns()
+        self._model_lock = _QuestionsFirst()
         self._loaded: Any = None
 
     @property
@@ -91,8 +94,8 @@ class SentenceEmbedder:
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
         first = 0
         while first < len(by_length):
-            with self._turns.documents():
-                beside = self._turns.questions_come
+            with self._model_lock.documents():
+                beside = self._model_lock.questions_come
                 rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if beside else BATCH)]
                 with _one_thread() if beside else contextlib.nullcontext():
                     vectors[rows] = model.encode_document(
@@ -108,7 +111,7 @@ class SentenceEmbedder:
         import numpy as np
 
         model = self._model()
-        with self._turns.question(), _one_thread():
+        with self._model_lock.question(), _one_thread():
             vector = model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vector, dtype=np.float32)
 
@@ -133,11 +136,11 @@ class SentenceEmbedder:
             return self._loaded
 
 
-class _Turns:
-    """Whose turn it is to use the model, one at a time: questions before documents, and each of them in order."""
+class _QuestionsFirst:
+    """A lock on the model that questions get before documents, and each of them in order."""
 
     def __init__(self) -> None:
-        """Nobody uses it."""
+        """The model is free."""
         self._changed = threading.Condition()
         self._is_used = False
         self._questions: deque[object] = deque()
@@ -153,7 +156,7 @@ class _Turns:
     @contextlib.contextmanager
     def question(self) -> Iterator[None]:
         """Use the model for a question."""
-        with self._turn(self._questions):
+        with self._held(self._questions):
             self._last_question_s = time.monotonic()
             self._went_ahead += 1
             yield
@@ -161,12 +164,12 @@ class _Turns:
     @contextlib.contextmanager
     def documents(self) -> Iterator[None]:
         """Use the model for documents: when no question waits, or enough have gone ahead."""
-        with self._turn(self._documents):
+        with self._held(self._documents):
             self._went_ahead = 0
             yield
 
     @contextlib.contextmanager
-    def _turn(self, line: deque[object]) -> Iterator[None]:
+    def _held(self, line: deque[object]) -> Iterator[None]:
         waiting = object()
         with self._changed:
             line.append(waiting)

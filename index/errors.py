@@ -2,7 +2,7 @@
 
     Error
     ├── InputError         what the caller gave cannot be used (an empty question, a folder that is not there)
-    ├── ReadError          one file or page that cannot be read as an article; a sync skips it and goes on
+    ├── ReadError          one file or page that cannot be read as an article; a sync skips it and continues
     ├── ModelError         a model that is missing, damaged or cannot be loaded
     │   └── ManifestError  models.txt itself cannot be understood
     └── StoreError         the database in the home cannot be used as it is

@@ -31,14 +31,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_BYTES = 16 * 1024 * 1024
+"""Largest page or document, unpacked: half of what a file may have."""
 ROBOTS_BYTES = 512 * 1024
 """RFC 9309 asks for at least 500 KiB of robots.txt."""
 ROBOTS_S = 3600.0
 """How long a robots.txt is believed; RFC 9309 allows a day."""
 TIMEOUT_S = 20.0
+"""Longest wait for the next bytes of a server."""
 TOTAL_S = 60.0
+"""Longest time for one address, redirects included: a server may send a byte a second without end."""
 PAUSE_S = 0.5
+"""Between two requests to one server, so that a feed is no burden to it."""
 MAX_REDIRECTS = 5
+"""As many as RFC 2068 allows (10.3)."""
 MOST_CHARS = 8192
 """Of an address; RFC 9110 asks servers for 8000."""
 MOST_HOST_CHARS = 253
@@ -56,7 +61,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a server gave: the final address, the bytes, and what it said of them.
+    """What a server gave: the final address, the bytes, and their headers.
 
     `is_unchanged` when it answered that what `stamp` (see Fetcher.fetch) stands for has not changed; then there is
     no content.
@@ -138,11 +143,11 @@ class Fetcher:
         self, address: str, deadline: float, headers: Mapping[str, str], *, limit: int | None = None,
         is_cut: bool = False,
     ) -> _Answer:  # fmt: skip
-        parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        pieces = urlsplit(address)
+        host, port = pieces.hostname or "", pieces.port or (443 if pieces.scheme == "https" else 80)
         self._wait_for(host)
         request = {"Accept-Encoding": "gzip", "User-Agent": USER_AGENT, **headers}
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = (pieces.path or "/") + (f"?{pieces.query}" if pieces.query else "")
         connection: http.client.HTTPConnection | None = None
         links: list[socket.socket] = []
         # A time limit on each read does not end a server that sends a byte now and then.
@@ -150,7 +155,7 @@ class Fetcher:
         watch.daemon = True
         watch.start()
         try:
-            connection = self._connected(parts.scheme, host, port, deadline, links)
+            connection = self._connected(pieces.scheme, host, port, deadline, links)
             connection.request("GET", target, headers=request)
             response = connection.getresponse()
             content = _received(connection, response, deadline, limit or self.max_bytes, is_cut=is_cut)
@@ -216,9 +221,7 @@ class Fetcher:
     def _check_other(self, link: socket.socket, ip: str) -> None:
         """A public address of this very machine is inside: what listens there may be closed to the internet."""
         if ip not in self.allowed and link.getsockname()[0] == ip:
-            raise ReadError(
-                f"{ip} is this machine, which is not on the public internet for itself; save the page instead"
-            )
+            raise ReadError(f"{ip} is this machine, which is not on the public internet; save the page instead")
 
     def _wait_for(self, host: str) -> None:
         """Leave a pause between two requests to one server."""
@@ -227,10 +230,10 @@ class Fetcher:
         self._asked[host] = time.monotonic()
 
     def _left(self, deadline: float, *, whole: bool = False) -> float:
-        left = deadline - time.monotonic()
-        if left <= 0:
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:
             raise ReadError(f"it took longer than {self.total_s:.0f} s; try again later")
-        return left if whole else min(left, self.timeout_s)
+        return remaining_s if whole else min(remaining_s, self.timeout_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,22 +252,22 @@ def normal(address: str) -> str:
     if len(address) > MOST_CHARS:
         raise ReadError(f"the address has {len(address)} characters, at most {MOST_CHARS} are possible")
     try:
-        parts = urlsplit(address.strip())
-        server, port = parts.hostname, parts.port
+        pieces = urlsplit(address.strip())
+        server, port = pieces.hostname, pieces.port
     except ValueError:
         raise ReadError(f"{address[:200]!r} is no address; check it") from None
-    if parts.scheme.lower() not in ("http", "https") or not server:
+    if pieces.scheme.lower() not in ("http", "https") or not server:
         raise ReadError(f"{address[:200]!r}: only http and https addresses are fetched")
-    if "@" in parts.netloc:
+    if "@" in pieces.netloc:
         raise ReadError("addresses with a user name or password are not fetched; save the page instead")
     if port == 0:
         raise ReadError(f"{address[:200]!r}: there is no port 0; check the address")
-    place = _server(server, is_bracketed="[" in parts.netloc)
-    if port is not None and port != {"http": 80, "https": 443}[parts.scheme.lower()]:
+    place = _server(server, is_bracketed="[" in pieces.netloc)
+    if port is not None and port != {"http": 80, "https": 443}[pieces.scheme.lower()]:
         place += f":{port}"
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._", errors="replace")
-    query = quote(parts.query, safe="/%:@!$&()*+,;=?~-._'", errors="replace")
-    return f"{parts.scheme.lower()}://{place}{path}{f'?{query}' if query else ''}"
+    path = quote(pieces.path or "/", safe="/%:@!$&'()*+,;=~-._", errors="replace")
+    query = quote(pieces.query, safe="/%:@!$&()*+,;=?~-._'", errors="replace")
+    return f"{pieces.scheme.lower()}://{place}{path}{f'?{query}' if query else ''}"
 
 
 def _server(text: str, *, is_bracketed: bool) -> str:
@@ -294,19 +297,19 @@ def _server(text: str, *, is_bracketed: bool) -> str:
     return name
 
 
-def _in_numbers(parts: Sequence[str]) -> str:
+def _in_numbers(pieces: Sequence[str]) -> str:
     """The IPv4 address that one to four numbers stand for, the last one for all bytes that are left.
 
     They are decimal, octal with a 0 in front, or hexadecimal with 0x. Raises ValueError.
     """
-    if len(parts) > 4:
-        raise ValueError(parts)
+    if len(pieces) > 4:
+        raise ValueError(pieces)
     numbers = [
-        int(part[2:] or "0", 16) if part[:2] == "0x" else int(part, 8 if part[:1] == "0" else 10) for part in parts
+        int(part[2:] or "0", 16) if part[:2] == "0x" else int(part, 8 if part[:1] == "0" else 10) for part in pieces
     ]
     *first, last = numbers
     if any(number > 255 for number in first) or last >= 256 ** (4 - len(first)):
-        raise ValueError(parts)
+        raise ValueError(pieces)
     return str(ipaddress.IPv4Address(sum(number << 8 * (3 - n) for n, number in enumerate(first)) + last))
 
 
@@ -343,11 +346,11 @@ def _received(
     pieces: list[bytes] = []
     packed_bytes = size_bytes = 0
     while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:
             raise TimeoutError
         if connection.sock is not None:
-            connection.sock.settimeout(min(left, connection.timeout or left))
+            connection.sock.settimeout(min(remaining_s, connection.timeout or remaining_s))
         piece = response.read1(65536)
         if not piece:
             if time.monotonic() >= deadline:  # we hung up, and without a length that looks like the end

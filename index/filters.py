@@ -151,8 +151,8 @@ def parse(query: str) -> tuple[str, Filter]:
 
 def without_operators(query: str) -> str:
     """`query` without its operators, be they right or wrong; one that has none is returned as it is."""
-    left, count = _OPERATOR.subn("", query)
-    return left.strip() if count else query
+    rest, count = _OPERATOR.subn("", query)
+    return rest.strip() if count else query
 
 
 def _words(name: str) -> str:

@@ -55,7 +55,7 @@ def write_lock(home: Path, interrupt: Interrupt | None = None) -> Iterator[None]
 
 
 def finish_restore(home: Path) -> None:
-    """Finish a restore that was killed, if there is one; wait for one that goes on."""
+    """Finish a restore that was killed, if there is one; wait for one that is running."""
     if restore.is_ready(home):
         with write_lock(home):
             pass  # which finished it

@@ -130,9 +130,9 @@ class _Settlement:
     def _settle(self, put: Put) -> None:
         """Make `put` a copy or an original. What repeats it becomes its copy, what is another state of it is linked."""
         name = put.article.id
-        mine = Document(put.article, put.origin, self._places[name])
+        document = Document(put.article, put.origin, self._places[name])
         others = self._candidates(put)
-        originals = [other for other in others if mine.story.is_copy_of(other.story)]
+        originals = [other for other in others if document.story.is_copy_of(other.story)]
         if originals:
             # The least that it is a part of: of two versions of a document, the one it repeats.
             original = min(originals, key=lambda other: (len(other.story.tokens), other.place)).article.id
@@ -140,14 +140,14 @@ class _Settlement:
             self._copies[original].add(name)
             return
         put.copy_of = None
-        self._originals[name] = mine
+        self._originals[name] = document
         for key in put.keys:
             if len(self._by_key[key]) < CROWDED:
                 self._by_key[key].append(name)
         for other in others:
-            if other.story.is_copy_of(mine.story):
+            if other.story.is_copy_of(document.story):
                 self._demote(other.article.id)
-            elif are_versions(mine, other):
+            elif are_versions(document, other):
                 self._links.append((name, other.article.id))
 
     def _demote(self, name: str) -> None:
@@ -185,7 +185,7 @@ class _Settlement:
         """Say of each version which is the newest of its document."""
         links = [pair for pair in self._links if not any(self._is_copy(name) for name in pair)]
         stored = self._generation.versions({*self._leaving, *(name for pair in links for name in pair)})
-        # A group that was told before stays one, whoever leaves it.
+        # A group that was found before stays one, whoever leaves it.
         staying = {name: newest for name, newest in stored.items() if name not in self._leaving}
         groups = _groups([*links, *((name, f"\0{newest or name}") for name, newest in staying.items())])
         for one in self._puts.values():
@@ -208,9 +208,9 @@ def _groups(links: Iterable[tuple[str, str]]) -> list[list[str]]:
     """What hangs together by `links`."""
     group_of: dict[str, list[str]] = {}
     for one, other in links:
-        mine, its = group_of.setdefault(one, [one]), group_of.setdefault(other, [other])
-        if mine is not its:
-            larger, smaller = (mine, its) if len(mine) >= len(its) else (its, mine)
+        groups = group_of.setdefault(one, [one]), group_of.setdefault(other, [other])
+        if groups[0] is not groups[1]:
+            larger, smaller = sorted(groups, key=len, reverse=True)
             larger += smaller
             group_of.update(dict.fromkeys(smaller, larger))
     return list({id(group): group for group in group_of.values()}.values())

@@ -61,13 +61,13 @@ class Ranked:
 class Found:
     """What the words of a query find; passage ids are those of one generation.
 
-    `among` are the passages that may be found, None if all may. `bm25` and `around` are the shares of passages in the
+    `among` are the passages that may be found, None if all may. `bm25` and `context` are the shares of passages in the
     words of the query and of its context. `passages` are those that either puts forward.
     """
 
     among: frozenset[int] | None
     bm25: dict[int, float]
-    around: dict[int, float]
+    context: dict[int, float]
     passages: tuple[StoredPassage, ...]
 
 
@@ -80,8 +80,8 @@ def look_up(generation: Generation, query: str, *, context: str = "", only: Filt
     # The filter comes before the candidates are chosen: a rare outlet would have none among the best of all.
     among = generation.passing(only) if only else None
     bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
-    around = _shares(generation.words.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
-    return Found(among, bm25, around, tuple(generation.passages(_first(bm25) | _first(around))))
+    of_context = _shares(generation.words.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
+    return Found(among, bm25, of_context, tuple(generation.passages(_first(bm25) | _first(of_context))))
 
 
 def rank(
@@ -111,13 +111,13 @@ def scored(
     """Passages with how well they fit the query; see `rank`."""
     vector_ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
     near_to = generation.vectors.similarities(wordings, vector_ids)
-    speaks = _by_article(passages, found.around)
+    of_article = _by_article(passages, found.context)
     return [
         Ranked(
             passage,
             *_nearest(passage, near_to),
             found.bm25.get(passage.id, 0.0),
-            speaks[passage.article_id],
+            of_article[passage.article_id],
         )
         for passage in passages
     ]

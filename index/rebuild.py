@@ -1,8 +1,9 @@
-"""Rebuild: the index of a home made anew beside the one that is open, and put in its place when it is whole.
+"""Rebuild: make the database of a home anew, in a folder beside it, and put it in place when it is complete.
 
-    rebuild/     the new one while it is made: begun empty each time, and deleted with whatever ends the rebuild
+    rebuild/     the new database while it is made; deleted when the rebuild ends, however it ends
 
-A repair is the same, but keeps what is as it was written: only what was altered is made, read or embedded again.
+What the old database still gives is read first (index/salvage.py): its sources, its articles and which files the user
+removed. A rebuild then reads every source again and embeds every sentence. A repair does so only for what was altered.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ FOLDER = "rebuild"
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What a rebuild or repair did. `lost` are the articles and sources that could not be had again, and why."""
+    """What a rebuild or repair did. `lost` are the articles and sources that could not be recovered, and why."""
 
     report: SyncReport
     lost: tuple[Failure, ...] = ()
@@ -55,42 +56,45 @@ class Repair:
 
 
 def rebuild(home: Path, embedder: Embedder, fetcher: Fetcher, interrupt: Interrupt, *, mend: bool) -> Repair:
-    """Make the database of `home` anew; with `mend`, keep of it what is as it was written.
+    """Make the database of `home` anew; with `mend`, keep what is as it was written.
 
-    Raises StoreError when it cannot be done; then the old one is as it was.
+    Raises StoreError when it cannot be done; then the old one is unchanged.
     """
     path = home / DATABASE
     try:
         finish_replacement(path)
-        with write_lock(home, interrupt), _workshop(home) as place:
-            left = _present(salvage(path), home)
-            if mend and not (left.layout and left.is_known):
+        with write_lock(home, interrupt), _empty_folder(home) as place:
+            salvaged = _in_this_layout(salvage(path), home)
+            if mend and not (salvaged.layout and salvaged.is_known):
                 raise StoreError(
                     f"nothing can be read from {path}, so nothing can be mended. Restore a backup: citewire restore "
                     "FILE; or begin anew: citewire index rebuild"
                 )
-            before = {one.article.id: one.article for one in left.articles}
-            number = max(left.generation, last_generation(home))
+            before = {one.article.id: one.article for one in salvaged.articles}
+            number = max(salvaged.generation, last_generation(home))
             store = Store(place / DATABASE, embedder=embedder.name, generation=number)
             with contextlib.closing(store):
-                done = _fill(store, embedder, fetcher, home, left, interrupt, mend=mend)
+                done = _fill(store, embedder, fetcher, home, salvaged, interrupt, mend=mend)
                 with store.read() as generation:
                     articles = {article.id: article for article in generation.articles()}
-            changed = {one.id for one in left.damaged}
+            changed = {one.id for one in salvaged.damaged}
             changed |= {name for name, article in before.items() if articles.get(name) != article}
             derived.forget(home, changed)
-            replacing.put_in_place(place / DATABASE, path, keep_old=bool(done.lost) or _is_unknown(left, path))
+            replacing.put_in_place(place / DATABASE, path, keep_old=bool(done.lost) or _is_unknown(salvaged, path))
             derived.forget(home, changed)
             derived.keep_only(home, articles.keys())
     except sqlite3.Error as error:
         raise database.explained(path, error, damaged=MEND, waited_s=replacing.COPY_WAIT_S) from error
     except OSError as error:
-        raise StoreError(f"{home} cannot be written ({error.strerror or error}); the index is as it was") from error
+        raise StoreError(
+            f"{home} cannot be written ({error.strerror or error}); the index is unchanged. "
+            f"See who may write it with: ls -ld {home}"
+        ) from error
     return done
 
 
 def forget_leftovers(home: Path) -> None:
-    """Delete what a rebuild that was killed left; whoever calls this holds the write lock."""
+    """Delete the files of a rebuild that was killed. The caller holds the write lock."""
     folder = home / FOLDER
     if folder.exists():
         shutil.rmtree(folder)
@@ -98,7 +102,7 @@ def forget_leftovers(home: Path) -> None:
 
 
 @contextlib.contextmanager
-def _workshop(home: Path) -> Iterator[Path]:
+def _empty_folder(home: Path) -> Iterator[Path]:
     forget_leftovers(home)
     folder = home / FOLDER
     folder.mkdir(mode=0o700)
@@ -109,20 +113,29 @@ def _workshop(home: Path) -> Iterator[Path]:
 
 
 def _fill(
-    store: Store, embedder: Embedder, fetcher: Fetcher, home: Path, left: Salvage, interrupt: Interrupt, *, mend: bool
+    store: Store,
+    embedder: Embedder,
+    fetcher: Fetcher,
+    home: Path,
+    salvaged: Salvage,
+    interrupt: Interrupt,
+    *,
+    mend: bool,
 ) -> Repair:
-    """Fill an empty store with what is left, and read again what is not, or everything."""
+    """Fill an empty store with what was salvaged, then sync the sources: all of them, or those of altered articles."""
     path, locations = home / DATABASE, Locations.of(home)
-    if mend and left.embedder == embedder.name:
+    if mend and salvaged.embedder == embedder.name:
         for keys, values in sound_vectors(path):
             _keep_vectors(store, keys, values)
     uploaded = home / location.UPLOADS
-    roots = left.roots or [location.UPLOADS] * (not left.layout and uploaded.is_dir() and any(uploaded.iterdir()))
+    roots = salvaged.roots
+    if not roots and not salvaged.layout and uploaded.is_dir() and any(uploaded.iterdir()):
+        roots = [location.UPLOADS]  # nothing could be read from the database, but the user's uploads are here
     change = Change(
-        put=[Put(one.article, one.origin, Story(one.article.text).keys()) for one in left.articles],
-        origins={uri: one.fingerprint if mend else "" for uri, one in left.origins.items()},
-        feeds={uri: one.feed for uri, one in left.origins.items() if one.feed is not None},
-        exclude_origins={uri for uri, one in left.origins.items() if one.is_excluded},
+        put=[Put(one.article, one.origin, Story(one.article.text).keys()) for one in salvaged.articles],
+        origins={uri: one.fingerprint if mend else "" for uri, one in salvaged.origins.items()},
+        feeds={uri: one.feed for uri, one in salvaged.origins.items() if one.feed is not None},
+        exclude_origins={uri for uri, one in salvaged.origins.items() if one.is_excluded},
         roots=list(roots),
     )
     with store.read() as generation:
@@ -130,7 +143,7 @@ def _fill(
     embedded = embed_missing(store, embedder, change.put, interrupt)
     store.publish(change)
     synced = SyncReport()
-    if roots and not (mend and left.whole):
+    if roots and not (mend and salvaged.whole):
         uploads.settle(store, locations)
         synced, change = sync(store, embedder, (), interrupt, fetcher, locations)
         store.publish(change)
@@ -138,12 +151,12 @@ def _fill(
         ids = set(generation.article_ids())
         lost = [
             Failure(one.id, _why(one.origin, path))
-            for one in left.damaged
+            for one in salvaged.damaged
             if one.id not in ids and not (one.origin is not None and generation.articles(origin=one.origin))
         ]
     lost += [
         Failure(uri, "the name of this source was altered; see whether it is right, and add it again")
-        for uri in left.doubtful_roots
+        for uri in salvaged.doubtful_roots
     ]
     report = replace(
         synced, added=len(ids), updated=0, unchanged=0, removed=0, embedded=embedded + synced.embedded,
@@ -161,28 +174,30 @@ def _keep_vectors(store: Store, keys: list[bytes], values: list[bytes]) -> None:
 
 def _why(origin: str | None, path: Path) -> str:
     source = "it came from no file" if origin is None else f"it cannot be read again from {origin}"
-    return f"this article was altered, and {source}; what is left of it is in {path.name}.old"
+    return f"this article was altered, and {source}; what can be read of it is in {path.name}.old"
 
 
-def _present(left: Salvage, home: Path) -> Salvage:
-    """With the uris of an older layout as they are kept in this one."""
-    if not left.layout or left.layout >= LAYOUT:
-        return left
+def _in_this_layout(salvaged: Salvage, home: Path) -> Salvage:
+    """What was salvaged, with the uris of an older layout as the present one has them."""
+    if not salvaged.layout or salvaged.layout >= LAYOUT:
+        return salvaged
 
     def uri(stored: str) -> str:
         return location.migrated(stored, home)
 
-    left.roots = list(dict.fromkeys(map(uri, left.roots)))
+    salvaged.roots = list(dict.fromkeys(map(uri, salvaged.roots)))
     origins: dict[str, Origin] = {}
-    for stored, one in left.origins.items():
+    for stored, one in salvaged.origins.items():
         known = origins.get(uri(stored))
         excluded = one.is_excluded and (known is None or known.is_excluded)
         origins[uri(stored)] = replace(one, is_excluded=excluded, feed=None if one.feed is None else uri(one.feed))
-    left.origins = origins
-    left.articles = [Stored(one.article, None if one.origin is None else uri(one.origin)) for one in left.articles]
-    return left
+    salvaged.origins = origins
+    salvaged.articles = [
+        Stored(one.article, None if one.origin is None else uri(one.origin)) for one in salvaged.articles
+    ]
+    return salvaged
 
 
-def _is_unknown(left: Salvage, path: Path) -> bool:
-    """Whether the old database may hold what was not read: a part of it cannot be, or a newer Citewire wrote it."""
-    return path.exists() and (not left.is_readable or left.layout > LAYOUT)
+def _is_unknown(salvaged: Salvage, path: Path) -> bool:
+    """Whether the old database may hold more than was salvaged: it is damaged, or a newer Citewire wrote it."""
+    return path.exists() and (not salvaged.is_readable or salvaged.layout > LAYOUT)

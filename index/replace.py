@@ -1,11 +1,11 @@
-"""Replace: a database made aside is put in the place of the one in a home, as a whole, while others have it open.
+"""Replace: put another database in the place of the one in a home, completely or not at all, while others have it open.
 
-The content is copied into the database that is there, in one transaction: who reads sees the old or the new, and sees
-the new at the next read. A file into which nothing can be copied, because it is damaged or no database, is replaced. A
-record says so first, and whoever opens the home next goes on where a kill left off:
+Its content is copied into the file that is there, in one transaction: each reader sees the old or the new, and the new
+at its next read. A file that cannot take the copy, because it is damaged or no database, is exchanged for the new file
+instead. A record is written first, so that whoever opens the home next can finish after a kill:
 
-    index.sqlite.new         the new database, whole and on the disk
-    index.sqlite.replacing   the record: from here on the new one counts
+    index.sqlite.new         the new database, complete and on the disk
+    index.sqlite.replacing   the record: once it is there, the new database counts
 
 Knows no tables.
 """
@@ -24,16 +24,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMPANIONS = ("-wal", "-shm", "-journal")
-"""Files of SQLite's beside a database. They must never meet another database than theirs."""
+"""Files that SQLite keeps beside a database. They must never be read with another database."""
 COPY_WAIT_S = 60.0
+"""How long to wait for another program that has the database locked, as index.store.connections does."""
 _HEADER = b"SQLite format 3\0"
 
 
 def put_in_place(new: Path, path: Path, *, keep_old: bool, keep_new: bool = False) -> None:
-    """Make the database `path` what `new` is; whoever calls this holds the home's write lock.
+    """Give the database `path` the content of `new`. The caller holds the home's write lock.
 
     With `keep_old`, what was there stays beside it with ".old" in its name; with `keep_new`, `new` stays as well.
-    Raises StoreError, OSError; then the old one is as it was, unless the record is there already.
+    Raises StoreError, OSError; then the old one is unchanged, unless the record was written already.
     """
     if path.is_dir():
         raise StoreError(f"{path} is a folder, not a database; move it away, then run the command again")
@@ -58,9 +59,9 @@ def is_unfinished(path: Path) -> bool:
 
 
 def finish(path: Path) -> None:
-    """Finish a replacement that was recorded; whoever calls this holds the write lock.
+    """Finish a replacement that was recorded. The caller holds the write lock.
 
-    Every step can be done again. The record goes last: until then nobody opens what is there.
+    Each step can be repeated. The record is deleted last: until then nobody opens the database.
     """
     staged = _beside(path, ".new")
     if staged.exists():
@@ -74,7 +75,7 @@ def finish(path: Path) -> None:
 
 
 def forget_unrecorded(path: Path) -> None:
-    """Delete what a killed replacement began to write and never recorded; whoever calls this holds the write lock."""
+    """Delete the files of a replacement that was killed before its record. The caller holds the write lock."""
     if not is_unfinished(path):
         _beside(path, ".new").unlink(missing_ok=True)
         for draft in (*path.parent.glob(f"{path.name}.old*.tmp"), *path.parent.glob(f"{path.name}.replacing.tmp")):
@@ -82,7 +83,7 @@ def forget_unrecorded(path: Path) -> None:
 
 
 def _copied(new: Path, path: Path) -> bool:
-    """Copy the content of `new` into the database `path`; False when that one cannot take it."""
+    """Copy the content of `new` into the database `path`; False if `path` is damaged or of another page size."""
     try:
         if not path.is_file() or _page_size(path) != _page_size(new):
             return False
@@ -105,21 +106,21 @@ def _copied(new: Path, path: Path) -> bool:
 
 
 def _checkpoint(target: sqlite3.Connection) -> None:
-    """Let no old text stay in the log. A busy reader puts it off to the next publication."""
+    """Remove old text from the write-ahead log. If a reader is busy, the next publication does it."""
     target.execute("PRAGMA busy_timeout = 100")
     with contextlib.suppress(sqlite3.OperationalError):
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _empty_log(new: Path) -> None:
-    """Leave all of a closed database in its one file."""
+    """Move everything from the log of a closed database into its main file."""
     with contextlib.closing(_connected(new)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     _forget_companions(new)
 
 
 def _keep(path: Path) -> None:
-    """Copy what is there to a file with ".old" in its name."""
+    """Copy the old database to a file with ".old" in its name, byte for byte if it is damaged."""
     old = _beside(path, ".old")
     try:
         database.copy_beside(path, old)

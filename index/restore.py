@@ -1,10 +1,10 @@
-"""Restore: what lies ready in a home is put in the place of what is there, as a whole, whatever kills the process.
+"""Restore: put staged files in the place of those in a home, completely or not at all, even if the process is killed.
 
-    restore/                      made ready: complete databases, and the files of uploads/
-    restore/ready.json            from the moment it is there, the new state is the one that counts
+    restore/                      the staged files: complete databases, and uploads/
+    restore/ready.json            written last: once it is there, the staged files count
 
-Without ready.json, the home is as it was, and restore/ is rubbish. With it, each step below can be done again: whoever
-opens the home next, or is about to write to it, finishes them. Knows no archives and no tables.
+Without ready.json the home is unchanged, and the next writer deletes restore/. With it, each step of `finish` can be
+repeated: whoever opens the home next, or is about to write to it, does that. Knows no archives and no tables.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ READY = "ready.json"
 INDEX = DATABASE
 
 WAIT_S = 10.0
-"""How long a restore waits for others to close a database that they must not have open."""
+"""How long a restore waits for others to close a database that only it may have open."""
 
 
 def is_ready(home: Path) -> bool:
-    """Whether a restore of `home` was begun and is still to be finished."""
+    """Whether a restore of `home` is complete in restore/ and must be finished."""
     return (home / FOLDER / READY).is_file()
 
 
 def begin(home: Path) -> Path:
-    """An empty folder in `home` to lay things ready in. What an earlier restore left unready goes."""
+    """Make an empty folder in `home` for the staged files; those of a restore that was never ready are deleted."""
     assert not is_ready(home), "finish it first"  # noqa: S101 - callers do
     folder = home / FOLDER
     forget(home)
@@ -48,13 +48,13 @@ def begin(home: Path) -> Path:
 
 
 def forget(home: Path) -> None:
-    """Delete what was laid ready."""
+    """Delete the staged files."""
     if (home / FOLDER).exists():
         shutil.rmtree(home / FOLDER, ignore_errors=True)
 
 
 def settle(home: Path, *, dropped: Iterable[str]) -> None:
-    """What lies ready counts from here on. `dropped` are the paths of uploads that go, relative to the home."""
+    """Declare the staged files ready. `dropped` are the paths of uploads to delete, relative to the home."""
     folder = home / FOLDER
     for place, _, names in os.walk(folder):
         for name in names:
@@ -69,12 +69,12 @@ def settle(home: Path, *, dropped: Iterable[str]) -> None:
 
 
 def finish(home: Path) -> None:
-    """Put what lies ready, if anything does, in its place. Whoever calls this holds the home's write lock.
+    """Put the staged files in place if they are ready. The caller holds the home's write lock.
 
-    Raises StoreError when it cannot be finished; then the next call goes on.
+    Raises StoreError when it cannot be finished; the next call continues.
     """
     if not is_ready(home):
-        forget(home)  # a restore holds the lock while it makes things ready: this one was killed
+        forget(home)  # a restore holds the lock while it stages files: this one was killed
         return
     folder = home / FOLDER
     try:
@@ -84,7 +84,7 @@ def finish(home: Path) -> None:
         _put_uploads(folder / UPLOADS, home / UPLOADS)
         for staged in sorted(folder.glob("*.sqlite")):
             _put_database(staged, home / staged.name)
-        # All of it is made again when it is needed; what is there may be of texts that are not.
+        # Snapshots and derived files are made again when needed; these may be of texts that are gone.
         for snapshot in home.glob("vectors-*.faiss"):
             snapshot.unlink(missing_ok=True)
         shutil.rmtree(home / derived.FOLDER, ignore_errors=True)
@@ -92,16 +92,16 @@ def finish(home: Path) -> None:
         (folder / READY).unlink()
     except (OSError, StoreError) as error:
         raise StoreError(
-            f"the restore of {home} is not finished: {error}. When that is mended, run: citewire restore --home {home}"
+            f"the restore of {home} is not finished: {error}. Once that is fixed, run: citewire restore --home {home}"
         ) from error
     forget(home)
 
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to the database `path` beside which there is no other, in this process or another.
+    """The only connection to the database `path`, in this process or any other.
 
-    Raises StoreError when others do not close it, sqlite3.Error when the file is damaged.
+    Raises StoreError when others keep it open, sqlite3.Error when the file is damaged.
     """
     with contextlib.closing(sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)) as connection:
         try:
@@ -126,9 +126,9 @@ def _put_uploads(staged: Path, uploads: Path) -> None:
 
 
 def _put_database(staged: Path, target: Path) -> None:
-    """Make `target` what `staged` is, in one transaction."""
+    """Give `target` the content of `staged`, in one transaction."""
     if target.name == INDEX:
-        # Whoever has it open goes on with what is new.
+        # Whoever has it open continues with the new content.
         return replace.put_in_place(staged, target, keep_old=False, keep_new=True)
     try:
         with contextlib.closing(sqlite3.connect(staged)) as source:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from index.article import Article
 
 Progress = Callable[[str, int, int], None]
-"""Hears (stage, done, total); stage is "wait" (another run writes), "read" (files, pages) or "embed" (sentences)."""
+"""Called with (stage, done, total). Stages: "wait" (another run writes), "read" (files, pages), "embed" (sentences)."""
 
 
 class Cancelled(Error):  # noqa: N818 - the run was asked to stop; nothing is wrong
@@ -60,7 +60,7 @@ class SyncReport:
 
 @dataclass(slots=True)
 class Run:
-    """A change as it grows, with its counts."""
+    """One run of the write path: the change it will publish, and the report it will give."""
 
     change: Change = field(default_factory=Change)
     report: SyncReport = field(default_factory=SyncReport)
@@ -94,7 +94,7 @@ class Run:
 
 
 class Interrupt:
-    """Tells a run to go on, or raises Cancelled; reports progress on the way."""
+    """Reports the progress of a run, and raises Cancelled when it should stop."""
 
     def __init__(self, progress: Progress | None, cancel: threading.Event | None) -> None:
         """Either may be None."""
@@ -102,7 +102,7 @@ class Interrupt:
         self._cancel = cancel
 
     def tick(self, stage: str, done: int, total: int) -> None:
-        """Report, and raise Cancelled when the run shall stop."""
+        """Report, and raise Cancelled when the run should stop."""
         if self._progress is not None:
             self._progress(stage, done, total)
         if self._cancel is not None and self._cancel.is_set():

@@ -1,6 +1,6 @@
-"""Salvage: what can still be read from a database of any layout, however damaged, and is as it was written.
+"""Salvage: read everything from a database, of any layout and however damaged, that is still as it was written.
 
-Without checksums (layout 1), what can be read is taken to be sound.
+Layout 1 has no checksums: what can be read of it is taken to be right.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 ARTICLE = tuple(one.name for one in fields(Article))
 KEPT_WITH_ARTICLE = ("origin", "keys", "copy_of", "superseded_by", "passages")
 AT_ONCE = 1000
+"""Vectors that are read together: 1.5 MB."""
 HEADER_BYTES, PAGE_BYTES, LEAST_MAGIC = 100, 4096, 12
-"""Of the bytes by which SQLite knows its files, so many at least must be right."""
+"""A file with at least LEAST_MAGIC of the 16 bytes that open every SQLite file is one whose header was altered; with
+fewer, it is another kind of file."""
 MAGIC = b"SQLite format 3\0"
 FIXED = {
     0: MAGIC, 16: PAGE_BYTES.to_bytes(2), 18: b"\2\2", 20: b"\0", 21: bytes((64, 32, 32)), 44: (4).to_bytes(4),
@@ -63,10 +65,10 @@ class Damaged:
 
 @dataclass(slots=True)
 class Salvage:
-    """What a database still gives.
+    """What could be read from a database.
 
-    `is_known` is whether it is a database of ours, `is_readable` whether SQLite could read all of it, `whole` whether
-    it also is as it was written. `layout` is 0 if nothing could be read.
+    `is_known`: it is a database of Citewire. `is_readable`: SQLite could read all of it. `whole`: all of it also has
+    the right checksums. `layout` is 0 if nothing could be read. `doubtful_roots` are sources with a wrong checksum.
     """
 
     roots: list[str] = field(default_factory=list)
@@ -83,30 +85,31 @@ class Salvage:
 
 
 def salvage(path: Path) -> Salvage:
-    """Read the database `path`; nothing, of a file that is none. Raises sqlite3.Error if another program holds it."""
-    left = Salvage()
+    """Read the database `path`; a file that is no database gives nothing. Raises sqlite3.Error if another program has
+    it locked."""
+    salvaged = Salvage()
     if not path.exists():
-        return left
+        return salvaged
     try:
         with _opened(path) as connection:
-            tables = _Tables(connection, left)
+            tables = _Tables(connection, salvaged)
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             # The number may have been altered; the columns were not by any accident.
-            left.layout = max(version, CHECKED) if "checksum" in tables.columns("article") else int(version)
-            left.is_known = bool(tables.columns("article") and tables.columns("root"))
-            _read_meta(tables, left)
-            _read_articles(tables, left)
-            _read_sources(tables, left)
+            salvaged.layout = max(version, CHECKED) if "checksum" in tables.columns("article") else int(version)
+            salvaged.is_known = bool(tables.columns("article") and tables.columns("root"))
+            _read_meta(tables, salvaged)
+            _read_articles(tables, salvaged)
+            _read_sources(tables, salvaged)
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last, of a message that quotes what is damaged
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise
-        left.is_readable = False
-    left.whole = left.whole and left.is_readable and not left.damaged and not left.doubtful_roots
-    return left
+        salvaged.is_readable = False
+    salvaged.whole = salvaged.whole and salvaged.is_readable and not salvaged.damaged and not salvaged.doubtful_roots
+    return salvaged
 
 
 def sound_vectors(path: Path) -> Iterator[tuple[list[bytes], list[bytes]]]:
-    """Keys and values of the vectors of a database that are as they were written, some at a time."""
+    """Keys and values of the vectors with a right checksum, AT_ONCE at a time."""
     with contextlib.suppress(sqlite3.Error, OSError), _opened(path) as connection:
         rows = _Tables(connection, Salvage()).rows("vector", ("key", "value", "checksum"))
         while some := list(itertools.islice(rows, AT_ONCE)):
@@ -147,7 +150,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _right_header(path: Path) -> bytes | None:
-    """The header that this database should have; None if it has it, or is not one of ours at all."""
+    """The header that this database should have; None if it has that one, or is not a database of Citewire."""
     with path.open("rb") as file:
         header = bytearray(file.read(HEADER_BYTES))
     if len(header) < HEADER_BYTES or sum(map(int.__eq__, header, MAGIC)) < LEAST_MAGIC:
@@ -162,11 +165,11 @@ def _right_header(path: Path) -> bytes | None:
 
 
 class _Tables:
-    """The tables of a connection, of which parts may be unreadable."""
+    """The tables of a connection, which may be readable only in places."""
 
-    def __init__(self, connection: sqlite3.Connection, left: Salvage) -> None:
+    def __init__(self, connection: sqlite3.Connection, salvaged: Salvage) -> None:
         self._connection = connection
-        self._left = left
+        self._left = salvaged
 
     def columns(self, table: str) -> set[str]:
         try:
@@ -175,9 +178,9 @@ class _Tables:
             return set()
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """The rows in their order; NULL for a column that this layout has not.
+        """The rows in order; NULL for a column that this layout does not have.
 
-        Where the table cannot be read on, those from its end are read up to there.
+        If a damaged page stops the reading, it is read from the other end up to that page.
         """
         known = self.columns(table)
         if not known:
@@ -200,14 +203,14 @@ class _Tables:
                 return
 
 
-def _read_meta(tables: _Tables, left: Salvage) -> None:
+def _read_meta(tables: _Tables, salvaged: Salvage) -> None:
     meta = {key: value for key, value in tables.rows("meta", ("key", "value")) if isinstance(value, str)}
-    left.embedder = meta.get("embedder")
+    salvaged.embedder = meta.get("embedder")
     if meta.get("generation", "").isdecimal():
-        left.generation = int(meta["generation"])
+        salvaged.generation = int(meta["generation"])
 
 
-def _read_articles(tables: _Tables, left: Salvage) -> None:
+def _read_articles(tables: _Tables, salvaged: Salvage) -> None:
     rows = list(tables.rows("article", (*ARTICLE, *KEPT_WITH_ARTICLE, "checksum")))
     is_checked = "checksum" in tables.columns("article")
     texts: dict[object, list[object]] = {}
@@ -222,13 +225,13 @@ def _read_articles(tables: _Tables, left: Salvage) -> None:
             sound = _as_it_was(values, stored, alike)
         article_id, origin = values[0], values[len(ARTICLE)]
         if sound is None or not _is_article(sound[: len(ARTICLE) + 1]):
-            left.damaged.append(Damaged(str(article_id), origin if isinstance(origin, str) else None))
+            salvaged.damaged.append(Damaged(str(article_id), origin if isinstance(origin, str) else None))
         else:
-            left.articles.append(Stored(Article(*sound[: len(ARTICLE)]), sound[len(ARTICLE)]))
+            salvaged.articles.append(Stored(Article(*sound[: len(ARTICLE)]), sound[len(ARTICLE)]))
 
 
 def _is_article(values: Sequence[Any]) -> bool:
-    """Whether these can be an article and its origin: id and text are there, and all is text."""
+    """Whether these can be an article and its origin: id and text are there, and all values are valid text."""
     if not all(isinstance(value, str) for value in values[:2]):
         return False
     return all(value is None or (isinstance(value, str) and _is_unicode(value)) for value in values)
@@ -243,7 +246,8 @@ def _is_unicode(text: str) -> bool:
 
 
 def _as_it_was(values: Sequence[Any], stored: object, alike: Sequence[object]) -> Sequence[Any] | None:
-    """The values of an altered article as they were: with the text of one that repeats it, or with one bit put back."""
+    """The values of an altered article as they were: with the text of its copy or original, or with one bit flipped
+    back. None if neither gives the stored checksum."""
     for text in alike:
         tried = (values[0], text, *values[2:])
         if isinstance(text, str) and checksum(*tried) == stored:
@@ -251,31 +255,31 @@ def _as_it_was(values: Sequence[Any], stored: object, alike: Sequence[object]) -
     return healed(values, stored)
 
 
-def _read_sources(tables: _Tables, left: Salvage) -> None:
+def _read_sources(tables: _Tables, salvaged: Salvage) -> None:
     for uri, stored in tables.rows("root", ("uri", "checksum")):
-        sound = _sound("root", (uri,), stored, left)
+        sound = _sound("root", (uri,), stored, salvaged)
         if sound is None or not _is_unicode(str(uri)):
-            left.doubtful_roots.append(str(uri))
+            salvaged.doubtful_roots.append(str(uri))
         else:
-            left.roots.append(sound[0])
-    with_articles = {one.origin for one in left.articles} | {one.origin for one in left.damaged}
-    to_read_again = {one.origin for one in left.damaged}
+            salvaged.roots.append(sound[0])
+    with_articles = {one.origin for one in salvaged.articles} | {one.origin for one in salvaged.damaged}
+    to_read_again = {one.origin for one in salvaged.damaged}
     for *values, stored in tables.rows("origin", ("uri", "fingerprint", "excluded", "feed", "checksum")):
-        sound = _sound("origin", values, stored, left)
+        sound = _sound("origin", values, stored, salvaged)
         if sound is None:
-            left.whole = False
+            salvaged.whole = False
             uri, _, _, feed = values
-            # What has no article was removed by the user, who must not get it back.
+            # A source without an article was removed by the user, and must not come back.
             if isinstance(uri, str) and _is_unicode(uri):
                 is_excluded = uri not in with_articles
-                left.origins[uri] = Origin("", is_excluded, feed if isinstance(feed, str) else None)
+                salvaged.origins[uri] = Origin("", is_excluded, feed if isinstance(feed, str) else None)
         else:
             uri, fingerprint, excluded, feed = sound
-            left.origins[uri] = Origin("" if uri in to_read_again else fingerprint, bool(excluded), feed)
+            salvaged.origins[uri] = Origin("" if uri in to_read_again else fingerprint, bool(excluded), feed)
 
 
-def _sound(kind: str, values: Sequence[Any], stored: object, left: Salvage) -> Sequence[Any] | None:
-    if left.layout < CHECKED or checksum(kind, *values) == stored:
+def _sound(kind: str, values: Sequence[Any], stored: object, salvaged: Salvage) -> Sequence[Any] | None:
+    if salvaged.layout < CHECKED or checksum(kind, *values) == stored:
         return values
     whole = healed((kind, *values), stored)
     return None if whole is None or whole[0] != kind else whole[1:]

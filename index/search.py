@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from index.reranker import Reranker
     from index.store import Fault, Generation
 
-__all__ = ["DATABASE", "Hit", "Index", "Listed", "Stats"]
+__all__ = ["DATABASE", "Index"]
 
 
 class Index:
@@ -84,7 +84,7 @@ class Index:
 
         Without `reranker`, that of CITEWIRE_RERANKER is used, if it is set.
 
-        Opening is quick: models load at first use. Raises LayoutError for an index of another embedder or layout,
+        Opening is quick, as models load at first use. Raises LayoutError for an index of another embedder or layout,
         StoreError for a database that cannot be used, InputError for a home that cannot be written.
         """
         folder = homes.resolve(home)
@@ -101,12 +101,12 @@ class Index:
         fetcher: Fetcher | None = None,
         progress: Progress | None = None,
     ) -> SyncReport:
-        """Build the index in `home` anew: embed every article again, after all remembered sources were read again.
+        """Build the index in `home` anew: read all remembered sources again and embed every article again.
 
-        An article whose source cannot be read, or that came from none, is taken from the old database. What the user
-        removed stays removed. The new database is made aside and put in place when it is whole; until then, and when
-        anything fails, the old one is as it was. Who has the index open, in this process or another, sees the new
-        one at the next read. The old one stays beside it, with ".old" in its name, if anything in it is lost.
+        Articles whose source cannot be read, or that have none, are taken from the old database. What the user removed
+        stays removed. The new database is made in a folder of its own and put in place when it is complete; until then,
+        and if anything fails, the old one is unchanged. An index that is open, in this process or another, sees the
+        new one at its next read. If anything was lost, the old one is kept, with ".old" in its name.
         Raises as `open` does.
         """
         return cls._made_anew(home, embedder, fetcher, Interrupt(progress, None), mend=False).report
@@ -120,10 +120,10 @@ class Index:
         fetcher: Fetcher | None = None,
         progress: Progress | None = None,
     ) -> Repair:
-        """Mend the database in `home`: what is as it was written stays, and the rest is made from it again.
+        """Mend the database in `home`: keep what is as it was written, and make only the rest again.
 
-        Altered articles are taken from those that repeat them, or read again from the file or address they came from,
-        for which the remembered sources are synced. Words and vectors are made of the texts again. Otherwise as
+        An altered article is taken from its copy or original, or read again from its file or address, for which the
+        remembered sources are synced. The word index and altered vectors are made from the texts again. Otherwise as
         `rebuild`.
         """
         return cls._made_anew(home, embedder, fetcher, Interrupt(progress, None), mend=True)
@@ -154,7 +154,7 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._store.close()
 
     @property
@@ -252,8 +252,8 @@ class Index:
         """The `k` passages that fit `query` best, best first; of an empty index, none.
 
         `rewordings` say what is meant at greater length, for a query that cannot be understood by itself: a sentence
-        is as similar as it is to the nearest wording. `context` is what was said before: passages with its words
-        rise. For the score see Hit; why it is made so, docs/experiments.md.
+        is as similar as it is to the nearest wording. `context` is the conversation before it: passages with its words
+        rank higher. For the score see Hit; why it is made so, docs/experiments.md.
 
         Only articles that pass `source`, `before` and `after` are searched, and those that operators in the query
         ask for as well; see index/filters.py. `articles` are the ids of those to be searched, None for all; a copy of
@@ -391,8 +391,8 @@ class Index:
         self.article(article_id)
         with self._store.read() as generation:
             original = generation.original_of(article_id) or article_id
-            told = [generation.article(original), *generation.copies(original)]
-        return tuple(one for one in told if one is not None and one.id != article_id)
+            alike = [generation.article(original), *generation.copies(original)]
+        return tuple(one for one in alike if one is not None and one.id != article_id)
 
     def versions(self, article_id: str) -> tuple[Article, ...]:
         """The versions of the document that an article is a state of, or a copy of one: the newest first, itself or its
@@ -525,14 +525,14 @@ class Index:
 
     @contextlib.contextmanager
     def _writing(self, interrupt: Interrupt) -> Iterator[None]:
-        """Hold the write lock; what a killed rebuild left lying is deleted, for it may hold what was removed since."""
+        """Hold the write lock. Files of a killed rebuild are deleted: they may hold text that was removed since."""
         with lock.write_lock(self.home, interrupt):
             rebuild.forget_leftovers(self.home)
             yield
 
     def _publish(self, change: Change) -> None:
         changed = {put.article.id for put in change.put} | change.drop
-        # Before, so that a kill leaves nothing of a text that is gone; after, for who made it meanwhile.
+        # Before, so that a kill keeps nothing of a removed text; after, for what others derived meanwhile.
         derived.forget(self.home, changed)
         self._store.publish(change)
         derived.forget(self.home, changed)

@@ -66,13 +66,13 @@ def sync(
     run = Run()
     run.change.roots = [uri for uri in dict.fromkeys(given) if uri not in remembered]
     wanted = list(dict.fromkeys(given or remembered))
-    files = {locations.path(uri): uri for uri in origins if not is_address(uri) and not _is_part(uri, origins)}
+    files = {locations.path(uri): uri for uri in origins if not is_address(uri) and not _is_note(uri, origins)}
     relinked = _relinked(wanted, locations)
     run.exclude(_removed_below(relinked, origins, given))
     left_out = {locations.path(uri) for uri, (_, excluded) in origins.items() if excluded and uri not in given}
     left_out.update(map(locations.path, run.change.exclude_origins))
-    parts = {uri for uri in origins if _is_part(uri, origins)}
-    run.change.forget_origins.update(part for part in parts if _file_of(part) in given)
+    notes = {uri for uri in origins if _is_note(uri, origins)}
+    run.change.forget_origins.update(note for note in notes if _file_of(note) in given)
 
     roots = [locations.path(relinked.get(root, root)) for root in wanted if not is_address(root)]
     roots = list(dict.fromkeys(roots))
@@ -84,15 +84,15 @@ def sync(
 
     # A file that was read and has no article, as older versions could leave it, is read again.
     known = {path: origins[uri][0] for path, uri in files.items() if not origins[uri][1] and uri in counts}
-    for part in run.change.forget_origins:
-        known.pop(locations.path(_file_of(part)), None)
+    for note in run.change.forget_origins:
+        known.pop(locations.path(_file_of(note)), None)
     to_read = [Path(path) for path in found.files if path not in left_out]
-    parts -= run.change.forget_origins
+    notes -= run.change.forget_origins
     interrupt.tick("read", 0, len(to_read))
     with _reading(to_read, known) as readings:
         for done, (file, reading) in enumerate(readings, start=1):
             uri = locations.kept(str(file))
-            _take(store, uri, file, reading, run, held=counts.get(uri, 0), left_out=parts, prune=prune)
+            _take(store, uri, file, reading, run, held=counts.get(uri, 0), left_out=notes, prune=prune)
             interrupt.tick("read", done, len(to_read))
 
     before = [locations.path(root) for root in relinked]
@@ -101,7 +101,7 @@ def sync(
         if locations.path(root) not in cut_off:
             run.change.forget_roots.add(root)
             run.change.roots.append(uri)
-    run.change.forget_origins.update(part for part in parts if _file_of(part) in run.change.forget_origins)
+    run.change.forget_origins.update(note for note in notes if _file_of(note) in run.change.forget_origins)
     for address in wanted:
         if is_address(address):
             read_address(store, fetcher, address, run, interrupt)
@@ -176,12 +176,12 @@ def remove(
                 gone.add(origin)
             elif not is_address(origin):
                 for article_id in ids:
-                    change.origins[_part(origin, article_id)] = ""
-                    change.exclude_origins.add(_part(origin, article_id))
+                    change.origins[_note(origin, article_id)] = ""
+                    change.exclude_origins.add(_note(origin, article_id))
         staying = [root for root in roots if root not in change.forget_roots | gone]
         for origin in gone:
             _leave_out(origin, staying, change, feed=generation.feed_of(origin))
-        change.forget_origins.update(uri for uri in origins if _is_part(uri, origins) and _file_of(uri) in gone)
+        change.forget_origins.update(uri for uri in origins if _is_note(uri, origins) and _file_of(uri) in gone)
     return _finish(store, embedder, Run(change), interrupt)[1]
 
 
@@ -297,14 +297,14 @@ def _take(
         before = {article.id: article for article in generation.articles(origin=uri)}
         articles = [_with_own_id(generation, article, uri, len(found.articles), before) for article in found.articles]
     run.change.origins[uri] = found.fingerprint
-    articles = [article for article in articles if _part(uri, article.id) not in left_out]
+    articles = [article for article in articles if _note(uri, article.id) not in left_out]
     total = len(before)
     for article in articles:
         run.put(article, before.pop(article.id, None), uri)
     texts = {article.text for article in articles}
     lost = sum(article.text not in texts for article in before.values())
     if found.failures:
-        # What cannot be read may be what is missing. Without a fingerprint the file is read again, and said again.
+        # What cannot be read may be what is missing. Without a fingerprint, the next run reads and reports it again.
         run.change.origins[uri] = ""
     elif _is_suspicious(lost, total) and not prune:
         run.change.origins[uri] = ""
@@ -439,16 +439,16 @@ def _removed_below(
     return {uri: fingerprint for uri, fingerprint in removed.items() if uri not in given}
 
 
-def _part(origin: str, article_id: str) -> str:
-    """How it is noted that the user removed one of several articles in a file."""
+def _note(origin: str, article_id: str) -> str:
+    """The uri by which the store notes that the user removed one of several articles of a file."""
     return f"{origin}#{article_id}"
 
 
-def _file_of(part: str) -> str:
-    return part.rpartition("#")[0]
+def _file_of(note: str) -> str:
+    return note.rpartition("#")[0]
 
 
-def _is_part(uri: str, origins: Mapping[str, tuple[str, bool]]) -> bool:
+def _is_note(uri: str, origins: Mapping[str, tuple[str, bool]]) -> bool:
     return not is_address(uri) and origins[uri][1] and _file_of(uri) in origins
 
 

@@ -42,6 +42,7 @@ TRAINING_PER_CELL = 50
 OUTGROWN = 2.0
 """A partition is trained anew when the vectors have become this many times those it was trained for."""
 ADD_AT_ONCE = 65_536
+"""Vectors that are in memory twice while they are added: 100 MB of 384 dimensions."""
 
 _HEADER = struct.Struct("<8sQ32sQ32s")  # magic, generation, database, payload bytes, sha256 of the payload
 _MAGIC = b"citewir2"
@@ -100,10 +101,10 @@ class Vectors:
         if not self._is_partition:
             return np.asarray(faiss.vector_to_array(self._faiss.id_map), dtype=np.int64)
         lists = self._faiss.invlists
-        parts = [
+        of_cells = [
             faiss.rev_swig_ptr(lists.get_ids(cell), lists.list_size(cell)).copy() for cell in range(self._faiss.nlist)
         ]
-        return np.concatenate(parts).astype(np.int64)
+        return np.concatenate(of_cells).astype(np.int64)
 
     def search(self, query: NDArray[np.float32], k: int, *, among: NDArray[np.int64] | None = None) -> list[int]:
         """The `k` ids nearest to `query`, shape (dimension,), best first; of those in `among`, shape (n,), if given."""

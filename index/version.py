@@ -36,7 +36,7 @@ LEAST_SHARED_RENAMED, LEAST_TITLE = 0.9, 0.5
 """The same where the titles differ, and the share of their words that they have in common, at least. Pages of one site
 share much, and are of two subjects."""
 LEAST_SHARED_SHIFTED = 0.75
-"""The same where one goes on where the other ends: texts cut into overlapping parts share less than that."""
+"""The same for a text that continues where the other ends: texts cut into overlapping parts share less than that."""
 LEAST_SHARED_OF_LONGER = 0.3
 """Share of the longer text: an article is no version of a digest that holds it."""
 LEAST_KEPT, LEAST_PARTICULARS = 0.5, 3
@@ -48,9 +48,9 @@ REPEATED = 2
 PARTNER = 0.5
 """Words that two sentences have in common, of all words in both, for one to be the other's new wording."""
 ROOT_LETTERS = 4
-"""Letters by which words of one stem are told: smoke, smoking."""
+"""How many letters words of one stem share: smoke, smoking."""
 MOST_STARTS = 16
-"""Places at which one text is tried to go on in another; more arise only from a text that repeats itself."""
+"""Places at which one text may continue another; more arise only from a text that repeats itself."""
 MOST_PAIRS = 40_000
 """Pairs of sentences that are compared at most; of texts with more, only equal sentences are paired."""
 
@@ -59,7 +59,7 @@ _NUMBERED = r"(?<![^\W_])(?:v|ver|version|rev|revision|edition|ed|draft|issue)[ 
 _ORDINAL = r"(?<![^\W_])(\d+)(?:st|nd|rd|th)?[ ._-](?:edition|version|revision|draft)(?![^\W_])"
 _STATE = r"(?<![^\W_])(?:version|edition|revision|rev|draft|final|old|new|updated|revised|copy|current)(?![^\W_])"
 _MARK = re.compile(f"{_NUMBERED}|{_ORDINAL}|{_YEAR}|{_STATE}|\\(\\d\\)", re.IGNORECASE)
-"""What tells versions of one document apart in a title or a file name."""
+"""What distinguishes versions of one document in a title or a file name."""
 _VERSION = re.compile(f"{_NUMBERED}|{_ORDINAL}", re.IGNORECASE)
 
 
@@ -79,13 +79,13 @@ class Document:
 
     @cached_property
     def title(self) -> tuple[str, ...]:
-        """The words of its title or else of the headline in the text, without what tells its version."""
+        """The words of its title or else of the headline in the text, without what names its version."""
         title = self.article.title or " ".join(self.story.headline)
         return Story(_MARK.sub(" ", title)).words
 
     @cached_property
     def stem(self) -> str:
-        """The name of its file without its ending and what tells its version; "" for an address or no file."""
+        """The name of its file without its ending and what names its version; "" for an address or no file."""
         if self.origin is None or "://" in self.origin:
             return ""
         bare = _MARK.sub(" ", unicodedata.normalize("NFC", PurePath(self.origin).stem)).casefold()
@@ -209,20 +209,21 @@ class Counterpart:
 def counterparts(older: str, newer: str) -> tuple[Counterpart, ...]:
     """What became of each sentence of `older` in `newer`, in order."""
     before, after = sentences(older), sentences(newer)
-    mine, its = ([Story(span.of(text)).tokens for span in spans] for text, spans in ((older, before), (newer, after)))
+    ours = [Story(span.of(older)).tokens for span in before]
+    theirs = [Story(span.of(newer)).tokens for span in after]
     pairs: dict[int, int] = {}
     replaced: list[tuple[range, range]] = []
-    matcher = SequenceMatcher(None, mine, its, autojunk=len(mine) * len(its) > MOST_PAIRS)
+    matcher = SequenceMatcher(None, ours, theirs, autojunk=len(ours) * len(theirs) > MOST_PAIRS)
     for kind, start, end, its_start, its_end in matcher.get_opcodes():
         if kind == "equal":
             pairs.update(zip(range(start, end), range(its_start, its_end), strict=True))
         else:
             replaced.append((range(start, end), range(its_start, its_end)))
-    place_of = {tokens: at for at, tokens in enumerate(its)}
-    pairs |= {at: place_of[tokens] for at, tokens in enumerate(mine) if at not in pairs and tokens in place_of}
+    place_of = {tokens: at for at, tokens in enumerate(theirs)}
+    pairs |= {at: place_of[tokens] for at, tokens in enumerate(ours) if at not in pairs and tokens in place_of}
     same = set(pairs)
-    if len(mine) * len(its) <= MOST_PAIRS:
-        for at, partner in _rewordings(mine, its, replaced, pairs):
+    if len(ours) * len(theirs) <= MOST_PAIRS:
+        for at, partner in _rewordings(ours, theirs, replaced, pairs):
             pairs.setdefault(at, partner)
     return tuple(
         Counterpart(span, after[pairs[at]] if at in pairs else None, at in same) for at, span in enumerate(before)
@@ -236,18 +237,18 @@ def _order(documents: list[Document], places: Sequence[int], key: Callable[[Docu
         documents[at] = one
 
 
-def _keeps(mine: frozenset[str], its: frozenset[str]) -> bool:
+def _keeps(ours: frozenset[str], theirs: frozenset[str]) -> bool:
     """Whether two texts have most of their names or numbers in common."""
-    fewest = min(len(mine), len(its))
-    return fewest < LEAST_PARTICULARS or len(mine & its) >= LEAST_KEPT * fewest
+    fewest = min(len(ours), len(theirs))
+    return fewest < LEAST_PARTICULARS or len(ours & theirs) >= LEAST_KEPT * fewest
 
 
 def _are_near_titles(one: Document, other: Document) -> bool:
     """Whether two titles have most words in common, and none that differs is a name."""
-    mine, its = set(one.title), set(other.title)
-    return len(mine & its) >= LEAST_TITLE * len(mine | its) and all(
+    ours, theirs = set(one.title), set(other.title)
+    return len(ours & theirs) >= LEAST_TITLE * len(ours | theirs) and all(
         words - known <= {word for word in re.findall(r"[^\W_]+", each.article.text) if word[0].islower()}
-        for each, words, known in ((one, mine, its), (other, its, mine))
+        for each, words, known in ((one, ours, theirs), (other, theirs, ours))
     )
 
 
@@ -260,9 +261,9 @@ def _keeps_figures(one: Document, other: Document) -> bool:
 
 
 def _overlap(one: Document, other: Document) -> bool:
-    """Whether one text goes on where the other ends, as two parts of a longer one that were cut with an overlap."""
-    mine, its = one.story.sentences, other.story.sentences
-    return _goes_on(mine, its) or _goes_on(its, mine)
+    """Whether one text continues where the other ends, as two parts of a longer one that were cut with an overlap."""
+    ours, theirs = one.story.sentences, other.story.sentences
+    return _goes_on(ours, theirs) or _goes_on(theirs, ours)
 
 
 def _goes_on(first: Sequence[tuple[str, ...]], second: Sequence[tuple[str, ...]]) -> bool:
@@ -278,48 +279,48 @@ def _goes_on(first: Sequence[tuple[str, ...]], second: Sequence[tuple[str, ...]]
 
 def _has_another_subject(one: Document, other: Document) -> bool:
     """Whether a word stands in the place of another throughout, in most of the sentences that differ."""
-    mine, its = (
+    ours, theirs = (
         Counter(word for sentence in (a.sentences - b.sentences) for word in set(sentence) if word[0].isalpha())
         for a, b in ((one, other), (other, one))
     )
     differing = min(len(one.sentences - other.sentences), len(other.sentences - one.sentences))
     least = max(REPEATED, differing / 2)
     known, its_known = set(one.story.words), set(other.story.words)
-    return any(count >= least and word not in its_known for word, count in mine.items()) and any(
-        count >= least and word not in known for word, count in its.items()
+    return any(count >= least and word not in its_known for word, count in ours.items()) and any(
+        count >= least and word not in known for word, count in theirs.items()
     )
 
 
 def _rewordings(
-    mine: Sequence[tuple[str, ...]],
-    its: Sequence[tuple[str, ...]],
+    ours: Sequence[tuple[str, ...]],
+    theirs: Sequence[tuple[str, ...]],
     replaced: Sequence[tuple[range, range]],
     pairs: dict[int, int],
 ) -> Iterator[tuple[int, int]]:
     """Sentences of one text with their new wordings in the other: those in the same place that share a word of their
     own, and those anywhere that share most of their words."""
     taken = set(pairs.values())
-    roots = Counter(root for tokens in mine for root in _roots(tokens))
-    for at, tokens in enumerate(mine):
+    roots = Counter(root for tokens in ours for root in _roots(tokens))
+    for at, tokens in enumerate(ours):
         if at in pairs:
             continue
         block = next((its_range for my_range, its_range in replaced if at in my_range), range(0))
         nearby = [other for other in block if other not in taken]
-        scored = [(_likeness(tokens, its[other]), -other) for other in range(len(its)) if other not in taken]
+        scored = [(_likeness(tokens, theirs[other]), -other) for other in range(len(theirs)) if other not in taken]
         best, place = max(scored, default=(0.0, 0))
         if best >= PARTNER:
             yield at, -place
             continue
         own = {root for root in _roots(tokens) if roots[root] == 1}
-        alike = [(len(own & _roots(its[other])), -other) for other in nearby]
+        alike = [(len(own & _roots(theirs[other])), -other) for other in nearby]
         shared, place = max(alike, default=(0, 0))
         if shared:
             yield at, -place
 
 
-def _likeness(mine: tuple[str, ...], its: tuple[str, ...]) -> float:
-    common = sum((Counter(mine) & Counter(its)).values())
-    return 2 * common / (len(mine) + len(its))
+def _likeness(ours: tuple[str, ...], theirs: tuple[str, ...]) -> float:
+    common = sum((Counter(ours) & Counter(theirs)).values())
+    return 2 * common / (len(ours) + len(theirs))
 
 
 def _roots(tokens: tuple[str, ...]) -> set[str]:

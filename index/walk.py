@@ -36,7 +36,7 @@ class Found:
     entered: set[str] = field(default_factory=set)
 
     def is_known(self, path: str) -> bool:
-        """Whether the walk can tell if there is a file at `path`."""
+        """Whether the walk knows if there is a file at `path`."""
         return not any(within(path, unknown) for unknown in self.unknown)
 
     def no_access(self, path: str, error: OSError) -> None:

@@ -117,7 +117,7 @@ def _article(got: fetch.Fetched, address: str) -> Article:
 
 
 def _merged(page: Article, draft: Draft) -> Article:
-    """What the feed says of title, author and date is said by people for readers, so it goes first."""
+    """The page, with the metadata of the feed where both have it: an editor wrote it for readers."""
     return replace(
         page,
         title=draft.title or page.title,

@@ -59,7 +59,7 @@ def wait_in_line(embedder: SentenceEmbedder, number: int) -> list[threading.Thre
     asking = [threading.Thread(target=embedder.embed_query, args=(QUESTION,)) for _ in range(number)]
     for thread in asking:
         thread.start()
-    while len(embedder._turns._questions) < number:
+    while len(embedder._model_lock._questions) < number:
         assert all(thread.is_alive() for thread in asking), "a question did not wait for the pass in hand"
     return asking
 

@@ -201,13 +201,13 @@ def _pypi(place: str, folder: Path) -> PypiSource:
     package, _, version = requirement.partition("==")
     _matching(_VERSION, version, "a version after PACKAGE==")
     span = _RANGE.search(package)
-    parts = range(int(span[1]), int(span[2]) + 1) if span else range(1, 2)
-    if not parts:
+    numbers = range(int(span[1]), int(span[2]) + 1) if span else range(1, 2)
+    if not numbers:
         raise ValueError(f"the range in {package!r} is empty")
     package = _RANGE.sub("{n}", package, count=1)
     _matching(_NAME, package.replace("{n}", "1"), "a package name")
     member = _matching(_PATH, member, "a member path inside the package")
-    return PypiSource(package, version, member, tuple(parts))
+    return PypiSource(package, version, member, tuple(numbers))
 
 
 def _path(place: str, folder: Path) -> PathSource:

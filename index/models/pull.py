@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from index.models.source import Source
 
 Progress = Callable[[str, int, int], None]
-"""Told (stage, bytes done, bytes in all). Stages: "wait" (for another pull), "download", "check"."""
+"""Called with (stage, bytes done, bytes in all). Stages: "wait" (for another pull), "download", "check"."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ _log = logging.getLogger(__name__)
 def pull(name: str | None, role: str, *, progress: Progress | None = None, offline: bool | None = None) -> Path:
     """Obtain what is missing or wrong of a model, source by source, and return what `locate` would.
 
-    A file gets its name only after its size and sha256 were right. An interrupted pull is taken up where it
-    was. `progress` None draws a bar on stderr; `offline` None reads CITEWIRE_OFFLINE. A second process that
-    wants the same model waits. Raises ModelError with the reason of every source that failed.
+    A file gets its name only after its size and sha256 were right. An interrupted pull is continued. `progress` None
+    draws a bar on stderr; `offline` None reads CITEWIRE_OFFLINE. A second process that wants the same model waits.
+    Raises ModelError with the reason of every source that failed.
     """
     own = own_gguf(name)
     if own is not None:
@@ -73,7 +73,7 @@ def _obtain(model: Model, progress: Progress, *, offline: bool) -> None:
     if missing:
         raise ModelError(
             "\n  ".join([f"{model.name}: no source gave {', '.join(file.path for file in missing)}", *reasons])
-            + f"\nWhat was fetched is kept; to go on, run: citewire models pull {model.name}"
+            + f"\nWhat was fetched is kept; to continue, run: citewire models pull {model.name}"
         )
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -81,8 +81,8 @@ def _obtain(model: Model, progress: Progress, *, offline: bool) -> None:
 def _sweep(model: Model) -> None:
     """Delete what a pull or a stamp left half written when it was killed; the model's lock is held."""
     folder = models_dir() / model.name
-    for left in (*folder.rglob("*.part"), *folder.glob(f"{STAMPS}.*")):
-        left.unlink(missing_ok=True)
+    for leftover in (*folder.rglob("*.part"), *folder.glob(f"{STAMPS}.*")):
+        leftover.unlink(missing_ok=True)
 
 
 def _draw(

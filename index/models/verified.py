@@ -122,8 +122,8 @@ def _unstamp(model: Model, file: ModelFile) -> None:
 def _write_stamps(model: Model, stamps: dict[str, object]) -> None:
     folder = models_dir() / model.name
     # Drafts of killed processes; one that is writing now hashes the file once more.
-    for left in folder.glob(f"{STAMPS}.*"):
-        left.unlink(missing_ok=True)
+    for draft_of_another in folder.glob(f"{STAMPS}.*"):
+        draft_of_another.unlink(missing_ok=True)
     draft = folder / f"{STAMPS}.{os.getpid()}.{threading.get_ident()}"
     try:
         draft.write_text(json.dumps(stamps, indent=1), encoding="utf-8")

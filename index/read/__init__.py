@@ -62,7 +62,7 @@ def read(
 ) -> tuple[Article, ...]:
     """The articles in the file at `path`: one, but for JSON Lines.
 
-    `left_out` hears of each part of a file that could not be read while others could; without it such a part
+    `left_out` is called with each part of a file that could not be read while others could; without it such a part
     fails the file. Raises ReadError, naming the file and what mends it, for a file that is missing, unreadable, too
     large, of an unknown or another format, binary, not certainly decodable, damaged, too costly to parse, or without
     a word of article; and for a bad side-car. Raises ChangedError if `expected`, a fingerprint, is not that of what
@@ -173,9 +173,9 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
         return content, _content_if_any(beside)
 
 
-def _fingerprint(*parts: bytes | None) -> str:
+def _fingerprint(*contents: bytes | None) -> str:
     digest = hashlib.sha256(READER_VERSION.encode())
-    for part in parts:
+    for part in contents:
         # With the length first, moving bytes from one part to the other changes the sum.
         digest.update(f"\0{-1 if part is None else len(part)}\0".encode())
         digest.update(part or b"")

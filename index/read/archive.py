@@ -10,7 +10,9 @@ from index.errors import ReadError
 
 MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 MAX_MEMBERS = 10_000
+"""Limits against a zip that is made to fill the memory, far above what a book has."""
 MAX_MEMBER_BYTES = 64 * 1024 * 1024
+"""Largest unpacked member: twice the largest file that is read."""
 
 
 class Archive:

@@ -94,6 +94,7 @@ _CONSENT = re.compile(
     re.IGNORECASE,
 )
 CONSENT_CHARS = 400
+"""Longer lines are no cookie notice; it also bounds the work of the pattern above."""
 
 _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]{0,6}\.?"
 _DATE = (
@@ -218,7 +219,7 @@ def _end_of_article(lines: list[str]) -> int:
     Walks up from the last line. A marker goes, and so does a heading over other articles with all below it; a
     block of headlines or tags goes with a marker right below it. A line of any other kind waits for a heading
     above it, and the first real sentence ends the walk. In a text without prose only the markers at the very
-    end go: there nothing else can be told from a list or a poem.
+    end go: there nothing else can be distinguished from a list or a poem.
     """
     has_prose = any(_is_prose(line) for line in lines)
     end, is_waiting = len(lines), False

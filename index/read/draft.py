@@ -11,6 +11,7 @@ from index.errors import ReadError
 LINE_CHARS = 300
 """Longer titles and names are cut: they stand on one line of a page and of a prompt."""
 URL_CHARS = 2048
+"""Longer addresses do not work everywhere, so it is hardly that of an article."""
 _BY = re.compile(r"^(?:(?:written |posted )?by|par)(?:: ?| )", re.IGNORECASE)
 _NOT_NAMES = re.compile(
     r"\s[•·|]\s|\s*\(https?:|(?:^|\s)(?:last )?updated\b"

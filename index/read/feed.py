@@ -18,6 +18,7 @@ from index.read.draft import Draft, byline, language_tag, one_line, web_address
 from index.read.metadata import web_date
 
 MAX_ENTRIES = 1000
+"""With the pause between two requests, so many take eight minutes."""
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?(?:rss|feed|rdf)[\s>]", re.IGNORECASE)
 
 

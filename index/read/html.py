@@ -39,8 +39,8 @@ _COMMENTS = re.compile(
 def parse(content: bytes, *, charset: str | None = None, address: str | None = None) -> Draft:
     """The article on the page, and what the page declares about itself.
 
-    `charset` is what the server or the mail said, `address` where the page came from. Raises ReadError for a page
-    that cannot be parsed.
+    `charset` is that of the server's or the mail's header, `address` where the page came from. Raises ReadError for
+    a page that cannot be parsed.
     """
     page = decode(content, declared=charset or _declared_charset(content))
     try:

@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LINE_BYTES = 16 * 1024 * 1024
+"""Longest line, an article with its metadata."""
 MAX_REPORTED = 20
+"""Bad lines that are named one by one; a file of another kind would name them all."""
 
 _TEXTS = ("text", "content", "body", "article", "maintext")
 _PUBLISHED = ("published", "published_at", "date_published", "date_publish", "publish_date", "date")
 
 
 def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
-    """A draft for each line that is an article, with what tells it from others as its id; errors for the rest."""
+    """A draft for each line that is an article, with an id that no other line has; errors for the rest."""
     found: dict[str, Draft] = {}
     errors: list[ReadError] = []
     count = 0

@@ -160,8 +160,8 @@ def _linked_title(nodes: Iterable[Mapping[str, Any]], page_title: str) -> str | 
         given = (node[key].strip() for key in ("name", "headline") if isinstance(node.get(key), str))
         names: list[str] = [name for name in given if name]
         if names:
-            telling = [name for name in names if name.casefold() in page_title.casefold()]
-            return max(telling, key=len) if telling else names[0]
+            in_title = [name for name in names if name.casefold() in page_title.casefold()]
+            return max(in_title, key=len) if in_title else names[0]
     return None
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MAX_PAGES = 3000
+"""More than a book has: a limit against files made to take long."""
 GAP_SHARE = 1.35
 """A gap between lines this much wider than the page's usual one begins a paragraph."""
 SIZE_SHARE = 0.12

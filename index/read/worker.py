@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_S = 60.0
+"""Longest time for one file, so that one made to take long does not stop a sync."""
 MEMORY_BYTES = 2 << 30
 """A limit on address space, of which parsers map far more than they use; a file is 32 MiB at most."""
 

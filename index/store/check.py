@@ -1,7 +1,7 @@
-"""Check: whether every row of a database is as it was written, and follows from the others as it should.
+"""Check: find everything in a database that is not as it was written.
 
-SQLite says whether its own structure holds. Rows with a checksum are compared with it. What follows from them is made
-again: the keys of sentences and stories, and the word index. Each fault says which article it concerns.
+SQLite checks its own structure. Rows are compared with their checksums. What is derived from them, the keys of
+sentences and stories and the word index, is computed again and compared. Each fault names the article it concerns.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MOST_STRUCTURE = 20
-"""Faults of SQLite's own structure that are listed."""
+"""Faults of SQLite's own structure that are listed: further ones mostly follow from the first."""
 AT_ONCE = 1000
+"""Vectors that are read together: 1.5 MB."""
 
 REFERENCES: Mapping[str, str] = {
     "passages without an article": ("SELECT count(*) FROM passage WHERE article_id NOT IN (SELECT id FROM article)"),
@@ -56,7 +57,7 @@ REFERENCES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is not as it was written; `article` is the id of the article that it concerns, if it is one."""
+    """Something that is not as it was written; `article` is the id of the article that it concerns, if any."""
 
     what: str
     article: str | None = None
@@ -91,9 +92,9 @@ def faults(connection: sqlite3.Connection) -> list[Fault]:
 
 
 def word_index_faults(connection: sqlite3.Connection) -> list[Fault]:
-    """What FTS5 finds wrong with the structure of the word index; nothing where it cannot be asked.
+    """What FTS5 finds wrong with the structure of the word index; nothing in a database that cannot be written.
 
-    FTS5 takes the question for a change, so it is asked outside of a transaction that reads.
+    The check is an INSERT, so it cannot run in a transaction that only reads.
     """
     try:
         connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
@@ -194,7 +195,7 @@ def _references(connection: sqlite3.Connection) -> Iterator[Fault]:
 
 
 def _words(connection: sqlite3.Connection) -> Iterator[Fault]:
-    """The word index against one that is made of the texts again."""
+    """Compare the word index with one that is made from the texts again."""
     with contextlib.closing(sqlite3.connect("")) as fresh:
         (statement,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'words'").fetchone()
         fresh.execute(statement)
@@ -231,14 +232,14 @@ def _words(connection: sqlite3.Connection) -> Iterator[Fault]:
 
 
 def _difference(some: Iterable[tuple[Any, ...]], others: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """The rows that only one side has; both are in the same order but for what was altered."""
-    left: Counter[tuple[Any, ...]] = Counter()
+    """The rows that only one side has; both are in the same order except where one was altered."""
+    unmatched: Counter[tuple[Any, ...]] = Counter()
     for one, other in itertools.zip_longest(some, others):
         if one == other:
             continue
-        left.update([one] if one is not None else [])
-        left.subtract([other] if other is not None else [])
+        unmatched.update([one] if one is not None else [])
+        unmatched.subtract([other] if other is not None else [])
         for row in (one, other):
-            if row is not None and left[row] == 0:
-                del left[row]
-    yield from left
+            if row is not None and unmatched[row] == 0:
+                del unmatched[row]
+    yield from unmatched

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OCCURRENCE_WEIGHT = 2.0
 """Weight of an occurrence in BM25, in title and text alike. Twice the weight is half of k1, which FTS5 fixes at 1.2:
-passages are short, so a word repeated says little more than one said once (docs/experiments.md)."""
+passages are short, so a repeated word adds little to a single one (docs/experiments.md)."""
 
 BM25_K1, BM25_LEAST_RARITY = 1.2, 1e-6
 """What FTS5 has in its bm25()."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from index import Index
     from index.article import Article
-    from index.search import Hit
+    from index.hit import Hit
     from rag.question import Question
 
 ENTRIES = 10
