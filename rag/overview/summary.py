@@ -40,7 +40,7 @@ MOST_ARTICLES = 50
 """Articles, the newest ones, that are read where no subject is asked for."""
 FEWEST_WORDS = 6
 """Shorter sentences lack who or what they are about."""
-NEAR_SUBJECT, RECENT, EARLY = 0.5, 1.0, 0.5
+NEAR_SUBJECT, RECENT, EARLY = 0.5, 1.5, 0.5
 """Weights beside centrality: of the nearness to the subject, of the date from the oldest to the newest article, and of
 standing first in an article. Chosen on four events: python -m benchmarks collection --parts summary."""
 NEW = 0.7

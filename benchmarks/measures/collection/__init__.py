@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PARTS = {
     "kind": "what kind of answer a question asks for",
     "language": "what language a question is in",
+    "sources": "sources that are quoted where several speak",
     "summary": "words that summaries share with human ones",
     "timeline": "dates, articles, order and quotes of timelines",
     "mention": "lists of the articles that mention a name",
