@@ -198,7 +198,7 @@ class Conversations:
         """Begin a conversation and return its id. It is listed once it has a turn."""
         if not owner:
             raise InputError("a conversation needs an owner")
-        conversation, now = secrets.token_urlsafe(16), _now()
+        conversation, now = secrets.token_hex(16), _now()  # never begins with a dash
         with self._writing() as sql:
             sql.execute("INSERT INTO conversation VALUES (?, ?, '', ?, ?)", (conversation, _storable(owner), now, now))
         return conversation

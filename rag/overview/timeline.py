@@ -55,6 +55,10 @@ INEXACT = 0.5
 DISAGREEING_DAYS = 31
 """Dates further apart are those of two events, however alike their sentences."""
 
+WHOLE_CHARS = 2000
+"""An article of so many characters, some 320 words, names whom it is about. 99 of 100 dated updates, most of which do
+not, are shorter."""
+
 _FRAME = re.compile(
     r"\b(?:time-?lines?|chronolog(?:y|ies|ical (?:list|account|overview|order))|(?:sequence|order) of events|"
     r"(?:key|important|main) dates)\b"
@@ -137,7 +141,7 @@ def timeline(
     hits = index.search(subject, 2 * STARTS, **only)
     if not hits:
         return Overview("", reason=Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX)
-    starts = [hit for hit in hits if relevance(subject, hit) >= RELEVANT][:STARTS]
+    starts = _naming(subject, [hit for hit in hits if relevance(subject, hit) >= RELEVANT])[:STARTS]
     if not starts:
         return Overview("", reason=Reason.NOTHING_RELEVANT)
     most = min(limit or ENTRIES, MOST_ENTRIES)
@@ -145,7 +149,7 @@ def timeline(
     if first is not None:
         report(_section(Story([first])))
     k = max(LEAST_PASSAGES, int(PASSAGES_PER_ENTRY * most) + STARTS)
-    found = _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts)
+    found = _naming(subject, _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts))
     stories = _stories([*([first] if first else []), *entries(found)])
     rest = sorted(stories[1:], key=lambda story: -story.salience)
     chosen = [*stories[:1], *rest[: most - 1]]
@@ -179,6 +183,21 @@ def _without_frame(text: str) -> str:
     if _ASKED.match(before):
         before = ""
     return f"{before.strip()} {after.strip()}".strip().rstrip("?.! ")
+
+
+def _naming(subject: str, hits: Sequence[Hit]) -> list[Hit]:
+    """The passages without those of whole articles that lack most names of the subject: in a small collection the
+    nearest passages to somebody's arrest may be of somebody else's. Short updates often leave the names out."""
+    names = {word.stem for word in words(subject) if word.kind == "name"}
+    articles = {hit.article.id: hit.article for hit in hits} if names else {}
+    known = {
+        one.id: names & {word.stem for word in words(f"{one.title or ''}\n{one.text}")} for one in articles.values()
+    }
+    return [
+        hit
+        for hit in hits
+        if not names or 2 * len(known[hit.article.id]) > len(names) or len(hit.article.text) < WHOLE_CHARS
+    ]
 
 
 def _of_one_subject(found: Sequence[Hit], starts: Sequence[Hit]) -> Sequence[Hit]:
