@@ -7,6 +7,7 @@ mark cannot reorder the words around it. Ids and numbers are integers made by th
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -28,9 +29,9 @@ NOT_FOUND = "no supporting quote found"
 STOPPED = "Stopped."
 WIDEN = {
     Reason.NOTHING_RELEVANT: "Try other words, clear the filters, or add articles under Library.",
-    Reason.OTHER_LANGUAGE: "The nearest passages that were found are shown.",
-    Reason.NOT_ANSWERED: "The nearest passages are shown. Ask about one part of it, or add articles under Library.",
-    Reason.UNSUPPORTED: "The nearest passages are shown. Ask about one part of it, or quote the articles (Settings).",
+    Reason.OTHER_LANGUAGE: "Ask in the language of the articles.",
+    Reason.NOT_ANSWERED: "Ask about one part of it, or add articles under Library.",
+    Reason.UNSUPPORTED: "Ask about one part of it, or quote the articles (Settings).",
     Reason.FILTERED_OUT: "Clear the filters and ask again.",
     Reason.EMPTY_INDEX: "Add articles under Library.",
 }
@@ -256,7 +257,8 @@ def _stopped(checked: Answer, exchange_number: int, draft: str) -> str:
 def _refusal(checked: Answer) -> str:
     # The text of the engine names a command for this, which somebody on the page may not be able to run.
     text = "There are no articles yet." if checked.reason == Reason.EMPTY_INDEX else checked.text
-    hint = next((hint for known, hint in WIDEN.items() if checked.reason == known), "")
+    nearest = "The nearest passages are shown." if checked.sources else ""
+    hint = " ".join(filter(None, (nearest, *(hint for known, hint in WIDEN.items() if checked.reason == known))))
     how = f'<p class="note">{hint}</p>' if hint else ""
     return f'<div class="refusal"><p class="text">{escape(text)}</p>{how}</div>'
 
@@ -391,14 +393,16 @@ def _covers(stretch: _Stretch, quote: Citation) -> bool:
 
 
 def _outside(citations: Sequence[Citation], passages: Sequence[_Stretch]) -> list[_Stretch]:
-    """Stretches around the quotes that lie in none of the passages."""
-    return [
-        (
-            quote.article,
-            max(0, quote.start - CONTEXT_CHARS),
-            min(len(quote.article.text), quote.end + CONTEXT_CHARS),
-            0,
-        )
-        for quote in citations
-        if not any(_covers(passage, quote) for passage in passages)
-    ]
+    """Stretches of whole words around the quotes that lie in none of the passages."""
+    return [_around(quote) for quote in citations if not any(_covers(passage, quote) for passage in passages)]
+
+
+def _around(quote: Citation) -> _Stretch:
+    text = quote.article.text
+    before = text[max(0, quote.start - CONTEXT_CHARS) : quote.start]
+    after = text[quote.end : quote.end + CONTEXT_CHARS]
+    if len(before) < quote.start:
+        before = re.sub(r"\A\S+", "", before).lstrip()
+    if quote.end + len(after) < len(text):
+        after = re.sub(r"\S+\Z", "", after).rstrip()
+    return quote.article, quote.start - len(before), quote.end + len(after), 0

@@ -453,8 +453,13 @@ def _newer_ids(index: Index, article: Article) -> list[str]:
 _FOLLOW = """
 watch('value', () => {
   const pane = document.getElementById('conversation');
-  if (element.querySelector('.waiting')) element.scrollIntoView({block: 'start'});
+  const shown = element.querySelector('.exchange');
+  const rows = element.querySelector('.answer-rows') ? 'rows' : '';
+  const begins = shown && `${shown.dataset.number}${rows}` !== window.citewireFollowed;
+  window.citewireFollowed = shown ? `${shown.dataset.number}${rows}` : '';
+  if (begins || element.querySelector('.waiting')) element.scrollIntoView({block: 'start'});
   else if (pane.scrollHeight - pane.scrollTop - pane.clientHeight < 240) pane.scrollTop = pane.scrollHeight;
 });
 """
-"""Keeps the end of the answer in view, unless the reader has scrolled up."""
+"""Shows the start of a new question, and of an answer in rows, which comes at once; otherwise keeps the end of the
+answer in view, unless the reader has scrolled up."""
