@@ -403,7 +403,7 @@ def test_forty_hostile_texts_stay_text_wherever_they_come_from(site: Site, visit
     tab.expect("#added", "12 added")
     tab.page.locator("#places textarea").fill("\n".join(PAYLOADS[:20]))
     tab.page.locator("#add").click()
-    tab.expect("#added", "there is no such folder")
+    tab.expect("#added", "there is no such file or folder")
     tab.open("Conversations")
     tab.expect("#conversations", "When did the talks")
     ours = "#page :is(script, img, iframe, object, embed, base, meta, link, svg script, [onerror], [onload], [onfocus])"

@@ -207,4 +207,3 @@ def test_the_settings_say_how_fast_models_are_here(running: Running, visit: Visi
             break
     rows = tab.page.locator("#models li").all_inner_texts()
     assert [row for row in rows if "tokens/s here" in row] == [row for row in rows if row.startswith(name)]
-    assert all("tokens/s expected here" in row for row in rows if not row.startswith(name))
