@@ -31,6 +31,10 @@ _CANNOT = re.compile(
 )
 
 
+BEFORE_CHARS = 700
+"""Characters before a passage in which a person of the passage may be named: those of one passage."""
+
+
 def draft_sentences(draft: str) -> list[str]:
     """The sentences of a draft without the model's own markers, repetitions, and admissions of not knowing."""
     text = _MARKER.sub("", draft).strip()
@@ -123,8 +127,10 @@ def stated_disagreements(found: Sequence[Disagreement]) -> Iterator[Claim]:
 
 
 def read_before(quote: Quote) -> str:
-    """What a reader of a quote has read before it: the heading and the passage as far as the quote."""
-    return f"{_heading(quote.source)} {quote.article.text[quote.source.hit.start : quote.start]}"
+    """What a reader of a quote has read before it: the heading, the passage as far as the quote, and about another one
+    before that, where stands of whom the passage says "he also remarked"."""
+    start = max(0, quote.source.hit.start - BEFORE_CHARS)
+    return f"{_heading(quote.source)} {quote.article.text[start : quote.start]}"
 
 
 def in_one_text(claims: Iterable[Claim]) -> tuple[Claim, ...]:

@@ -234,7 +234,20 @@ class _View:
                     continue
                 if own and word.stem not in dated and max(others) - max(own) >= least > 0:
                     found.add(word)
-        return frozenset(found)
+        # "James Brown" is one name: where only "Brown" stands before a quote, it is he.
+        return frozenset(word for word in found if not (self.names_beside(word) - found))
+
+    def names_beside(self, word: Word) -> set[Word]:
+        """The names directly before and after a name of the claim; none for a number."""
+        text = self.pair.claim
+        return {
+            other
+            for other in self.wanted
+            if self.is_name(word)
+            and self.is_name(other)
+            and other != word
+            and text[min(word.end, other.end) : max(word.start, other.start)].isspace()
+        }
 
     def is_name(self, word: Word) -> bool:
         asked = {word.stem for word in words(self.pair.question) if word.kind == "name"}
