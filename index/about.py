@@ -45,7 +45,7 @@ THRESHOLD = 0.58
 
 POOL = 200
 """Articles that plain search puts forward for the first round."""
-LARGE_POOL = 1500
+LARGE_POOL = 1000
 """Articles that are looked at in the second round. More than so many about one subject are not told from others."""
 FIRST_SEEDS, SEEDS = 20, 40
 """Most seeds of the first round, which are often wrong, and of the second. More seeds are more often wrong."""
@@ -60,6 +60,8 @@ TERMS = 40
 """Words that the seeds are recognized by."""
 DOUBT = 2.0
 """What few seeds have in common is partly chance: it counts as if so many more had nothing in common."""
+LOOKED_UP = 200
+"""Words of the seeds of which the frequency is looked up, those in most seeds first."""
 COMMON = 0.2
 """A word of a larger share of all passages says nothing of a subject."""
 K1, B = 1.2, 0.75
@@ -107,31 +109,31 @@ class Judge:
         self._sentences_among = None if self._among is None else generation.vectors.ids_of_passages(self._among)
         self._words = ranking.terms(subject)
         self._read: dict[str, _Read] = {}
-        self._frequencies: dict[str, tuple[int, int]] = {}
+        self._counted: dict[str, int] = {}
         self._passages, self._articles = generation.searched()
 
     def judge(self, report: Callable[[About], None] | None = None) -> list[About]:
         """Every article with its probability, the most likely first; `report` gets those that are sure, at once."""
-        order = self._first_pool()
-        if not order:
+        best = self._pool(ranking.CANDIDATES)[:FIRST_SEEDS]
+        if not best:
             return []
-        best = order[0][1]
-        seeds = [name for name, score in order[:FIRST_SEEDS] if score >= SEED_SHARE * best]
+        seeds = [name for name, score in best if score >= SEED_SHARE * best[0][1]]
         self._load(seeds)
-        names = [name for name, _ in order]
-        if not any(nearest + words >= RELEVANT for nearest, _, words, *_ in self.features(seeds, seeds)):
+        values = self.features(seeds, seeds)
+        if not any(nearest + words >= RELEVANT for nearest, _, words, *_ in values):
             return []
-        early = self._probabilities(seeds, seeds, FIRST)
+        early = dict(zip(seeds, _probabilities(values, FIRST), strict=True))
         for name, probability in sorted(early.items(), key=lambda pair: -pair[1]):
             if report is not None and probability >= SURE:
                 report(self._about(name, probability))
+        names = list(dict.fromkeys([*seeds, *(name for name, _ in self._pool(ranking.MATCHES))]))
         self._load(names)
-        first = self._probabilities(names, seeds, FIRST)
+        first = dict(zip(names, _probabilities(self.features(names, seeds), FIRST), strict=True))
         sure = sorted(names, key=lambda name: -first[name])[:SEEDS]
         seeds = [name for name in sure if first[name] >= SURE] or sure[:1]
         names = self._larger_pool(names, seeds)
         self._load(names)
-        second = self._probabilities(names, seeds, SECOND)
+        second = dict(zip(names, _probabilities(self.features(names, seeds), SECOND), strict=True))
         return [self._about(name, second[name]) for name in sorted(names, key=lambda name: (-second[name], name))]
 
     def features(self, names: Sequence[str], seeds: Sequence[str]) -> NDArray[np.float64]:
@@ -156,14 +158,11 @@ class Judge:
         ]
         return np.array(columns, dtype=np.float64).T
 
-    def _probabilities(self, names: Sequence[str], seeds: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
-        odds = self.features(names, seeds) @ np.array(weights[:-1]) + weights[-1]
-        return dict(zip(names, (1 / (1 + np.exp(-odds))).tolist(), strict=True))
-
-    def _first_pool(self) -> list[tuple[str, float]]:
-        """The best articles by their best passage, with its score, as a search ranks them."""
-        bm25 = self._generation.words.match(self._words, ranking.MATCHES, among=self._among)
-        near = self._vectors.search(self._query, ranking.MATCHES, among=self._sentences_among)
+    def _pool(self, k: int) -> list[tuple[str, float]]:
+        """The best articles by their best passage, with its score, as a search ranks them; of the `k` passages best by
+        words and the `k` nearest sentences."""
+        bm25 = self._generation.words.match(self._words, k, among=self._among)
+        near = self._vectors.search(self._query, k, among=self._sentences_among)
         ids = set(bm25) | self._within(self._generation.vectors.passages_with(list(near)))
         passages = self._generation.passages(ids)
         near_to = self._generation.vectors.similarities(
@@ -227,13 +226,14 @@ class Judge:
         held = Counter(stem for name in seeds for stem in set(self._read[name].counts))
         least = min(1.5, 0.6 * len(seeds))
         # Those in most seeds first: which articles have them is counted for no more than needed.
-        often = [stem for stem, count in held.most_common(6 * TERMS) if count >= least]
+        often = [stem for stem, count in held.most_common(LOOKED_UP) if count >= least]
+        self._count(often)
         weighed = []
         for stem in often:
-            passages, articles = self._frequency(stem)
-            if passages > COMMON * self._passages or not articles:
+            if self._counted[stem] > COMMON * self._passages:
                 continue
-            here, others = held[stem], max(articles - held[stem], 0)
+            articles = max(self._having(stem), held[stem])
+            here, others = held[stem], articles - held[stem]
             rest = max(self._articles - articles - (len(seeds) - here), 0)
             odds = (here + 0.5) / (len(seeds) - here + 0.5) * (rest + 0.5) / (others + 0.5)
             if odds > 1:
@@ -242,14 +242,22 @@ class Judge:
         return [stem for _, stem in best], [weight for weight, _ in best]
 
     def _rarity(self, stem: str) -> float:
-        articles = self._frequency(stem)[1]
+        articles = self._having(stem)
         return math.log(1 + (self._articles - articles + 0.5) / (articles + 0.5))
 
-    def _frequency(self, stem: str) -> tuple[int, int]:
-        """How many passages and how many articles have it; articles are not counted for a word in many passages."""
-        if stem not in self._frequencies:
-            self._frequencies[stem] = self._generation.words.frequency(_seen[stem], COMMON * self._passages)
-        return self._frequencies[stem]
+    def _having(self, stem: str) -> float:
+        """How many articles have a word, estimated from the passages that have it as if those were drawn at random:
+        to count articles, each passage of hundreds of words would have to be looked up."""
+        self._count([stem])
+        share = min(self._counted[stem] / self._passages, 1.0)
+        articles: float = self._articles * (1 - (1 - share) ** (self._passages / self._articles))
+        return articles
+
+    def _count(self, stems: Sequence[str]) -> None:
+        """Look up how many passages have each of these."""
+        missing = [stem for stem in stems if stem not in self._counted]
+        counts = self._generation.words.frequencies([_seen[stem] for stem in missing])
+        self._counted.update(zip(missing, counts, strict=True))
 
     def _beside(
         self, read: _Read, name: str, centres: Mapping[str, NDArray[np.float32]], total: NDArray[np.float32]
@@ -258,6 +266,12 @@ class Judge:
         others = len(centres) - (name in centres)
         own = 1.0 if name in centres else 0.0
         return (float(read.centre @ total) - own) / others if others else 1.0
+
+
+def _probabilities(values: NDArray[np.float64], weights: Sequence[float]) -> list[float]:
+    odds = values @ np.array(weights[:-1]) + weights[-1]
+    found: list[float] = (1 / (1 + np.exp(-odds))).tolist()
+    return found
 
 
 def with_copies(generation: Generation, found: About, only: Filter) -> list[About]:

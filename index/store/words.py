@@ -71,16 +71,13 @@ class Words:
                 scores[passage_id] = scores.get(passage_id, 0.0) + score
         return scores if among is None else {one: score for one, score in scores.items() if one in among}
 
-    def frequency(self, word: str, most: float) -> tuple[int, int]:
-        """How many passages have a word, in their text or title, and how many articles; 0 articles of a word that more
-        than `most` passages have."""
-        matching = "SELECT rowid FROM words WHERE words MATCH ?"
-        quoted = f'"{word}"'
-        (passages,) = self._sql.execute(f"SELECT count(*) FROM ({matching})", (quoted,)).fetchone()
-        if passages > most:
-            return passages, 0
-        counted = f"SELECT count(DISTINCT article_id) FROM passage WHERE id IN ({matching})"
-        return passages, self._sql.execute(counted, (quoted,)).fetchone()[0]
+    def frequencies(self, words: Sequence[str]) -> list[int]:
+        """How many passages have each of `words`, in their text or title."""
+        if not words:
+            return []
+        count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
+        counts = self._sql.execute(f"SELECT {', '.join([count] * len(words))}", [f'"{word}"' for word in words])
+        return list(counts.fetchone())
 
     def _rarest(self, words: Sequence[str]) -> str | None:
         """The rarest of `words`, as a search for any of them, that ENOUGH passages hold; None if that is all."""
