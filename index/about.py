@@ -24,7 +24,7 @@ from index.article import Article, Span
 from index.passage import sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -110,6 +110,8 @@ class Judge:
         self._words = ranking.terms(subject)
         self._read: dict[str, _Read] = {}
         self._counted: dict[str, int] = {}
+        self._written: dict[str, str] = {}
+        """Stem → a word that has it, for the word index, which stems by itself."""
         self._passages, self._articles = generation.searched()
 
     def judge(self, report: Callable[[About], None] | None = None) -> list[About]:
@@ -179,8 +181,8 @@ class Judge:
     def _larger_pool(self, names: Sequence[str], seeds: Sequence[str]) -> list[str]:
         """The articles of the first round, and those that are like the seeds."""
         terms, _ = self._terms(seeds)
-        surface = [_seen[term] for term in terms]
-        matched = self._generation.words.match(surface, LARGE_POOL, among=self._among)
+        written = [self._written[term] for term in terms]
+        matched = self._generation.words.match(written, LARGE_POOL, among=self._among)
         centre = np.mean([self._read[name].centre for name in seeds], axis=0)
         centre /= max(float(np.linalg.norm(centre)), 1e-9)
         near = self._vectors.search(centre.astype(np.float32), LARGE_POOL, among=self._sentences_among)
@@ -208,8 +210,17 @@ class Judge:
             article = self._generation.article(name)
             if article is not None and spoken:
                 rows = np.searchsorted(ids, [one for _, one in spoken])
-                counts = Counter(_stems(f"{article.title or ''}\n{article.text}"))
+                read = re.findall(r"\w+", f"{article.title or ''}\n{article.text}".lower())
+                counts = Counter(self._stems(word for word in read if word not in ranking.STOP_WORDS))
                 self._read[name] = _Read(article, tuple(span for span, _ in spoken), matrix[rows], counts)
+
+    def _stems(self, words: Iterable[str]) -> list[str]:
+        """The stems of words, each with a word that has it noted."""
+        stems = []
+        for word in words:
+            stems.append(_stem(word))
+            self._written.setdefault(stems[-1], word)
+        return stems
 
     def _about(self, name: str, probability: float) -> About:
         read = self._read[name]
@@ -217,7 +228,7 @@ class Judge:
 
     def _coverage(self, read: _Read) -> float:
         """The share of the subject's words that the article has, by rarity."""
-        stems = list(dict.fromkeys(map(_stem, self._words)))
+        stems = list(dict.fromkeys(self._stems(self._words)))
         rarity = {stem: self._rarity(stem) for stem in stems}
         return sum(rarity[stem] for stem in stems if stem in read.counts) / (sum(rarity.values()) or 1.0)
 
@@ -256,7 +267,7 @@ class Judge:
     def _count(self, stems: Sequence[str]) -> None:
         """Look up how many passages have each of these."""
         missing = [stem for stem in stems if stem not in self._counted]
-        counts = self._generation.words.frequencies([_seen[stem] for stem in missing])
+        counts = self._generation.words.frequencies([self._written[stem] for stem in missing])
         self._counted.update(zip(missing, counts, strict=True))
 
     def _beside(
@@ -294,18 +305,9 @@ def _bm25(counts: Mapping[str, int], terms: Sequence[str], weights: Sequence[flo
     )
 
 
-_seen: dict[str, str] = {}
-"""Stem → a word that has it, for the word index, which stems by itself."""
-
-
-def _stems(text: str) -> list[str]:
-    return [_stem(word) for word in re.findall(r"\w+", text.lower()) if word not in ranking.STOP_WORDS]
-
-
 @lru_cache(maxsize=65536)
 def _stem(word: str) -> str:
     stem: str = _stemmer().stemWord(word)
-    _seen.setdefault(stem, word)
     return stem
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.answer import Answer, Reason, Source
-from rag.grounding.claims import Numbering, in_one_text
+from rag.answer import Answer, Claim, Reason, Source
+from rag.grounding.claims import Numbering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,16 +30,17 @@ def combine(question: str, answers: Sequence[Answer]) -> Answer:
     )
     if not given:
         return circumstances
-    numbering = Numbering()
-    found = in_one_text(
-        replace(claim, citations=tuple(map(numbering.again, claim.citations)))
-        for answer in given
-        for claim in answer.claims
-    )
+    numbering, text, found = Numbering(), "", list[Claim]()
+    for answer in given:
+        text += " " if text else ""
+        for claim in answer.claims:
+            citations = tuple(map(numbering.again, claim.citations))
+            found.append(replace(claim, start=len(text) + claim.start, end=len(text) + claim.end, citations=citations))
+        text += answer.text
     return replace(
         circumstances,
-        text=" ".join(claim.text for claim in found),
-        claims=found,
+        text=text,
+        claims=tuple(found),
         refused=False,
         reason=_reason(given, refused),
         unanswered=" ".join(answer.question for answer in refused),

@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from rag.dates import day_of, in_words
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from index.article import Article
     from index.hit import Hit
     from rag.answer import Claim
 
@@ -38,10 +39,6 @@ _SPANS = (
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 FRAGMENT_WORDS = 4
 """An answer of so few words is mostly a date, a number or a name and no sentence."""
-MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
 
 
 def asks_about_now(question: str) -> bool:
@@ -51,27 +48,26 @@ def asks_about_now(question: str) -> bool:
 
 def newest_first(question: str, hits: Sequence[Hit], *, least_share: float) -> list[Hit]:
     """For a question about now, the hits that score at least `least_share` of the best, newest first, those without a
-    date last; for others the hits as they are."""
+    date last, but the best one second at the latest: the newest articles may not tell. For others the hits as they
+    are."""
     if not hits or not asks_about_now(question):
         return list(hits)
-    best = max(hit.score for hit in hits)
-    near = [hit for hit in hits if hit.score >= least_share * best]
-    return sorted(near, key=lambda hit: hit.article.published or "", reverse=True)
+    best = max(hits, key=lambda hit: hit.score)
+    near = [hit for hit in hits if hit.score >= least_share * best.score]
+    newest, *others = sorted(near, key=lambda hit: hit.article.published or "", reverse=True)
+    return [newest, *([] if newest is best else [best]), *(hit for hit in others if hit is not best)]
 
 
-def dated(question: str, claims: Sequence[Claim], *, today: date | None = None) -> tuple[Claim, ...]:
-    """The claims of an answer, the first of which begins with the day they are of if the question is about now."""
+def opening(question: str, claims: Sequence[Claim], *, today: date | None = None) -> str:
+    """What an answer to a question about now begins with: the day of its newest quote, and how long ago that is if it
+    is too long for what was asked. "" for other questions and for quotes without a date."""
     oldest_days = _oldest_days(question)
-    if oldest_days is None or not claims:
-        return tuple(claims)
-    days = [day for claim in claims for citation in claim.citations if (day := _day_of(citation.article)) is not None]
-    if not days:
-        return tuple(claims)
-    newest, today = max(days), today or date.today()
-    lead = f"As of {_written(newest)}:"
-    if (today - newest).days > oldest_days:
-        lead = f"As of {_written(newest)}, which is {_ago((today - newest).days)}:"
-    return (replace(claims[0], text=f"{lead} {claims[0].text}"), *claims[1:])
+    days = [day_of(citation.published) for claim in claims for citation in claim.citations]
+    newest = max((day for day in days if day is not None), default=None)
+    if oldest_days is None or newest is None:
+        return ""
+    age_days = ((today or date.today()) - newest).days
+    return f"As of {in_words(newest)}{f', which is {_ago(age_days)}' if age_days > oldest_days else ''}:"
 
 
 def attributed(claims: Sequence[Claim]) -> tuple[Claim, ...]:
@@ -80,28 +76,17 @@ def attributed(claims: Sequence[Claim]) -> tuple[Claim, ...]:
         return tuple(claims)
     articles = {citation.article.id: citation.article for citation in claims[0].citations}
     (article,) = articles.values() if len(articles) == 1 else (None,)
-    day = _day_of(article) if article is not None else None
+    day = day_of(article.published) if article is not None else None
     if article is None or day is None or not article.source:
         return tuple(claims)
     said = claims[0].text.rstrip(" .")
-    return (replace(claims[0], text=f"{said}, {' '.join(article.source.split())} reported on {_written(day)}."),)
+    return (replace(claims[0], text=f"{said}, {' '.join(article.source.split())} reported on {in_words(day)}."),)
 
 
 def _oldest_days(question: str) -> int | None:
     if _YEAR.search(question):  # "Who was the leader in 2019, and who is it now?" would need two answers
         return None
     return next((days for pattern, days in _SPANS if pattern.search(question)), None)
-
-
-def _day_of(article: Article) -> date | None:
-    try:
-        return date.fromisoformat((article.published or "")[:10])
-    except ValueError:  # none, or only a year or a month
-        return None
-
-
-def _written(day: date) -> str:
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def _ago(days: int) -> str:

@@ -16,7 +16,6 @@ Nothing that a model wrote is believed until it is cited and supported.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,7 @@ from rag.relevance import covered
 from rag.settings import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from index import Index
     from index.article import Article
@@ -128,7 +127,6 @@ class Reply:
             limit=question.limit,
             report=lambda section: self.channel.put(Row(section)),
             cancel=self.channel.cancel,
-            **({"model": self._model_in_turn} if question.kind in overview.WRITTEN else {}),
         )
         part.clock.mark("overview")
         if not found.sections and question.kind != "library" and not self.index.stats().articles:
@@ -136,12 +134,6 @@ class Reply:
         refusal = REFUSALS[found.reason] if found.reason else ""
         answer = overview.to_answer(question.asked, question.kind, found, refusal=refusal)
         return replace(answer, **self._circumstances(part, None))
-
-    @contextmanager
-    def _model_in_turn(self) -> Iterator[LLM | None]:
-        """The model, once it is this question's turn; None if it was cancelled first."""
-        with self.queue.place(self.channel.cancel, partial(self._report, "queue", total=0)) as is_next:
-            yield self.model.of(self.settings) if is_next else None
 
     def _find(self, question: Question) -> Part:
         clock = Clock()
@@ -277,10 +269,11 @@ class Reply:
         likely = answerability.probability(attempt.signals or Signals(), llm.name)
         if not quotes and likely < answerability.TRUSTED:
             drafted = claims.with_quotes(asked, drafted)
-        drafted = recency.dated(asked, recency.attributed(drafted))
-        drafted = claims.in_one_text([*drafted, *claims.stated_disagreements(differing)])
+        opening = recency.opening(asked, drafted)
+        stated = [*recency.attributed(drafted), *claims.stated_disagreements(differing)]
+        drafted = claims.in_one_text(stated, opening=opening)
         return Answer(
-            text=" ".join(claim.text for claim in drafted),
+            text=" ".join(filter(None, (opening, *(claim.text for claim in drafted)))),
             claims=drafted,
             sources=part.found.sources,
             disagreements=differing,

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rag.overview.dates import dates, span, written
+from rag.dates import dates, span, written
 
 PUBLISHED = date(2022, 10, 20)  # a Thursday
 

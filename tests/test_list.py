@@ -10,6 +10,8 @@ import pytest
 
 from index import Article, Index
 from rag import Answer, Engine, Reason, Row, Turn
+from rag.overview.list import asked_for
+from rag.question import understand
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
 if TYPE_CHECKING:
@@ -167,3 +169,10 @@ def test_articles_about_a_subject_need_not_name_it(home: Path, embedder: Sentenc
         assert not [one for one in ids(answer) if str(one).startswith("other")]
         assert answer.total == len(answer.sections)
         assert opened.ask("Which articles are about the price of coffee?", kind="list").refused
+
+
+@pytest.mark.timeout(20)
+def test_the_end_of_a_hostile_question_is_looked_for_in_a_bounded_stretch() -> None:
+    question = understand("which articles mention " + "( " * 900, ())
+    for _ in range(20):  # two seconds each where the time grows with the square of the length
+        asked_for(question)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index import Article, Index
+from index.article import Span
+from index.hit import Hit
 from rag import Answer, Engine, Settings, recency
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
@@ -51,8 +53,16 @@ def test_the_newest_article_is_read_first_and_the_answer_says_of_which_day_it_is
     assert [source.hit.article.id for source in answer.sources] == ["new", "old", "undated"]
     assert answer.text == f"As of 3 October 2022: {NEW}"
     (claim,) = answer.claims
+    assert claim.text == NEW, "the day is no part of what the quote supports"
     assert answer.text[claim.start : claim.end] == claim.text
     assert claim.citations[0].quote == NEW
+
+
+def test_the_day_stays_where_the_question_has_two_parts(index: Index) -> None:
+    engine = Engine.open(index=index, llm=ScriptedLLM("He took office in autumn.", NEW), settings=Settings())
+    answer = engine.ask("When did Bo Lund take office in Zorb? And who is the prime minister of Zorb?")
+    assert f" As of 3 October 2022: {NEW}" in answer.text
+    assert [answer.text[claim.start : claim.end] for claim in answer.claims] == [claim.text for claim in answer.claims]
 
 
 def test_an_answer_that_is_old_for_what_was_asked_says_so_first(index: Index) -> None:
@@ -90,3 +100,14 @@ def test_an_answer_of_a_few_words_says_who_reported_it_and_when(index: Index) ->
 )
 def test_which_questions_are_about_now(question: str, is_now: bool) -> None:
     assert recency.asks_about_now(question) is is_now
+
+
+def test_the_best_passage_comes_second_at_the_latest() -> None:
+    scores = {"2021-05-01": 1.5, "2022-10-03": 1.2, "2022-11-04": 1.3, "2022-12-05": 0.4}
+    hits = [
+        Hit(Article(day, NEW, published=day), 0, len(NEW), score, 0.0, 0.0, Span(0, len(NEW)))
+        for day, score in scores.items()
+    ]
+    found = [hit.article.id for hit in recency.newest_first(ASKED, hits, least_share=0.7)]
+    assert found == ["2022-11-04", "2021-05-01", "2022-10-03"]
+    assert recency.newest_first("What is the capital of Zorb?", hits, least_share=0.7) == hits

@@ -133,10 +133,10 @@ def read_before(quote: Quote) -> str:
     return f"{_heading(quote.source)} {quote.article.text[start : quote.start]}"
 
 
-def in_one_text(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """Claims, wherever they stood, as those of one text joined by spaces."""
+def in_one_text(claims: Iterable[Claim], *, opening: str = "") -> tuple[Claim, ...]:
+    """Claims, wherever they stood, as those of one text joined by spaces, which begins with `opening`."""
     placed: list[Claim] = []
-    start = 0
+    start = len(opening) + 1 if opening else 0
     for claim in claims:
         placed.append(replace(claim, start=start, end=start + len(claim.text)))
         start += len(claim.text) + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rag.answer import Answer, Reason, Section
 from rag.grounding.claims import Numbering
@@ -31,9 +31,6 @@ KINDS = {
     "library": ("rag.overview.library", "library"),
 }
 """Kind of question → the module and the function that answer it."""
-WRITTEN = ("comparison", "summary")
-"""The kinds whose function also takes `model`: called with nothing, it is a context manager that waits for its turn and
-holds the model meanwhile; it gives None when the question was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,6 @@ class Maker(Protocol):
         limit: int | None,
         report: Callable[[Section], None],
         cancel: threading.Event,
-        **model: Any,
     ) -> Overview:
         """The rows that answer the question."""
         ...

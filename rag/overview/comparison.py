@@ -7,20 +7,20 @@ what only one of them has, in numbers, dates and names, is said above them.
 
 from __future__ import annotations
 
-import calendar
 import re
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from index.article import Span
 from index.filters import Filter
 from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section, Source
+from rag.dates import WEEKDAYS, published_in_words
 from rag.grounding import claims, disagreement
-from rag.grounding.lexicon import STOP_WORDS, stems, words
+from rag.grounding.lexicon import MONTHS, STOP_WORDS, stems, words
 from rag.overview import Overview
 from rag.overview.sides import Named, sides_of
+from rag.overview.statement import is_statement
 from rag.question import leans_on_history
 from rag.relevance import RELEVANT, covered
 
@@ -40,9 +40,8 @@ OUTLETS_TRIED = 12
 MOST_NAMED = 3
 """Numbers or names that one sentence of the lead lists."""
 
-_WHOLE = re.compile(r"[.!?…][\"'”’)\]]*(?:\[\d+\])*$")  # a headline, a link or a caption has no full stop
-_MONTH = rf"(?:{'|'.join([*calendar.month_name[1:], *calendar.month_abbr[1:]])})\b\.?"
-_CALENDAR = re.compile(rf"{_MONTH}|{'|'.join(calendar.day_name)}")
+_MONTH = rf"(?:{'|'.join([*MONTHS, *(month[:3] for month in MONTHS)])})\b\.?"
+_CALENDAR = re.compile(rf"{_MONTH}|{'|'.join(WEEKDAYS)}")
 _FIGURE = re.compile(  # "20 October 2022", "Oct. 20", "$44 billion", "45 days", "3.5 percent"
     rf"(?<![\w.,])(?:\d\d? {_MONTH}(?:,? \d{{4}})?|{_MONTH} \d\d?(?!\d)(?:, \d{{4}})?|{_MONTH} \d{{4}}|"
     r"(?:US\$|[$€£¥])?\d+(?:[.,]\d+)*(?:st|nd|rd|th)?(?: ?%| (?:hundred|thousand|[mbtr]+illion))?(?:[ -][a-z]+)?)"
@@ -68,7 +67,7 @@ class _Column:
             return Section(f"{self.named.name}: {why}")
         article = self.hit.article
         outlet = None if self.named.kind == "outlet" else article.source
-        heading = " · ".join(filter(None, (self.named.name, outlet, _in_words(article.published))))
+        heading = " · ".join(filter(None, (self.named.name, outlet, published_in_words(article.published))))
         citation = Citation(0, article, self.quote.start, self.quote.end)
         quote = " ".join(self.text.split())
         claim = Claim(quote, 0, len(quote), (citation,), 1.0, supported=True, verbatim=True)
@@ -82,7 +81,6 @@ def compare(
     limit: int | None,
     report: Callable[[Section], None],
     cancel: threading.Event,
-    model: Any = None,  # noqa: ARG001 - quotes need none
 ) -> Overview:
     """The sides of a question, `limit` of them at most, each with what it says. A side is reported when it is found."""
     outlets = index.outlets()
@@ -189,7 +187,7 @@ def _best(named: Named, subject: str, hits: Sequence[Hit]) -> _Column:
         wanted = f"{subject} {named.name if name else ''}"
         for span in sentences(hit.text):
             text = span.of(hit.text)
-            if not _WHOLE.search(text):
+            if not is_statement(text):
                 continue
             placed = Span(hit.start + span.start, hit.start + span.end)
             score = covered(wanted, text) + (hit.similarity if placed == hit.nearest else 0.0)
@@ -290,12 +288,3 @@ def _disagreements(columns: Sequence[_Column], question: Question) -> Iterator[s
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
-
-
-def _in_words(published: str | None) -> str:
-    """A day in words; anything else as it is written."""
-    try:
-        day = date.fromisoformat((published or "")[:10])
-    except ValueError:
-        return published or ""
-    return f"{day.day} {calendar.month_name[day.month]} {day.year}"

@@ -71,6 +71,8 @@ _AT_THE_END = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """What may follow the subject: how to count, how to sort, and words that ask for nothing."""
+END_CHARS = 120
+"""Characters at the end of a question in which such words are looked for; bounds the time that a hostile one takes."""
 _OPENS_A_SORT = re.compile(r"\b(?:sort|order|first|by|in order of|sorted|ordered)\b", re.IGNORECASE)
 _COUNTED_BY = {"month": "month", "year": "year"}
 _PASSIVE = re.compile(
@@ -182,7 +184,7 @@ def _read(text: str) -> Wanted:
     by: list[str] = []
     sort: Sort = "relevance"
     text = " ".join(text.split()).rstrip(" ?!.,;")
-    while found := _AT_THE_END.search(text):
+    while found := _AT_THE_END.search(text, max(0, len(text) - END_CHARS)):
         if found["sort"] and not _OPENS_A_SORT.search(found[0]):
             break  # "… mention the latest": it is the subject
         for each in filter(None, (found["also"], found["each"])):

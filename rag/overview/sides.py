@@ -6,20 +6,19 @@ joints of a list, verbs of reporting and so on, and never a subject. Knows no ar
 
 from __future__ import annotations
 
-import calendar
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from index.filters import EVERYTHING, Filter
-from rag.grounding.lexicon import words
+from rag.grounding.lexicon import MONTHS, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rag.question import Question
 
-_MONTH = rf"(?:{'|'.join(calendar.month_name[1:])})"
+_MONTH = rf"(?:{'|'.join(MONTHS)})"
 _YEAR = r"(?:1\d|20)\d\d"
 _PERIOD = rf"(?:\d{{4}}-\d\d(?:-\d\d)?|(?:\d\d? {_MONTH}|{_MONTH} \d\d?,?) {_YEAR}|{_MONTH}(?: {_YEAR})?|{_YEAR})"
 _NAME = r"(?:[A-Z0-9][\w.&'’-]*(?: (?:(?:of|the|de|and the) )?[A-Z0-9][\w.&'’-]*)*)"
@@ -179,7 +178,7 @@ def _iso(written: str, last_published: str | None) -> str:
     """A year, month or day as it stands in an operator."""
     if re.fullmatch(r"\d{4}(?:-\d\d)*", written):
         return written
-    month = next(number for number, name in enumerate(calendar.month_name) if name and name in written)
+    month = next(number for number, name in enumerate(MONTHS, start=1) if name in written)
     year, day = re.search(r"\d{4}", written), re.search(r"\b\d\d?\b", written)
     if year is None:
         last = re.match(r"(\d{4})-(\d\d)", last_published or "")

@@ -7,17 +7,18 @@ articles and outlets (MMR, Carbonell and Goldstein 1998). Knows no language mode
 
 from __future__ import annotations
 
-import calendar
 import re
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from index.filters import Filter
 from rag.answer import Citation, Claim, Reason, Section
-from rag.grounding.lexicon import words
+from rag.dates import WEEKDAYS, day_of, in_words, published_in_words
+from rag.grounding.lexicon import MONTHS, words
 from rag.overview import Overview
+from rag.overview.statement import is_statement
 from rag.relevance import RELEVANT, covered, relevance
 
 if TYPE_CHECKING:
@@ -52,9 +53,6 @@ LEAST_NEAR = 0.2
 REPEATS = 0.9
 """Cosine from which a sentence says what another one says."""
 
-_WHOLE = re.compile(r"[.!?…][\"'”’)\]]*(?:\[\d+\])*$")
-_LABEL = re.compile(r"^\W*(?:[A-Z][\w’'-]*\s?){1,3}:\s")
-"""What opens a link to another story or a credit: "READ MORE: …", "Photo: …"."""
 _NUMBERS = {word: number for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)}
 _LENGTH = re.compile(
     rf",?\s*\bin (?P<n>\d\d?|{'|'.join(_NUMBERS)}) (?:short )?(?:sentences?|lines|points|bullet points)\b|"
@@ -86,9 +84,9 @@ _ALL_OF_IT = re.compile(
     r"(?:in|of) the (?:collection|library|news|articles))$",
     re.IGNORECASE,
 )
-_MONTHS = "|".join(calendar.month_name[1:])
+_MONTHS = "|".join(MONTHS)
 _SINCE = re.compile(
-    rf"\s*\b(?:since|after|from)\s+(?:last\s+)?(?P<day>yesterday|{'|'.join(calendar.day_name)}|\d{{4}}(?:-\d\d){{0,2}}|"
+    rf"\s*\b(?:since|after|from)\s+(?:last\s+)?(?P<day>yesterday|{'|'.join(WEEKDAYS)}|\d{{4}}(?:-\d\d){{0,2}}|"
     rf"(?:\d\d?\s)?(?:{_MONTHS})(?:\s\d\d?)?(?:,?\s\d{{4}})?)(?:\s+on)?\b|"
     r"\s*\b(?P<span>today|yesterday|this (?:week|month|year)|"
     r"in the (?:last|past) (?P<n>\d+|two|three|four|five|six|seven|ten)?\s?(?P<unit>day|week|month|year)s?|"
@@ -122,11 +120,6 @@ class _Sentence:
     def text(self) -> str:
         return self.span.of(self.article.text)
 
-    @property
-    def is_fit(self) -> bool:
-        text = self.text
-        return bool(_WHOLE.search(text)) and not _LABEL.match(text) and len(text.split()) >= FEWEST_WORDS
-
 
 def summarize(
     question: Question,
@@ -135,7 +128,6 @@ def summarize(
     limit: int | None,
     report: Callable[[Section], None],
     cancel: threading.Event,
-    model: Any = None,  # noqa: ARG001 - quotes need none
 ) -> Overview:
     """The sentences that cover what is asked for, `limit` of them at most, by article and in order of date."""
     asked = asked_for(question, index.last_published())
@@ -155,7 +147,7 @@ def summarize(
         read = None
         ids = list(index.newest(MOST_ARTICLES, asked.only))
         if not ids:
-            since = f"No article is dated {_in_words(asked.since)} or later." if asked.since else ""
+            since = f"No article is dated {in_words(asked.since)} or later." if asked.since else ""
             return Overview(since, reason=Reason.FILTERED_OUT if asked.only else Reason.EMPTY_INDEX)
     sentences = [
         _Sentence(article, span, place, vector)
@@ -163,7 +155,11 @@ def summarize(
         for place, (start, span, vector) in enumerate(passages)
         if read is None or (article.id, start) in read
     ]
-    fit = [one for one in sentences if one.is_fit and (query is None or _is_near(one, asked.subject, query))]
+    fit = [
+        one
+        for one in sentences
+        if is_statement(one.text, fewest_words=FEWEST_WORDS) and (query is None or _is_near(one, asked.subject, query))
+    ]
     chosen = choose(fit or sentences, query, most, cancel)
     chosen.sort(key=lambda one: (one.article.published or "", one.article.id, one.span.start))
     sections = tuple(_section(list(together)) for _, together in groupby(chosen, key=lambda one: one.article.id))
@@ -247,7 +243,7 @@ def _standard(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def _section(chosen: Sequence[_Sentence]) -> Section:
     """What is quoted of one article, under its outlet and date."""
     article = chosen[0].article
-    heading = " · ".join(filter(None, (article.source or article.headline, _in_words(_date(article.published)))))
+    heading = " · ".join(filter(None, (article.source or article.headline, published_in_words(article.published))))
     quoted = []
     for one in chosen:
         text = " ".join(one.text.split())
@@ -259,7 +255,7 @@ def _section(chosen: Sequence[_Sentence]) -> Section:
 def _lead(asked: Asked, chosen: Sequence[_Sentence]) -> str:
     articles = list({one.article.id: one.article for one in chosen}.values())
     outlets = {article.source for article in articles if article.source}
-    since = f" since {_in_words(asked.since)}" if asked.since else ""
+    since = f" since {in_words(asked.since)}" if asked.since else ""
     count = "one sentence" if len(chosen) == 1 else f"{len(chosen)} sentences"
     if len(articles) == 1:
         about = f" on {asked.subject}" if asked.subject else ""
@@ -272,7 +268,7 @@ def _lead(asked: Asked, chosen: Sequence[_Sentence]) -> str:
 
 def _day(found: re.Match[str], last_published: str | None) -> date | None:
     """The first day that is meant; None where it cannot be reckoned."""
-    newest = _date(last_published)
+    newest = day_of(last_published)
     if found["day"]:
         return _since(found["day"].lower(), newest)
     if newest is None:
@@ -289,7 +285,7 @@ def _day(found: re.Match[str], last_published: str | None) -> date | None:
 
 
 def _since(written: str, newest: date | None) -> date | None:
-    weekdays = [name.lower() for name in calendar.day_name]
+    weekdays = [name.lower() for name in WEEKDAYS]
     if written == "yesterday" or written in weekdays:
         if newest is None:
             return None
@@ -298,7 +294,7 @@ def _since(written: str, newest: date | None) -> date | None:
     try:
         if re.fullmatch(r"\d{4}(?:-\d\d)*", written):
             return date.fromisoformat(f"{written}-01-01"[:10] if len(written) == 4 else f"{written}-01"[:10])
-        month = next(number for number, name in enumerate(calendar.month_name) if name and name.lower() in written)
+        month = next(number for number, name in enumerate(MONTHS, start=1) if name.lower() in written)
         year, day = re.search(r"\d{4}", written), re.search(r"\b\d\d?\b", written)
         if year is None and newest is None:
             return None
@@ -309,17 +305,6 @@ def _since(written: str, newest: date | None) -> date | None:
     return reckoned.replace(year=reckoned.year - 1, day=min(reckoned.day, 28)) if is_later else reckoned
 
 
-def _date(published: str | None) -> date | None:
-    try:
-        return date.fromisoformat((published or "")[:10])
-    except ValueError:
-        return None
-
-
 def _ordinal(published: str | None) -> int:
-    day = _date(published)
+    day = day_of(published)
     return 0 if day is None else day.toordinal()
-
-
-def _in_words(day: date | None) -> str:
-    return "" if day is None else f"{day.day} {calendar.month_name[day.month]} {day.year}"

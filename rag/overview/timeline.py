@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from index.article import Span
 from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section
+from rag.dates import dates, day_of, span, written
 from rag.grounding.lexicon import WEIGHTS, words
 from rag.overview import Overview
-from rag.overview.dates import dates, span, written
+from rag.overview.statement import is_statement
 from rag.question import leans_on_history
 from rag.relevance import RELEVANT, relevance
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
 
     from index import Index
     from index.article import Article
@@ -70,9 +71,6 @@ _ASKED = re.compile(
     r"\s*(?:me|us)?\b\s*(?:an?|the)?\b\s*(?:as|in)?\s*(?:an?|the)?\s*$",
     re.IGNORECASE,
 )
-_WHOLE = re.compile(r"[.!…][\"'”’)\]]*(?:\[\d+\])*$")
-_LABEL = re.compile(r"^\W*(?:[A-Z][\w’'-]*\s?){1,3}:\s")
-"""What opens a link to another story or a credit ("Previously: …", "READ MORE: …", "Photo: …"); speakers as well."""
 _LEANS = re.compile(r"\W*(?:he|she|it|they|this|that|these|those|his|her|their|its|and|but|also)\b", re.IGNORECASE)
 FEWEST_WORDS = 4
 
@@ -218,7 +216,7 @@ def entries(hits: Sequence[Hit]) -> Iterator[Entry]:
         published = day_of(hit.article.published)
         for sentence in sentences(hit.text):
             placed = Span(hit.start + sentence.start, hit.start + sentence.end)
-            if not _is_report(sentence.of(hit.text)):
+            if not is_statement(sentence.of(hit.text), fewest_words=FEWEST_WORDS):
                 continue
             dated = list(_dated(hit, placed, published))
             yield from dated
@@ -244,18 +242,6 @@ def _dated(hit: Hit, sentence: Span, published: date | None) -> Iterator[Entry]:
             seen.add(found.value)
             words_of_it = text[found.start : found.end]
             yield Entry(hit.article, sentence, found.value, words_of_it, found.is_derived, hit.score)
-
-
-def _is_report(sentence: str) -> bool:
-    return bool(_WHOLE.search(sentence)) and not _LABEL.match(sentence) and len(sentence.split()) >= FEWEST_WORDS
-
-
-def day_of(published: str | None) -> date | None:
-    """The day of an ISO 8601 date or date-time."""
-    try:
-        return date.fromisoformat((published or "")[:10])
-    except ValueError:
-        return None
 
 
 def _stories(found: Sequence[Entry]) -> list[Story]:

@@ -36,15 +36,8 @@ def answer(answered: Answer, claim: Claims, exchange_number: int) -> str:
     rows = "".join(
         f'<li class="row">{_heading(section)}{_claims(section, claim, numbers)}</li>' for section in answered.sections
     )
-    lead = _lead(answered)
-    above = f'<p class="text">{escape(lead)}</p>' if lead else ""
+    above = f'<p class="text">{escape(answered.lead)}</p>' if answered.lead else ""
     return f'{above}<ol class="answer-rows {shape}">{rows}</ol>{_more(answered, exchange_number)}'
-
-
-def _lead(answered: Answer) -> str:
-    """What stands before the first row."""
-    rows = "\n\n".join(section.text for section in answered.sections)
-    return answered.text.removesuffix(rows).strip()
 
 
 def _heading(section: Section) -> str:

@@ -25,7 +25,7 @@ from benchmarks.harness import dataset
 from benchmarks.harness.embedder import CachedEmbedder
 from benchmarks.harness.report import Mean
 from index import Article, Index
-from rag.overview.dates import span
+from rag.dates import span
 from rag.overview.timeline import timeline
 from rag.question import understand
 

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from rag.grounding.lexicon import MONTHS
+
 Role = Literal["event", "other"]
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+"""Not those of `calendar`, which are in the language of the machine."""
 _SHORT = r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
-_MONTH = rf"(?:(?:{'|'.join(_MONTHS)})\b|{_SHORT})"
-_WEEKDAY = rf"(?:{'|'.join(_WEEKDAYS)})"
+_MONTH = rf"(?:(?:{'|'.join(MONTHS)})\b|{_SHORT})"
+_WEEKDAY = rf"(?:{'|'.join(WEEKDAYS)})"
 _YEAR = r"(?:1\d|20)\d\d(?![\w%]|[.,]\d|['’]\d|\s?[–-]\s?\d)"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?\b"
 _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
@@ -117,6 +116,14 @@ def dates(sentence: str, published: date | None = None) -> tuple[Dated, ...]:
     return tuple(found)
 
 
+def day_of(published: str | None) -> date | None:
+    """The day of an ISO 8601 date or date-time; None for anything less exact."""
+    try:
+        return date.fromisoformat((published or "")[:10])
+    except ValueError:
+        return None
+
+
 def span(value: str) -> tuple[date, date]:
     """The first and the last day of an ISO date of any exactness."""
     if "W" in value:
@@ -135,10 +142,21 @@ def written(value: str) -> str:
     """An ISO date of any exactness in words: "20 October 2022", "week of 17 October 2022", "October 2022", "2022"."""
     first, last = span(value)
     if first == last:
-        return f"{first.day} {_MONTHS[first.month - 1]} {first.year}"
+        return in_words(first)
     if "W" in value:
-        return f"week of {first.day} {_MONTHS[first.month - 1]} {first.year}"
-    return f"{_MONTHS[first.month - 1]} {first.year}" if "-" in value else value
+        return f"week of {first.day} {MONTHS[first.month - 1]} {first.year}"
+    return f"{MONTHS[first.month - 1]} {first.year}" if "-" in value else value
+
+
+def in_words(day: date) -> str:
+    """A day as it is written in text: "20 October 2022"."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def published_in_words(published: str | None) -> str:
+    """The day of publication as it is written in text; what is no day as it is, and "" for none."""
+    day = day_of(published)
+    return (published or "") if day is None else in_words(day)
 
 
 def _first(match: re.Match[str]) -> int:
@@ -170,7 +188,7 @@ def _value(named: dict[str, str], before: str, published: date | None) -> str | 
             return f"{published.year}-{month:02}" if day is None else _day(published.year, month, day)
         return _nearest(published, month, day, is_ahead=is_ahead)
     if "w" in named:
-        return _weekday(published, _WEEKDAYS.index(named["w"]), cue, is_ahead=is_ahead).isoformat()
+        return _weekday(published, WEEKDAYS.index(named["w"]), cue, is_ahead=is_ahead).isoformat()
     return _reckoned(named, published)
 
 
@@ -251,7 +269,7 @@ def _is_when(named: dict[str, str], sentence: str, start: int, end: int) -> bool
 
 
 def _month(name: str) -> int:
-    return next(number for number, month in enumerate(_MONTHS, start=1) if month.startswith(name[:3]))
+    return next(number for number, month in enumerate(MONTHS, start=1) if month.startswith(name[:3]))
 
 
 def _day(year: int, month: int, day: int) -> str | None:

@@ -1,0 +1,18 @@
+"""Statement: whether a sentence of an article can be quoted on its own. Pure.
+
+What splits a text into sentences also gives headlines, link teasers, captions and credits.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ENDS = re.compile(r"[.!…][\"'”’)\]]*(?:\[\d+\])*$")
+"""A headline, a link or a caption has no full stop; a question states nothing. "[3]" is the mark of a footnote."""
+_LABEL = re.compile(r"^\W*(?:[A-Z][\w’'-]*\s?){1,3}:\s")
+"""What opens a link to another story or a credit ("Previously: …", "READ MORE: …", "Photo: …"); speakers as well."""
+
+
+def is_statement(sentence: str, *, fewest_words: int = 1) -> bool:
+    """Whether it is a whole sentence of at least so many words that states something."""
+    return bool(_ENDS.search(sentence)) and not _LABEL.match(sentence) and len(sentence.split()) >= fewest_words
