@@ -1,8 +1,8 @@
 """Timeline: whether its dates and its articles are those of the event asked for, its order, its quotes, and its wait.
 
 602 dated updates of eight events are one collection; a timeline of each event, as long as the number of its dates, is
-compared with those dates. All eight events were looked at while the rules were
-chosen, so none is held out. "plain search" takes the dates of the articles found best, as many.
+compared with those dates. All eight events were looked at while the rules were chosen, so none is held out. "plain
+search" takes the dates of the articles found best, as many.
 
 With the dates of publication taken away, only dates in the text are there. timeline_dates.tsv says of 100 entries, from
 the updates and from SQuAD 2's paragraphs, whether a reader found the date to be that of what the sentence reports.
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from rag.answer import Section
 
 SHEET = Path(__file__).with_name("timeline_dates.tsv")
-CHOSEN_BY = 4
-"""Events by which the numbers of the rules were chosen: the first ones of the file."""
+FIRST = 4
+"""The first events of the file, shown apart from the others to see how much events differ."""
 EACH_TITLE, EACH_EVENT = 4, 60
 """Entries of the timelines of which the sheet judges the first 95 and all 5."""
 
@@ -64,7 +64,7 @@ def measure(data: Path, *, quick: bool) -> dict[str, Rows]:
     with opened(update for event in known for update in event.updates) as index:
         scores = {name: [judge(index, event) for event in known] for name, judge in SYSTEMS.items()}
         searches = [_searches_before_a_row(index, event.about) for event in known]
-    parts = {"first four": slice(0, CHOSEN_BY), "others": slice(CHOSEN_BY, None), "all": slice(None)}
+    parts = {"first four": slice(0, FIRST), "others": slice(FIRST, None), "all": slice(None)}
     return {
         f"timelines of {len(known)} events": {
             f"{system}, {part}": {name: Mean.of([one[name] for one in found[events_of]]) for name in found[0]}
