@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from index.article import Article
 
-READER_VERSION = "2"
+READER_VERSION = "3"
 """Part of every fingerprint: raise it when any format reads differently, and all files are read again."""
 MAX_BYTES = 32 * 1024 * 1024
 """Default size limit of a file; CITEWIRE_MAX_FILE_BYTES overrides it."""
