@@ -168,6 +168,7 @@ def test_a_client_that_does_not_read_is_let_go(page: Page) -> None:
     with page.connect(receive_bytes=4096) as connection:
         for _ in range(40):  # pages of 100 kB each, more than the system holds for a client
             connection.sendall(page.head("GET /config"))
+        assert connection.recv(1), "from here on it is one of the open connections, and nothing of it is read"
         assert until(lambda: page.open_connections() == 0)
 
 
