@@ -31,8 +31,9 @@ class Change:
     """Everything one generation changes; `Store.publish` applies it as a whole.
 
     `put` replaces or adds articles. `drop` holds article ids. `origins` are fingerprints of what was read, `feeds`
-    says which of them came by which feed. `superseded` says of articles that stay as they are otherwise which newer
-    version there is, if any. `rules` is index.original.RULES when all articles were settled anew.
+    says which of them came by which feed, `left_out` what was not read of a file. `superseded` says of articles that
+    stay as they are otherwise which newer version there is, if any. `rules` is index.original.RULES when all articles
+    were settled anew.
     """
 
     put: list[Put] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Change:
     rules: int | None = None
     origins: dict[str, str] = field(default_factory=dict)
     feeds: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     forget_origins: set[str] = field(default_factory=set)
     exclude_origins: set[str] = field(default_factory=set)
     roots: list[str] = field(default_factory=list)

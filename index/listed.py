@@ -14,13 +14,14 @@ class Listed:
     """An article of the index: how many passages of it are searched, and the article it is a copy of, if it is one.
 
     A copy has no passages of its own; its original is searched in its place. `superseded_by` is a newer version of the
-    same document, if there is one.
+    same document, if there is one. `left_out` says what was not read of the file that it comes from, and why.
     """
 
     article: Article
     passages: int
     copy_of: Article | None = None
     superseded_by: Article | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -40,4 +41,5 @@ class Listed:
         newer = None if self.superseded_by is None else self.superseded_by.id
         return {
             **known, "passages": self.passages, "state": self.state, "copy_of": original, "superseded_by": newer,
+            "left_out": list(self.left_out),
         }  # fmt: skip

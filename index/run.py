@@ -27,7 +27,10 @@ class Cancelled(Error):  # noqa: N818 - the run was asked to stop; nothing is wr
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that was skipped, or a source that has lost too much, and why. What was indexed from it before stays."""
+    """A file that was skipped, a part of one that is left out, or a source that has lost too much, and why.
+
+    What was indexed from it before stays.
+    """
 
     path: str
     reason: str
@@ -35,7 +38,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a run did: articles added, updated, removed and unchanged, sentences embedded, files failed."""
+    """What a run did: articles added, updated, removed and unchanged, sentences embedded, files failed.
+
+    `left_out` are the parts of files that are not read on purpose, such as hidden text and attachments.
+    """
 
     added: int = 0
     updated: int = 0
@@ -43,19 +49,23 @@ class SyncReport:
     unchanged: int = 0
     failed: tuple[Failure, ...] = ()
     embedded: int = 0
+    left_out: tuple[Failure, ...] = ()
 
     def __str__(self) -> str:
         """One line for people."""
+        left_out = f"; {len(self.left_out)} left out" if self.left_out else ""
         return (
             f"{self.added} added, {self.updated} updated, {self.removed} removed, {self.unchanged} unchanged, "
-            f"{len(self.failed)} failed; {self.embedded} sentences embedded"
+            f"{len(self.failed)} failed; {self.embedded} sentences embedded{left_out}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping."""
-        failed = [{"path": failure.path, "reason": failure.reason} for failure in self.failed]
+        failed, left_out = (
+            [{"path": one.path, "reason": one.reason} for one in some] for some in (self.failed, self.left_out)
+        )
         names = ("added", "updated", "removed", "unchanged", "embedded")
-        return {**{name: getattr(self, name) for name in names}, "failed": failed}
+        return {**{name: getattr(self, name) for name in names}, "failed": failed, "left_out": left_out}
 
 
 @dataclass(slots=True)
@@ -72,6 +82,10 @@ class Run:
     def fail(self, path: str, reason: str) -> None:
         """Note a file or address that could not be read."""
         self.report = replace(self.report, failed=(*self.report.failed, Failure(storable(path), reason)))
+
+    def leave_out(self, path: str, reason: str) -> None:
+        """Note a part of a file that is not read on purpose."""
+        self.report = replace(self.report, left_out=(*self.report.left_out, Failure(storable(path), reason)))
 
     def put(self, article: Article, before: Article | None, origin: str | None, *, is_moved: bool = False) -> None:
         """Add or replace an article, unless it is as before and comes from the same place."""

@@ -25,7 +25,7 @@ from index.listed import Listed
 from index.location import UPLOADS, Locations, is_storable, storable
 from index.mentions import Mentions, Name
 from index.original import versions_of
-from index.run import Interrupt, Progress, SyncReport
+from index.run import Failure, Interrupt, Progress, SyncReport
 from index.snapshot import FILES, Snapshots
 from index.stats import Stats
 from index.store import Store
@@ -434,17 +434,40 @@ class Index:
     def has_read(self, path: str | Path) -> bool:
         """Whether this file was read into the index and is still remembered there, removed articles included."""
         uri = self._locations.uri(path)
-        return uri in self._origins()
+        with self._store.read() as generation:
+            fingerprint, is_excluded = generation.origins().get(uri, ("", False))
+            return bool(fingerprint) or is_excluded or uri in generation.article_counts()
 
     def listing(self) -> list[Listed]:
         """Every article, copies included, in the order of adding, with how it is searched."""
         with self._store.read() as generation:
-            rows = generation.listing()
+            rows, left_out = generation.listing(), generation.left_out()
         known = {article.id: article for article, *_ in rows}
         return [
-            Listed(article, passages, known.get(copy_of or ""), known.get(newer or ""))
-            for article, passages, copy_of, newer in rows
+            Listed(article, passages, known.get(copy_of or ""), known.get(newer or ""), left_out.get(origin or "", ()))
+            for article, passages, copy_of, newer, origin in rows
         ]
+
+    def left_out(self, article_id: str) -> tuple[str, ...]:
+        """What was not read of the file that an article comes from, and why."""
+        with self._store.read() as generation:
+            return generation.left_out().get(generation.origin_of(article_id) or "", ())
+
+    def all_left_out(self) -> dict[str, tuple[str, ...]]:
+        """What was not read of each file, by its uri."""
+        with self._store.read() as generation:
+            return generation.left_out()
+
+    def unread(self) -> tuple[Failure, ...]:
+        """The files that were found and of which there is no article, and why."""
+        with self._store.read() as generation:
+            reasons, counts = generation.left_out(), generation.article_counts()
+        return tuple(
+            Failure(storable(self._locations.path(uri)), reason)
+            for uri, some in reasons.items()
+            if uri not in counts
+            for reason in some
+        )
 
     def current(self, article: Article) -> Literal["current", "changed", "removed"]:
         """Whether the text of a cited article is what is indexed under its id now: "current", "changed" or "removed".

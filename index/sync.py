@@ -18,7 +18,7 @@ from index import fetch, read
 from index.change import Change, Put
 from index.checksum import vector_key
 from index.errors import InputError, ReadError
-from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, within
+from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, storable, within
 from index.original import settle
 from index.run import Interrupt, Run, SyncReport
 from index.walk import Found, is_empty, walk
@@ -62,6 +62,7 @@ def sync(
         remembered = generation.roots()
         origins = generation.origins()
         counts = generation.article_counts()
+        reported = generation.left_out()
     given = [_source(source, locations, remembered) for source in sources]
     run = Run()
     run.change.roots = [uri for uri in dict.fromkeys(given) if uri not in remembered]
@@ -80,6 +81,9 @@ def sync(
     found = walk(roots, others=others, was_file=lambda root: _was_file(root, files))
     for path, reason in found.failed:
         run.fail(path, reason)
+    for path, reason in found.left_out.items():
+        if path not in left_out:
+            _leave_unread(locations.kept(path), path, reason, run, reported)
     run.change.forget_roots.update(map(locations.kept, found.gone))
 
     # A file that was read and has no article, as older versions could leave it, is read again.
@@ -97,6 +101,7 @@ def sync(
 
     before = [locations.path(root) for root in relinked]
     cut_off = _drop_gone(store, files, list(dict.fromkeys([*roots, *before])), found, run, prune=prune)
+    run.change.forget_origins.difference_update(run.change.origins)
     for root, uri in relinked.items():
         if locations.path(root) not in cut_off:
             run.change.forget_roots.add(root)
@@ -216,7 +221,8 @@ def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) ->
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What a file gave: its articles, None if it is as before; and why it, or a part of it, could not be read.
+    """What a file gave: its articles, None if it is as before; why it, or a part of it, could not be read; and which
+    parts of it are left out on purpose.
 
     `fingerprint` is None if nothing could be read.
     """
@@ -224,6 +230,7 @@ class _Read:
     fingerprint: str | None
     articles: tuple[Article, ...] | None = None
     failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -270,9 +277,10 @@ def _reading(paths: Sequence[Path], fingerprints: Mapping[str, str]) -> Iterator
 def _read_file(path: Path, fingerprint: str) -> _Read:
     for _ in range(read.READ_TRIES):
         failures: list[str] = []
+        notes: list[str] = []
         try:
-            articles = read.read(path, left_out=failures.append, expected=fingerprint)
-            return _Read(fingerprint, articles, tuple(failures))
+            articles = read.read(path, left_out=failures.append, noted=notes.append, expected=fingerprint)
+            return _Read(fingerprint, articles, tuple(failures), tuple(notes))
         except read.ChangedError as error:
             failures.append(str(error))
             with contextlib.suppress(ReadError):
@@ -286,9 +294,19 @@ def _take(
     store: Store, uri: str, path: Path, found: _Read, run: Run, *, held: int, left_out: Collection[str], prune: bool
 ) -> None:
     """Put what a file gave into the change. The index has `held` articles of it."""
-    for reason in found.failures:
-        run.fail(str(path), reason.removeprefix(f"{shown(path)}: "))
+    failures, notes = (
+        tuple(reason.removeprefix(f"{shown(path)}: ") for reason in reasons)
+        for reasons in (found.failures, found.notes)
+    )
+    for reason in failures:
+        run.fail(str(path), reason)
+    for reason in notes:
+        run.leave_out(str(path), reason)
+    if failures or notes:
+        run.change.left_out[uri] = tuple(map(storable, failures + notes))
     if found.fingerprint is None:
+        # Without a fingerprint it is read again by the next run.
+        run.change.origins[uri] = ""
         return
     if found.articles is None:
         run.count(unchanged=held)
@@ -311,6 +329,14 @@ def _take(
         run.fail(str(path), f"{_loss(lost, total)}; {_to_prune(str(path))}")
     else:
         run.drop(before.values())
+
+
+def _leave_unread(uri: str, path: str, reason: str, run: Run, reported: Mapping[str, tuple[str, ...]]) -> None:
+    """Note a file that is not to be an article; what was reported before is not reported again."""
+    run.change.origins[uri] = ""
+    run.change.left_out[uri] = (storable(reason),)
+    if reported.get(uri) != run.change.left_out[uri]:
+        run.leave_out(path, reason)
 
 
 def _with_own_id(
@@ -344,7 +370,11 @@ def _drop_gone(
         articles = {path: generation.articles(origin=files[path]) for path in gone if files[path] in counts}
     # A file that was renamed or moved is not lost: its words are found elsewhere.
     texts = {put.article.text for put in run.change.put}
-    lost = {path: len(its) for path, its in articles.items() if any(article.text not in texts for article in its)}
+    lost = {
+        path: len(its)
+        for path, its in articles.items()
+        if path not in found.left_out and any(article.text not in texts for article in its)
+    }
     cut_off: set[str] = set()
     for root in () if prune else roots:
         missing = sum(number for path, number in lost.items() if within(path, root))

@@ -26,13 +26,15 @@ class Found:
     """What a walk found, as real paths.
 
     `files` are in the order in which they are to be read. Nothing is known of the `unknown` files and folders. `gone`
-    are the given files that are no more. `failed` says of each path what is wrong with it.
+    are the given files that are no more. `failed` says of each path what is wrong with it, `left_out` of files why they
+    are not to be read.
     """
 
     files: dict[str, None] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     entered: set[str] = field(default_factory=set)
 
     def is_known(self, path: str) -> bool:

@@ -31,6 +31,7 @@ from ui import auth, cli, terminal
 from ui.commands import articles as articles_command
 from ui.commands import questions
 from ui.conversations import Conversations
+from ui.library import Library
 
 SEEDS = Path(__file__).parent.parent / "seeds"
 COOPERATION = "The two nations also have military cooperation."
@@ -128,6 +129,37 @@ def test_it_is_an_error_when_every_file_fails(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "only" / "broken.pdf").write_bytes(b"%PDF-1.7 no more")
     assert cli.main(["index", "add", str(tmp_path / "only")]) == 1
     assert "broken.pdf" in capsys.readouterr().err
+
+
+def test_what_is_left_out_of_a_file_is_named_wherever_its_article_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    good = json.dumps({"text": "The mill by the river burned down in 1901."})
+    (folder / "lines.jsonl").write_text(f"{good}\nno article\n")
+    (folder / "torn.pdf").write_bytes(b"torn")
+    assert cli.main(["index", "add", str(folder)]) == 0
+    assert "lines.jsonl: line 2: not JSON" in capsys.readouterr().err
+    cli.main(["index", "list"])
+    shown = capsys.readouterr()
+    assert "    left out: line 2: not JSON" in shown.out
+    assert "not read: " in shown.err
+    assert "torn.pdf: " in shown.err
+    cli.main(["index", "list", "--json"])
+    (listed,) = as_json(capsys)
+    assert listed["left_out"][0].startswith("line 2: ")
+    cli.main(["index", "show", listed["id"]])
+    assert "left out:  line 2: not JSON" in capsys.readouterr().out
+    with Index.open() as opened:
+        library = Library(opened)
+        (row,) = library.rows()
+        assert row.left_out[0].startswith("line 2: ")
+        (folder / "lines.jsonl").write_text(f"{good}\n")
+        (folder / "torn.pdf").unlink()
+        assert opened.sync().failed == ()
+        assert [one.left_out for one in library.rows()] == [()]
+        assert library.unread() == ()
 
 
 def test_an_article_can_be_listed_shown_and_removed(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from index.filters import Filter
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from index import Article, Index
+    from index import Article, Failure, Index
     from index.listed import Listed
 
 SHOWN = 100
@@ -34,6 +34,8 @@ class Row:
     superseded_by: str = ""
     outlets: tuple[str, ...] = ()
     """That of the article and those of its copies."""
+    left_out: tuple[str, ...] = ()
+    """What was not read of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Library:
     def __init__(self, index: Index) -> None:
         """`index` stays the caller's."""
         self.index = index
-        self._generation = -1
+        self._as_of: tuple[int, object] = (-1, None)
         self._rows: tuple[Row, ...] = ()
         self._lock = threading.Lock()
 
@@ -63,16 +65,21 @@ class Library:
         Tabs that open at once wait for one reading of them.
         """
         with self._lock:
-            generation = self.index.generation
-            if generation != self._generation:
+            # What is left out of a file may change while its article does not.
+            as_of = self.index.generation, self.index.all_left_out()
+            if as_of != self._as_of:
                 listed = self.index.listing()
                 copies: dict[str, list[Article]] = {}
                 for one in listed:
                     if one.copy_of is not None:
                         copies.setdefault(one.copy_of.id, []).append(one.article)
                 self._rows = tuple(_row(one, copies.get(one.article.id, ())) for one in listed if one.copy_of is None)
-                self._generation = generation
+                self._as_of = as_of
             return self._rows
+
+    def unread(self) -> tuple[Failure, ...]:
+        """The files without an article, and why."""
+        return self.index.unread()
 
     def outlets(self) -> tuple[str, ...]:
         """The outlets that are known, in alphabetical order."""
@@ -120,6 +127,7 @@ def _row(listed: Listed, copies: Sequence[Article]) -> Row:
         also_in=also_in(article, copies),
         superseded_by=f"{newer.headline} ({newer.updated or newer.published or newer.id})" if newer else "",
         outlets=tuple(dict.fromkeys(one.source for one in (article, *copies) if one.source)),
+        left_out=listed.left_out,
     )
 
 

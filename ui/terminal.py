@@ -144,9 +144,15 @@ def _reasons(hit: Hit, only: Filter, columns: int) -> str:
 
 
 def render_articles(articles: Iterable[Listed]) -> str:
-    """One line for each article: id, origin, number of passages, and whether it is searched."""
+    """A line for each article: id, origin, number of passages, and whether it is searched; below it, what was left out
+    of its file."""
     return "\n".join(
-        f"{line(one.article.id)}  {origin(one.article)} · {_passages(one.passages)} · {line(one.state)}"
+        "\n".join(
+            (
+                f"{line(one.article.id)}  {origin(one.article)} · {_passages(one.passages)} · {line(one.state)}",
+                *(f"    left out: {line(reason)}" for reason in one.left_out),
+            )
+        )
         for one in articles
     )
 
@@ -155,8 +161,9 @@ def _passages(number: int) -> str:
     return f"{number} passage{'' if number == 1 else 's'}"
 
 
-def render_article(article: Article, *, superseded_by: Article | None = None) -> str:
-    """What is known of an article, the newest version of it if it is an older one, then its whole text."""
+def render_article(article: Article, *, superseded_by: Article | None = None, left_out: Sequence[str] = ()) -> str:
+    """What is known of an article, the newest version of it if it is an older one, what was left out of its file, then
+    its whole text."""
     known = (
         ("id", article.id),
         ("title", article.title),
@@ -167,6 +174,7 @@ def render_article(article: Article, *, superseded_by: Article | None = None) ->
     heading = "\n".join(f"{name + ':':<11}{line(value)}" for name, value in known if value)
     if superseded_by is not None:
         heading += f"\nsuperseded by {line(superseded_by.id)}  {origin(superseded_by)}"
+    heading += "".join(f"\nleft out:  {line(reason)}" for reason in left_out)
     return f"{heading}\n\n{clean(article.text)}"
 
 

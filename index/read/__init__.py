@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from index.errors import ReadError
 from index.location import quoted, real, shown
 from index.read import feed, formats, sidecar
-from index.read.draft import Draft, web_address
+from index.read.draft import Draft, LeftOut, web_address
 from index.read.worker import Workers
 
 if TYPE_CHECKING:
@@ -58,12 +58,17 @@ class ChangedError(ReadError):
 
 
 def read(
-    path: Path, *, left_out: Callable[[str], None] | None = None, expected: str | None = None
+    path: Path,
+    *,
+    left_out: Callable[[str], None] | None = None,
+    noted: Callable[[str], None] | None = None,
+    expected: str | None = None,
 ) -> tuple[Article, ...]:
     """The articles in the file at `path`: one, but for JSON Lines.
 
     `left_out` is called with each part of a file that could not be read while others could; without it such a part
-    fails the file. Raises ReadError, naming the file and what mends it, for a file that is missing, unreadable, too
+    fails the file. `noted` is called with each part that is left out on purpose, such as hidden text; without it
+    `left_out` is. Raises ReadError, naming the file and what mends it, for a file that is missing, unreadable, too
     large, of an unknown or another format, binary, not certainly decodable, damaged, too costly to parse, or without
     a word of article; and for a bad side-car. Raises ChangedError if `expected`, a fingerprint, is not that of what
     was read.
@@ -78,7 +83,7 @@ def read(
         if expected is not None and expected != _fingerprint(content, extra):
             raise ChangedError(CHANGED)
         parse = formats.parse if kind in formats.INLINE else _workers.parse
-        drafts = _with_text(parse(kind, content), path, left_out)
+        drafts = _with_text(parse(kind, content), path, left_out, noted or left_out)
         origin = real(path)
     with _naming(beside):
         drafts = drafts if extra is None else [sidecar.apply(extra, draft) for draft in drafts]
@@ -88,13 +93,13 @@ def read(
 def page(content: bytes, *, address: str, charset: str | None = None) -> Article:
     """The article on a fetched page; its id is that of `address`. Raises ReadError, without naming the page."""
     options = {"address": address, "charset": charset}
-    (draft,) = _with_text(_workers.parse(".html", content, options), None, None)
+    (draft,) = _with_text(_workers.parse(".html", content, options), None)
     return _article(address, draft)
 
 
 def document(content: bytes, kind: str, *, address: str) -> Article:
     """The article in a fetched file with an ending that read() knows, such as ".pdf". Raises ReadError."""
-    (draft,) = _with_text(_workers.parse(kind, content), None, None)
+    (draft,) = _with_text(_workers.parse(kind, content), None)
     return _article(address, replace(draft, url=draft.url or web_address(address)))
 
 
@@ -143,20 +148,26 @@ def article_id(origin: str) -> str:
 
 
 def _with_text(
-    found: tuple[Draft | ReadError, ...], path: Path | None, left_out: Callable[[str], None] | None
+    found: tuple[Draft | ReadError, ...],
+    path: Path | None,
+    left_out: Callable[[str], None] | None = None,
+    noted: Callable[[str], None] | None = None,
 ) -> list[Draft]:
     drafts = [item for item in found if isinstance(item, Draft) and any(map(str.isalnum, item.text))]
-    errors = [item for item in found if isinstance(item, ReadError)]
+    notes = [item for item in found if isinstance(item, LeftOut)]
+    errors = [item for item in found if isinstance(item, ReadError) and not isinstance(item, LeftOut)]
     if not drafts:
-        raise (
-            errors[0]
-            if errors
-            else ReadError("no article text in it, only white space or page furniture; save the article itself")
-        )
+        if errors:
+            raise errors[0]
+        if notes:
+            raise ReadError(f"no article text in it but what is left out: {'; '.join(map(str, notes))}")
+        raise ReadError("no article text in it, only white space or page furniture; save the article itself")
     if errors and left_out is None:
         raise errors[0]
-    for error in errors:
-        left_out(f"{'' if path is None else shown(path) + ': '}{error}")  # type: ignore[misc]
+    for reasons, report in ((errors, left_out), (notes, noted)):
+        for reason in reasons:
+            if report is not None:
+                report(f"{'' if path is None else shown(path) + ': '}{reason}")
     return drafts
 
 

@@ -27,6 +27,10 @@ Draft = Article
 tells it from others in the same file and is empty where the file is one article; index.read gives it the real one."""
 
 
+class LeftOut(ReadError):  # noqa: N818 - nothing is wrong
+    """A part of a file that is left out on purpose, such as hidden text: to be reported, but the file is read whole."""
+
+
 def one_line(value: str | None) -> str | None:
     """`value` as one printable line of at most LINE_CHARS, or None if nothing is left of it."""
     if value is None:

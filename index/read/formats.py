@@ -41,7 +41,8 @@ _SIGNATURES = (
 
 
 def parse(kind: str, content: bytes, **options: Any) -> tuple[Draft | ReadError, ...]:
-    """The drafts in `content`, and an error for each part that is none. `kind` is an ending, or FEED.
+    """The drafts in `content`, an error for each part that cannot be read, and a LeftOut for each that is not meant to
+    be. `kind` is an ending, or FEED.
 
     Raises ReadError for content that is empty, obviously of another kind, or cannot be read at all.
     """

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from index.errors import ReadError
-from index.read.draft import Draft
+from index.read.draft import Draft, LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ class Worker:
                 self.close()
         if "error" in reply:
             raise ReadError(reply["error"])
-        return tuple(ReadError(item["error"]) if "error" in item else Draft(**item) for item in reply["drafts"])
+        return tuple(map(_item, reply["drafts"]))
 
     def stop(self) -> None:
         """End the process from another thread; the file it is at fails with a ReadError."""
@@ -157,7 +157,7 @@ def _answer(formats: Any, request: dict[str, Any], requests: IO[bytes]) -> dict[
     content = requests.read(request["size"])
     try:
         found = formats.parse(request["kind"], content, **request["options"])
-        return {"drafts": [{"error": str(item)} if isinstance(item, ReadError) else asdict(item) for item in found]}
+        return {"drafts": [_reply(item) for item in found]}
     except ReadError as error:
         return {"error": str(error)}
     except (MemoryError, ImportError) as error:
@@ -166,6 +166,18 @@ def _answer(formats: Any, request: dict[str, Any], requests: IO[bytes]) -> dict[
         return {"error": "reading it takes too much memory; split it, or save it as text", "is_broken": True}
     except Exception as error:  # noqa: BLE001 - a parser may fail in any way, and the next file waits
         return {"error": f"it cannot be parsed ({type(error).__name__}); save it again, or as text", "is_broken": True}
+
+
+def _reply(item: Draft | ReadError) -> dict[str, Any]:
+    if isinstance(item, ReadError):
+        return {"left_out" if isinstance(item, LeftOut) else "error": str(item)}
+    return asdict(item)
+
+
+def _item(reply: dict[str, Any]) -> Draft | ReadError:
+    if "left_out" in reply:
+        return LeftOut(reply["left_out"])
+    return ReadError(reply["error"]) if "error" in reply else Draft(**reply)
 
 
 def _limit_memory(size_bytes: int) -> None:

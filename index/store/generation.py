@@ -12,7 +12,7 @@ from index.checksum import checksum, passage_checksum
 from index.duplicate import split
 from index.errors import StoreError
 from index.store import schema
-from index.store.schema import ARTICLE_FIELDS, ARTICLE_ROW, MEND, chunks, marks
+from index.store.schema import ARTICLE_FIELDS, ARTICLE_ROW, LEFT_OUT, MEND, chunks, marks
 from index.store.vectors import StoredVectors
 from index.store.words import Words
 
@@ -71,7 +71,14 @@ class Generation:
     def origins(self) -> dict[str, tuple[str, bool]]:
         """Every file or address read before: uri → (fingerprint, whether the user removed it)."""
         rows = self._sql.execute("SELECT uri, fingerprint, excluded FROM origin")
-        return {uri: (fingerprint, bool(excluded)) for uri, fingerprint, excluded in rows}
+        return {uri: (fingerprint.partition(LEFT_OUT)[0], bool(excluded)) for uri, fingerprint, excluded in rows}
+
+    def left_out(self) -> dict[str, tuple[str, ...]]:
+        """What was not read of the files that were read: uri → why, for each part."""
+        rows = self._sql.execute(
+            "SELECT uri, fingerprint FROM origin WHERE NOT excluded AND instr(fingerprint, ?) ORDER BY uri", (LEFT_OUT,)
+        )
+        return {uri: tuple(json.loads(fingerprint.partition(LEFT_OUT)[2])) for uri, fingerprint in rows}
 
     def article_counts(self) -> dict[str, int]:
         """How many articles were read from each file or address: uri → number."""
@@ -129,12 +136,12 @@ class Generation:
         query = "SELECT id FROM passage WHERE article_id = ? ORDER BY start"
         return [passage_id for (passage_id,) in self._sql.execute(query, (article_id,))]
 
-    def listing(self) -> list[tuple[Article, int, str | None, str | None]]:
-        """Every article in the order of adding, with how many passages it has, and the ids of the one it is a copy of
-        and of its newer version."""
+    def listing(self) -> list[tuple[Article, int, str | None, str | None, str | None]]:
+        """Every article in the order of adding, with how many passages it has, the ids of the one it is a copy of and
+        of its newer version, and where it was read from."""
         counts = dict(self._sql.execute("SELECT article_id, count(*) FROM passage GROUP BY article_id").fetchall())
         return [
-            (row.article, counts.get(row.article.id, 0), row.copy_of, row.superseded_by)
+            (row.article, counts.get(row.article.id, 0), row.copy_of, row.superseded_by, row.origin)
             for row in self.article_rows("ORDER BY rowid", ())
         ]
 

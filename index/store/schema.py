@@ -2,7 +2,8 @@
 
     meta      the random id of this database, the number of its generation, and the embedder of its vectors
     root      what the user asked to be indexed: folders, files, pages and feeds, read again by a bare sync
-    origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by
+    origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by;
+              after the fingerprint, and LEFT_OUT, a JSON array of what was not read of it and why
     article   clean text and metadata;  passage  spans of it;  sentence  spans of a passage, each with a vector
     story     keys by which an article that repeats another is found; the copy has no passages (index/original.py)
     vector    one row per distinct sentence text, by hash: an edit embeds only what is new
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Value = TypeVar("Value", int, bytes, str)
+
+LEFT_OUT = "\x1f"
+"""In no fingerprint. A table for what is left out would be a new layout, for which each home would be copied."""
 
 LAYOUT = 2
 """Version of these tables, kept in SQLite's user_version."""

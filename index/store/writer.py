@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from index.checksum import checksum, passage_checksum, vector_key
 from index.duplicate import joined, split
 from index.errors import StoreError
 from index.store.generation import Generation
-from index.store.schema import ARTICLE_ROW, marks
+from index.store.schema import ARTICLE_ROW, LEFT_OUT, marks
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,13 +27,20 @@ def write_sources(connection: sqlite3.Connection, change: Change) -> None:
     connection.executemany("DELETE FROM root WHERE uri = ?", [(uri,) for uri in change.forget_roots])
     connection.executemany(
         "INSERT OR REPLACE INTO origin VALUES (?1, ?2, 0, ?3, checksum('origin', ?1, ?2, 0, ?3))",
-        [(uri, fingerprint, change.feeds.get(uri)) for uri, fingerprint in change.origins.items()],
+        [
+            (uri, fingerprint + _left_out(change.left_out.get(uri, ())), change.feeds.get(uri))
+            for uri, fingerprint in change.origins.items()
+        ],
     )
     connection.executemany("DELETE FROM origin WHERE uri = ?", [(uri,) for uri in change.forget_origins])
     connection.executemany(
         "UPDATE origin SET excluded = 1, checksum = checksum('origin', uri, fingerprint, 1, feed) WHERE uri = ?",
         [(uri,) for uri in change.exclude_origins],
     )
+
+
+def _left_out(reasons: tuple[str, ...]) -> str:
+    return LEFT_OUT + json.dumps(reasons) if reasons else ""
 
 
 def write_articles(connection: sqlite3.Connection, change: Change) -> bool:

@@ -118,14 +118,22 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """List the articles, newest first and undated last: id, outlet, title, day, passages, whether searched."""
+    """List the articles, newest first and undated last: id, outlet, title, day, passages, whether searched.
+
+    Below an article is what was left out of its file; files without an article are named at the end.
+    """
     with index.Index.open(options.home) as opened:
         articles = sorted(opened.listing(), key=lambda one: one.article.published or "", reverse=True)
+        unread = opened.unread()
     if not articles:
         complain("citewire: no articles yet; run: citewire index add PATH")
     if options.json:
-        return show_json([one.to_dict() for one in articles])
-    return show(terminal.render_articles(articles))
+        show_json([one.to_dict() for one in articles])
+    else:
+        show(terminal.render_articles(articles))
+    for failure in unread:
+        complain(f"not read: {failure.path}: {failure.reason}")
+    return OK
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -134,9 +142,11 @@ def run_show(options: argparse.Namespace) -> int:
         article = opened.article(options.id)
         newest = opened.versions(options.id)[0]
         newer = None if newest in (article, *opened.copies(options.id)) else newest
+        left_out = opened.left_out(options.id)
     if options.json:
-        return show_json({**dataclasses.asdict(article), "superseded_by": newer and newer.id})
-    return show(terminal.render_article(article, superseded_by=newer))
+        known = {**dataclasses.asdict(article), "superseded_by": newer and newer.id}
+        return show_json({**known, "left_out": list(left_out)})
+    return show(terminal.render_article(article, superseded_by=newer, left_out=left_out))
 
 
 def run_remove(options: argparse.Namespace) -> int:
@@ -185,6 +195,8 @@ def _show_report(report: SyncReport, *, as_json: bool) -> int:
     """Print the report; an error only when files failed and none could be read."""
     for failure in report.failed:
         complain(f"not read: {failure.path}: {failure.reason}")
+    for failure in report.left_out:
+        complain(f"left out: {failure.path}: {failure.reason}")
     show_json(report.to_dict()) if as_json else show(str(report))
     read = report.added + report.updated + report.removed + report.unchanged
     return ERROR if report.failed and not read else OK

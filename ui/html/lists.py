@@ -15,19 +15,25 @@ if TYPE_CHECKING:
     from ui.library import Row
 
 
+UNREAD_SHOWN = 100
+"""Files without an article that are listed: as many as articles."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one file or address: `problem` is None when it was read, `done` says what came of that."""
+    """What became of one file or address: `problem` is None when it was read, `done` says what came of that, `left_out`
+    what was not read of it."""
 
     name: str
     problem: str | None = None
     done: str = "added"
+    left_out: tuple[str, ...] = ()
 
 
 def uploads(results: Iterable[FileResult], *, summary: str = "") -> str:
     """One line for each file, those that failed first, and what happened in all."""
     lines = "".join(
-        f'<li class="added"><bdi>{escape(result.name)}</bdi>: {escape(result.done)}</li>'
+        f'<li class="added"><bdi>{escape(result.name)}</bdi>: {escape(result.done)}{_left_out(result.left_out)}</li>'
         if result.problem is None
         else f'<li class="failed"><bdi>{escape(result.name)}</bdi>. Not added: {escape(result.problem)}</li>'
         for result in sorted(results, key=lambda result: result.problem is None)
@@ -47,16 +53,25 @@ def progress(stage: str, done: int, total: int) -> str:
     return f'<p class="status busy">{escape(words)}</p>{"" if stage == "wait" else bar}'
 
 
-def articles(rows: Sequence[Row], *, found: int, total: int, chosen: Collection[str], can_remove: bool = True) -> str:
-    """The articles of the library; `rows` are those shown of `found`. Without `can_remove`, nothing offers to."""
+def articles(
+    rows: Sequence[Row],
+    *,
+    found: int,
+    total: int,
+    chosen: Collection[str],
+    can_remove: bool = True,
+    unread: Sequence[FileResult] = (),
+) -> str:
+    """The articles of the library; `rows` are those shown of `found`, `unread` the files without an article. Without
+    `can_remove`, nothing offers to remove."""
     if not total:
         add = " Drop files above, or enter an address." if can_remove else ""
-        return f'<p class="empty">No articles yet.{add}</p>'
+        return f'<p class="empty">No articles yet.{add}</p>{_unread(unread)}'
     number = count(total, "article") if found == total else f"{found:,} of {count(total, 'article')}"
     more = f", the first {len(rows)} are shown" if found > len(rows) else ""
     head = f'<p class="note">{number}{more}</p>'
     lines = "".join(_article(row, chosen=row.id in chosen, can_remove=can_remove) for row in rows)
-    return f'{head}<ul class="rows" aria-label="Articles">{lines}</ul>'
+    return f'{head}<ul class="rows" aria-label="Articles">{lines}</ul>{_unread(unread)}'
 
 
 def conversations(known: Sequence[Summary], *, searched: bool = False) -> str:
@@ -83,6 +98,22 @@ def models(known: Sequence[Model], *, here: Collection[str], speeds: dict[str, f
     return f'<ul class="rows models" aria-label="Models">{"".join(lines)}</ul>'
 
 
+def _unread(files: Sequence[FileResult]) -> str:
+    """The files without an article, folded away, and no more of them than fit on a page."""
+    if not files:
+        return ""
+    lines = "".join(
+        f"<li><bdi>{escape(one.name)}</bdi>: {escape(one.problem or '')}</li>" for one in files[:UNREAD_SHOWN]
+    )
+    more = f"<li>and {len(files) - UNREAD_SHOWN:,} more</li>" if len(files) > UNREAD_SHOWN else ""
+    summary = f"{count(len(files), 'file')} not read"
+    return f'<details class="unread"><summary>{summary}</summary><ul class="uploads">{lines}{more}</ul></details>'
+
+
+def _left_out(reasons: Sequence[str]) -> str:
+    return "".join(f'<p class="origin">Left out: <bdi>{escape(reason)}</bdi></p>' for reason in reasons)
+
+
 def _article(row: Row, *, chosen: bool, can_remove: bool) -> str:
     known = [part for part in (row.source, day(row.published), count(row.words, "word")) if part]
     about = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)
@@ -95,7 +126,7 @@ def _article(row: Row, *, chosen: bool, can_remove: bool) -> str:
         f'<li><label class="choose"><input type="checkbox" data-act="choose" data-article="{escape(row.id)}"{checked}>'
         f'<span class="hidden">Ask only about {escape(row.headline)}</span></label><div class="entry">'
         f"{button('open', f'<bdi>{escape(row.headline)}</bdi>', article=row.id, classes='title')}"
-        f'<p class="origin">{about}{also}</p></div>{remove}</li>'
+        f'<p class="origin">{about}{also}</p>{_left_out(row.left_out)}</div>{remove}</li>'
     )
 
 

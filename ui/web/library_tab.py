@@ -134,6 +134,7 @@ class LibraryTab:
                 total=len(library.rows()),
                 chosen=session.chosen,
                 can_remove=self.frame.can_edit(request),
+                unread=[FileResult(Path(one.path).name, _without_commands(one.reason)) for one in library.unread()],
             )
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
             return render.problem(explain(error), failed="The articles cannot be listed.")
@@ -161,6 +162,7 @@ class LibraryTab:
             return
         results: list[FileResult] = []
         stored: dict[str, str] = {}
+        discarded: set[str] = set()
 
         def add(report: Report, cancel: threading.Event) -> SyncReport:
             index = self.frame.engine().index
@@ -182,14 +184,22 @@ class LibraryTab:
                     copy = self.backend.uploads().folder / Path(failure.path).name
                     if copy.name in stored and _gives_nothing(copy):
                         batch.discard(copy)
+                        discarded.add(copy.name)
                         with contextlib.suppress(Error):
                             index.remove([copy])  # else each sync would report it again
                 batch.commit()
             return done
 
         def outcome(report: SyncReport) -> str:
-            problems = {Path(failure.path).name: _without_commands(failure.reason) for failure in report.failed}
-            added = [FileResult(name, problems.get(copy), _done(report)) for copy, name in stored.items()]
+            reasons: dict[str, list[str]] = {}
+            for failure in (*report.failed, *report.left_out):
+                reasons.setdefault(Path(failure.path).name, []).append(_without_commands(failure.reason))
+            added = [
+                FileResult(name, reasons[copy][0])
+                if copy in discarded
+                else FileResult(name, done=_done(report), left_out=tuple(reasons.get(copy, ())))
+                for copy, name in stored.items()
+            ]
             return lists.uploads([*results, *added], summary=_summary(report))
 
         try:
@@ -219,6 +229,10 @@ class LibraryTab:
             problems = [FileResult(failure.path, _without_commands(failure.reason)) for failure in report.failed]
             problems += [FileResult(place, why) for place, why in refused.items()]
             well = [FileResult(place, done=_done(report)) for place in added]
+            well += [
+                FileResult(one.path, done="read in part", left_out=(_without_commands(one.reason),))
+                for one in report.left_out
+            ]
             return lists.uploads([*problems, *well], summary=_summary(report))
 
         def add(report: Report, cancel: threading.Event) -> SyncReport:
