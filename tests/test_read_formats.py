@@ -173,6 +173,39 @@ def test_epub_is_read_in_the_order_of_its_spine(tmp_path: Path) -> None:
     assert (article.published, article.language) == ("2018-03-21", "en")
 
 
+ENCRYPTED = (
+    '<encryption xmlns:e="http://www.w3.org/2001/04/xmlenc#"><e:EncryptedData><e:EncryptionMethod Algorithm="{}"/>'
+    '<e:CipherData><e:CipherReference URI="{}"/></e:CipherData></e:EncryptedData></encryption>'
+)
+IDPF, ADOBE = "http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"
+
+
+@pytest.mark.parametrize("algorithm", [IDPF, ADOBE])
+def test_disguised_fonts_do_not_lock_an_epub(tmp_path: Path, algorithm: str) -> None:
+    extra: dict[str, str | bytes] = {
+        "META-INF/encryption.xml": ENCRYPTED.format(algorithm, "OEBPS/fonts/a.otf"),
+        "OEBPS/fonts/a.otf": b"\0",
+    }
+    assert one(put(tmp_path, "a.epub", epub([f"<p>{TALKS}</p>"], extra))).text == TALKS
+
+
+def test_an_encrypted_chapter_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    lock = ENCRYPTED.format("http://www.w3.org/2001/04/xmlenc#aes128-cbc", "OEBPS/t%201.xhtml")
+    path = put(tmp_path, "a.epub", epub([f"<p>{TALKS}</p>", "<p>x</p>"], {"META-INF/encryption.xml": lock}))
+    reasons: list[str] = []
+    (article,) = read(path, left_out=reasons.append)
+    assert article.text == TALKS
+    assert "'OEBPS/t 1.xhtml' in it is encrypted" in reasons[0]
+    with pytest.raises(ReadError, match="encrypted"):
+        read(
+            put(
+                tmp_path,
+                "b.epub",
+                epub(["<p>x</p>", "<p>y</p>"][:1], {"META-INF/encryption.xml": lock.replace("201", "200")}),
+            )
+        )
+
+
 def test_a_locked_epub_is_refused(tmp_path: Path) -> None:
     locked = epub([f"<p>{TALKS}</p>"], {"META-INF/encryption.xml": "<encryption><EncryptedData/></encryption>"})
     with pytest.raises(ReadError, match="encrypted"):

@@ -11,32 +11,48 @@ from index.read import markup
 from index.read.archive import Archive
 from index.read.charset import decode
 from index.read.clean import tidy
-from index.read.draft import Draft, byline, language_tag, one_line
+from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
 from index.read.metadata import web_date
 
 _CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
 _MARKUP = ("application/xhtml+xml", "text/html")
 
 
-def parse(content: bytes) -> Draft:
-    """The text of the chapters. Raises ReadError for what is no EPUB, is damaged, or is locked against copying."""
+def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
+    """The text of the chapters, and what is left out: those that are encrypted, missing, or not text.
+
+    Raises ReadError for what is no EPUB, is damaged, or is locked against copying.
+    """
     archive = Archive(content)
     if _CONTAINER not in archive.names:
         raise ReadError("this is a zip archive but no EPUB, whatever its name says; give it the ending it should have")
-    if "META-INF/encryption.xml" in archive.names and b"EncryptedData" in archive.read("META-INF/encryption.xml"):
-        raise ReadError("the book is encrypted; get a copy that is not")
+    encrypted = _encrypted(archive)
     place = _first(_xml(archive.read(_CONTAINER)), "rootfile", "full-path")
     package = _xml(archive.read(place))
-    chapters = [
-        tree
-        for name in _spine(package, posixpath.dirname(place))
-        if name in archive.names and (tree := markup.parse_tree(decode(archive.read(name)))) is not None
-    ]
+    chapters: list[Any] = []
+    left_out: list[ReadError] = []
+    for name, kind in _spine(package, posixpath.dirname(place)):
+        if name in encrypted:
+            left_out.append(LeftOut(f"{name[:80]!r} in it is encrypted; get a copy that is not"))
+        elif kind not in _MARKUP:
+            left_out.append(LeftOut(f"{name[:80]!r} in it is no text ({kind[:40]})"))
+        elif name not in archive.names:
+            left_out.append(ReadError(f"{name[:80]!r} is missing in it; get it again"))
+        else:
+            try:
+                tree = markup.parse_tree(decode(archive.read(name)))
+            except ReadError as error:
+                left_out.append(ReadError(f"{name[:80]!r} in it: {error}"))
+            else:
+                chapters += [] if tree is None else [tree]
+    if encrypted and not chapters:
+        raise ReadError("the book is encrypted; get a copy that is not")
     if not chapters:
         raise ReadError("the EPUB is damaged (no chapter is in it); get it again")
     dates = [web_date(date.text or "") for date in _all(package, "date") if _event(date) in ("", "publication")]
     known = [date for date in dates if date]
-    return Draft(
+    draft = Draft(
         "",
         tidy("\n\n".join(map(markup.text_of, chapters)), indented=True),
         title=one_line(_text(package, "title")),
@@ -45,6 +61,21 @@ def parse(content: bytes) -> Draft:
         author=byline(", ".join(filter(None, (one_line(element.text) for element in _all(package, "creator"))))),
         language=language_tag(_text(package, "language") or ""),
     )
+    return draft, *left_out
+
+
+def _encrypted(archive: Archive) -> set[str]:
+    """The members that cannot be read as they are: mostly fonts, which are disguised and not encrypted.
+
+    Raises ReadError for a book that is encrypted as a whole.
+    """
+    if _ENCRYPTION not in archive.names:
+        return set()
+    entries = _all(_xml(archive.read(_ENCRYPTION)), "EncryptedData")
+    names = [[one.get("URI") for one in entry.iter("{*}CipherReference")] for entry in entries]
+    if not all(names):
+        raise ReadError("the book is encrypted; get a copy that is not")
+    return {posixpath.normpath(unquote(name or "")).lstrip("/") for some in names for name in some}
 
 
 def _xml(content: bytes) -> Any:
@@ -58,16 +89,14 @@ def _xml(content: bytes) -> Any:
         raise ReadError(f"the EPUB is damaged ({error}); get it again") from error
 
 
-def _spine(package: Any, folder: str) -> list[str]:
-    """Names of the members that make up the book, in reading order; the table of contents is none."""
+def _spine(package: Any, folder: str) -> list[tuple[str, str]]:
+    """Names and media types of the members that make up the book, in reading order; the table of contents is none."""
     items = {item.get("id"): item for item in _all(package, "item")}
     wanted = (items.get(reference.get("idref")) for reference in _all(package, "itemref"))
     return [
-        posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "")))
+        (posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or ""))), item.get("media-type") or "")
         for item in wanted
-        if item is not None
-        and item.get("media-type") in _MARKUP
-        and "nav" not in (item.get("properties") or "").split()
+        if item is not None and "nav" not in (item.get("properties") or "").split()
     ]
 
 

@@ -1,7 +1,8 @@
 """Markup: an element tree of HTML → the text a reader of the page sees. Knows nothing of articles or files.
 
-Paragraphs stand apart by a blank line, list items and table rows by a line end, cells by " | ", and `<br>` is a
-line end. Words that touch on the page stay one word; words in two blocks never become one.
+Paragraphs and the rows of tables stand apart by a blank line, list items by a line end, and `<br>` is a line end. A
+row of data names its columns ("Region: North; Population: 12"). Words that touch on the page stay one word; words in
+two blocks never become one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from index.read import markup_table, raised
 from index.read.clean import tidy
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 def parse_tree(page: str) -> Any:
     """The tree of a whole page or a fragment, its parser as forgiving as a browser's; None if there is no element.
 
+    Superscripts are what they are read as, and ruby has no readings (index/read/raised.py).
     Deeper than 256 elements the parser stops nesting, so that no walk over the tree runs out of stack.
     """
     from lxml import etree, html
@@ -45,6 +48,7 @@ def parse_tree(page: str) -> Any:
         tree: Any = html.document_fromstring(encoded, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
+    raised.settle(tree)
     return tree
 
 
@@ -67,9 +71,15 @@ def _pieces(tree: Any, *, is_table_layout: bool) -> Iterator[str]:
 
     out = _Writer()
     hidden = preformatted = 0
+    table: Any = None  # a table whose rows are written already
     for event, element in etree.iterwalk(tree, events=("start", "end")):
         tag = element.tag
         is_start = event == "start"
+        if table is not None:
+            if element is not table:
+                continue
+            table = None
+            hidden -= 1
         if not isinstance(tag, str):
             if not is_start and not hidden:
                 out.text(element.tail, preformatted)
@@ -81,6 +91,13 @@ def _pieces(tree: Any, *, is_table_layout: bool) -> Iterator[str]:
                 preformatted += 1 if is_start else -1
             if is_start and tag in _ITEMS and _follows_item(element):
                 out.next_item()
+            if is_start and tag == "table" and not is_table_layout:
+                lines = markup_table.lines_of(element, text_of)
+                if lines is not None:
+                    _write_lines(out, lines)
+                    table = element
+                    hidden += 1
+                    continue
             _mark(out, "div" if is_table_layout and tag in _CELLS else tag, is_start=is_start)
         if hidden and is_start:
             continue
@@ -89,6 +106,13 @@ def _pieces(tree: Any, *, is_table_layout: bool) -> Iterator[str]:
         elif element is not tree and not hidden:
             out.text(element.tail, preformatted)
     yield from out.pieces
+
+
+def _write_lines(out: _Writer, lines: list[str]) -> None:
+    for line in lines:
+        out.gap(2)
+        out.text(line, 0)
+    out.gap(2)
 
 
 def _is_heading(element: Any) -> bool:
