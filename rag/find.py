@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag import evidence
+from rag import evidence, recency
 from rag.answer import Reason, Source
 from rag.recency import newest_first
-from rag.relevance import is_relevant
+from rag.relevance import RELEVANT, is_relevant, relevance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from index import Index
     from index.hit import Hit
@@ -62,8 +62,31 @@ def find(question: Question, index: Index, model: LoadedModel, settings: Setting
         nearest = tuple(Source(number, hit) for number, hit in enumerate(hits[: settings.passages], start=1))
         found = replace(found, sources=nearest, reason=Reason.NOTHING_RELEVANT)
     else:
+        wide = (*wide, *_recent(question, index, wide, settings))
         newest = newest_first(question.text, wide, least_share=evidence.LEAST_SHARE)
         with model.held(settings) as llm:
             found = replace(found, sources=evidence.select(question.text, newest, llm, settings))
     clock.mark("evidence")
     return found
+
+
+def _recent(question: Question, index: Index, known: Sequence[Hit], settings: Settings) -> Iterator[Hit]:
+    """For a question about now, what the newest articles say of it, where a search of all did not find that. It must
+    be nearly as relevant as the best: the score of a search does not compare with that of another."""
+    if not recency.asks_about_now(question.text):
+        return
+    newest = index.newest(1, question.only)
+    spans = recency.recent_spans(question.text, index.article(newest[0]).published if newest else None)
+    least = max(RELEVANT, evidence.LEAST_SHARE * max(relevance(question.full, hit) for hit in known))
+    seen = {(hit.article.id, hit.start) for hit in known}
+    for span in spans:
+        for hit in index.search(
+            question.text,
+            settings.passages,
+            rewordings=question.rewordings,
+            context=question.context,
+            **question.only.also(span).to_dict(),
+        ):
+            if (hit.article.id, hit.start) not in seen and relevance(question.full, hit) >= least:
+                seen.add((hit.article.id, hit.start))
+                yield hit

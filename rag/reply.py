@@ -154,21 +154,32 @@ class Reply:
         return answers
 
     def _answer_part(self, part: Part, history: Sequence[Turn]) -> Answer:
-        """Draft, cite and judge; try again when the first draft is not to be given; answer or refuse."""
+        """Draft, cite and judge; try again when the first draft is not to be given; answer or refuse. A question about
+        now is first asked of the newest articles alone, so that an older one is not taken for what is so today."""
         llm, asked = self.model.of(self.settings), part.question.text
         passages = [source.hit for source in part.found.sources]
         turns = evidence.trim_history(asked, passages, history, llm, self.settings)
         request = prompt.build(asked, passages, turns)
-        attempt = self._attempt(part, llm, request)
+        newest = recency.newest_alone(asked, part.found.sources)
+        if newest:
+            alone = replace(part, found=replace(part.found, sources=newest))
+            attempt = self._attempt(alone, llm, prompt.build(asked, [source.hit for source in newest], turns))
+            if attempt.reason in (None, Reason.CANCELLED):
+                return self._concluded(part, llm, attempt)
+        attempt = self._attempt(part, llm, request, shown=not newest)
         if attempt.reason not in (None, Reason.CANCELLED) and llm.adapts:
-            attempt = self._second(attempt, self._attempt(part, llm, request, adapted=True))
+            attempt = self._second(attempt, self._attempt(part, llm, request, shown=False, adapted=True))
+        return self._concluded(part, llm, attempt)
+
+    def _concluded(self, part: Part, llm: LLM, attempt: Attempt) -> Answer:
+        """The answer, or the refusal, that an attempt comes to."""
         if attempt.reason is not None:
             return self._refusal(part, attempt.reason, attempt.signals)
         return self._given(part, llm, attempt)
 
-    def _attempt(self, part: Part, llm: LLM, request: Prompt, *, adapted: bool = False) -> Attempt:
-        """One draft, cited and judged. Nobody sees it being written when it is `adapted`, for then it is the second."""
-        drafted = self._draft(part, llm, request, adapted=adapted)
+    def _attempt(self, part: Part, llm: LLM, request: Prompt, *, shown: bool = True, adapted: bool = False) -> Attempt:
+        """One draft, cited and judged. Only the first is to be `shown` as it is written."""
+        drafted = self._draft(part, llm, request, shown=shown, adapted=adapted)
         part.clock.mark("verify")
         if not _is_cited(drafted):
             reason = Reason.UNSUPPORTED if drafted else Reason.NOT_ANSWERED
@@ -185,7 +196,7 @@ class Reply:
             drafted = claims.with_second_look(drafted, answerability.probability(signals or Signals(), llm.name))
         return Attempt(drafted, signals)
 
-    def _draft(self, part: Part, llm: LLM, request: Prompt, *, adapted: bool) -> tuple[Claim, ...]:
+    def _draft(self, part: Part, llm: LLM, request: Prompt, *, shown: bool, adapted: bool) -> tuple[Claim, ...]:
         """What the model says, sentence by sentence, cited and numbered; () when it says nothing.
 
         If nothing is supported and the model will judge, what is plausible is cited. Where its words rest on nothing at
@@ -193,16 +204,16 @@ class Reply:
         quotes, and in the second draft.
         """
         quotes = self._mode == "quote"
-        written = self._write(part, llm, request, shown=not quotes and not adapted, adapted=adapted)
+        written = self._write(part, llm, request, shown=shown and not quotes, adapted=adapted)
         sources, sentences = self._still_indexed(part), claims.draft_sentences(written)
         drafted = claims.check(part.question.text, sentences, sources)
         if answerability.is_measured(llm.name) and not _is_cited(drafted):
             drafted = claims.check(part.question.text, sentences, sources, least=support.PLAUSIBLE)
         if drafted and not _is_cited(drafted) and (quotes or adapted) and not self._is_cancelled:
             quoting = Quoting([source.hit.text for source in part.found.sources], llm.vocabulary)
-            chosen = self._write(part, llm, request, constraint=quoting, shown=not adapted, adapted=adapted)
+            chosen = self._write(part, llm, request, constraint=quoting, shown=shown, adapted=adapted)
             drafted = claims.quoted_sentences(chosen, self._still_indexed(part))
-        return drafted
+        return recency.without_who_left(part.question.text, drafted)
 
     def _write(
         self,
@@ -270,7 +281,12 @@ class Reply:
         if not quotes and likely < answerability.TRUSTED:
             drafted = claims.with_quotes(asked, drafted)
         opening = recency.opening(asked, drafted)
-        stated = [*recency.attributed(drafted), *claims.stated_disagreements(differing)]
+        later = recency.later_report(asked, drafted, part.found.sources)
+        stated = [
+            *recency.attributed(drafted, opening=opening),
+            *claims.stated_disagreements(differing),
+            *claims.numbered_after(later, drafted, differing),
+        ]
         drafted = claims.in_one_text(stated, opening=opening)
         return Answer(
             text=" ".join(filter(None, (opening, *(claim.text for claim in drafted)))),

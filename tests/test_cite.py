@@ -44,6 +44,22 @@ def test_a_bare_number_is_cited_where_the_question_points() -> None:
     assert said("2009.", "In which year did trade grow?")[0].startswith("Trade grew")
 
 
+@pytest.mark.parametrize(
+    "aside",
+    [
+        "READ MORE: Griner begins nine-year sentence in Russia",
+        "Live updates: Griner begins nine-year sentence in Russia.",
+    ],
+)
+def test_a_link_to_another_story_is_quoted_only_where_no_sentence_says_it(aside: str) -> None:
+    sentence = "Griner is in Russia to begin her sentence of nine years."
+    claim = "Griner begins her nine-year sentence in Russia."
+    (quote,) = cite.align(claim, [source(1, f"{aside}\n\n{sentence}")])
+    assert quote.text == sentence
+    (quote,) = cite.align(claim, [source(1, f"{aside}\n\nThe weather is fine.")])
+    assert quote.text == aside
+
+
 def test_a_claim_that_rests_on_two_places_gets_both() -> None:
     quotes = said("Trade grew by 12.5 percent, and Abe and Putin agreed to work together.")
     assert {quote.split()[0] for quote in quotes} == {"Trade", "Abe"}

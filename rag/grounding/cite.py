@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.grounding.lexicon import Word, stems, words
+from rag.grounding.statement import is_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,9 @@ LEAST_COVERAGE = 0.25
 """Share of a sentence's weight that a quote must carry to be considered at all."""
 LEAST_GAIN = 0.15
 """Share of a sentence's weight that a further quote must add."""
+ASIDE_WEIGHT = 0.75
+"""How much the words of a link to another story, a headline, a caption or a credit count beside those of a sentence of
+the article, which is quoted instead where it says nearly the same. What only an aside says is quoted from there."""
 QUESTION_WEIGHT = 0.3
 """How much words of the question count beside words of the answer, so that "2009." finds the right 2009."""
 
@@ -100,4 +104,5 @@ def _fit(quote: Quote, wanted: Sequence[Word], covered: set[str], asked: frozens
     question_share = len(asked & has) / len(asked) if asked else 0.0
     gain = _gain(quote, wanted, covered)
     weight = sum(word.weight for word in wanted)
-    return (round(gain / weight + QUESTION_WEIGHT * question_share, 6), -quote.source.number, -quote.start)
+    fit = gain / weight + QUESTION_WEIGHT * question_share
+    return (round(fit if is_statement(quote.text) else ASIDE_WEIGHT * fit, 6), -quote.source.number, -quote.start)

@@ -31,6 +31,8 @@ _CANNOT = re.compile(
 )
 
 
+_UNDATED_PAST = re.compile(r"\b(?:1\d|20)\d\d\b|\bhad\b|['’]d\b|\b(?:last|previous) year\b|\bnext year\b")
+"""What keeps a sentence from being of the year in which it was published: another year, or the past of a past."""
 BEFORE_CHARS = 700
 """Characters before a passage in which a person of the passage may be named: those of one passage."""
 
@@ -126,6 +128,16 @@ def stated_disagreements(found: Sequence[Disagreement]) -> Iterator[Claim]:
         yield _claim(disagreement.sentence(one), tuple(side.citation for side in one.sides), 1.0)
 
 
+def numbered_after(
+    added: Iterable[Claim], claims: Sequence[Claim], known: Sequence[Disagreement] = ()
+) -> Iterator[Claim]:
+    """The claims `added`, with their quotes numbered after those of `claims` and of what is `known`."""
+    sides = [side.citation for one in known for side in one.sides]
+    numbering = Numbering([*(citation for claim in claims for citation in claim.citations), *sides])
+    for claim in added:
+        yield replace(claim, citations=tuple(map(numbering.again, claim.citations)))
+
+
 def read_before(quote: Quote) -> str:
     """What a reader of a quote has read before it: the heading, the passage as far as the quote, and about another one
     before that, where stands of whom the passage says "he also remarked"."""
@@ -166,7 +178,10 @@ def _quotes(claims: Iterable[Claim]) -> list[Citation]:
 def _support(text: str, quotes: Sequence[Quote], question: str) -> float:
     nearby = " ".join(dict.fromkeys(_surroundings(quote.source) for quote in quotes))
     contexts = tuple(map(read_before, quotes))
-    pair = Pair(text, tuple(quote.text for quote in quotes), nearby, question=question, contexts=contexts)
+    years = frozenset((quote.article.published or "")[:4] for quote in quotes if not _UNDATED_PAST.search(quote.text))
+    pair = Pair(
+        text, tuple(quote.text for quote in quotes), nearby, question=question, contexts=contexts, published=years
+    )
     return support.probability(pair)
 
 

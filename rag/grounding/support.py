@@ -62,8 +62,9 @@ _QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A claim and the `quotes` it is to rest on; `nearby` is the passage and the heading around them, `contexts` what a
-    reader has read before each of them, `question` what the claim answers, `similarity` the cosine of the claim and the
-    nearest quote (None if unknown; beside the words it adds nothing, so it has no coefficient)."""
+    reader has read before each of them, `question` what the claim answers, `published` the years that the quotes speak
+    of by their date of publication, `similarity` the cosine of the claim and the nearest quote (None if unknown; beside
+    the words it adds nothing, so it has no coefficient)."""
 
     claim: str
     quotes: tuple[str, ...]
@@ -71,6 +72,7 @@ class Pair:
     similarity: float | None = None
     question: str = ""
     contexts: tuple[str, ...] = ()
+    published: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class _View:
 
     @cached_property
     def quoted(self) -> frozenset[str]:
-        quoted = frozenset[str]().union(*self.each)
+        quoted = frozenset[str]().union(*self.each) | (self.pair.published & stems(self.pair.question))
         return quoted | {"2"} if "both" in quoted else quoted
 
     @cached_property

@@ -18,9 +18,9 @@ from rag.answer import Citation, Claim, Reason, Section, Source
 from rag.dates import WEEKDAYS, published_in_words
 from rag.grounding import claims, disagreement
 from rag.grounding.lexicon import MONTHS, STOP_WORDS, stems, words
+from rag.grounding.statement import is_statement
 from rag.overview import Overview
 from rag.overview.sides import Named, sides_of
-from rag.overview.statement import is_statement
 from rag.question import leans_on_history
 from rag.relevance import RELEVANT, covered
 

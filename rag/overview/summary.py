@@ -17,8 +17,8 @@ from index.filters import Filter
 from rag.answer import Citation, Claim, Reason, Section
 from rag.dates import WEEKDAYS, day_of, in_words, published_in_words
 from rag.grounding.lexicon import MONTHS, words
+from rag.grounding.statement import is_statement
 from rag.overview import Overview
-from rag.overview.statement import is_statement
 from rag.relevance import RELEVANT, covered, relevance
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section
 from rag.dates import dates, day_of, span, written
 from rag.grounding.lexicon import WEIGHTS, words
+from rag.grounding.statement import is_statement
 from rag.overview import Overview
-from rag.overview.statement import is_statement
 from rag.question import leans_on_history
 from rag.relevance import RELEVANT, relevance
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
-_ENDS = re.compile(r"[.!…][\"'”’)\]]*(?:\[\d+\])*$")
+_ENDS = re.compile(r"[.!…。！｡।။۔።][\"'”’)\]」』]*(?:\[\d+\])*$")
 """A headline, a link or a caption has no full stop; a question states nothing. "[3]" is the mark of a footnote."""
-_LABEL = re.compile(r"^\W*(?:[A-Z][\w’'-]*\s?){1,3}:\s")
-"""What opens a link to another story or a credit ("Previously: …", "READ MORE: …", "Photo: …"); speakers as well."""
+_LABEL = re.compile(r"^\W*[A-Z][\w’'-]*(?:\s[\w’'-]+){0,2}:\s(?!\W*[a-z])(?![\"“‘'«„])")
+"""What opens a link to another story or a credit ("Previously: …", "Live updates: …", "Photo: …"); speakers as well,
+unless they are quoted ("He said: “…”")."""
 
 
 def is_statement(sentence: str, *, fewest_words: int = 1) -> bool:
