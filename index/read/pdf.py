@@ -1,25 +1,31 @@
 """PDF with text → Draft. The only file that imports pypdfium2.
 
-A PDF knows letters and their places, not paragraphs: these are put together again from the distances between
-lines. Running heads, running feet and page numbers go. The date in a PDF is that of the file, so it is not used.
+A PDF knows letters and their places, not paragraphs. Here the letters become words with their places; layout.py puts
+them in reading order, column by column and row by row; then paragraphs are put together from the distances between
+lines, and hyphen.py mends the words that were broken at their ends. Running heads, running feet and page numbers go.
+The date in a PDF is that of the file, so it is not used.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import re
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
-from index.read.clean import tidy
-from index.read.draft import Draft, byline, one_line
+from index.read import hyphen, layout
+from index.read.clean import headline, tidy
+from index.read.draft import Draft, byline, language_tag, one_line
+from index.read.layout import HYPHENS, Block, Line, Word
+from index.read.table import rows_as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_PAGES = 3000
 """More than a book has: a limit against files made to take long."""
@@ -31,37 +37,69 @@ SHORT_SHARE = 0.8
 """A line that ends a sentence before this share of the column's width ends the paragraph too."""
 EDGE_SHARE = 0.1
 """Running heads and feet stand in this share of the page's height at either end."""
+RUNNING_PAGES = 3
+"""A line at the edge is a running one if it comes back on so many pages, on each or on every second one."""
+TITLE_SHARE = 1.2
+"""A title on the first page is set in type larger than that of the text by at least this factor."""
+TITLE_LINES = 4
+"""A title has no more lines."""
+LANGUAGE_CHARS = 40
+"""Longer than any tag of a language."""
+MIN_TITLE_LETTERS = 3
+"""What has fewer is a number or an ornament."""
+BOLD_WEIGHT = 600
+"""Semibold and heavier."""
+LOOK_BACK = 8
+"""How many paragraphs back an unfinished one is looked for: notes, a figure or a table stand between its halves."""
+UNREADABLE_SHARE = 0.3
+"""A page whose letters are this often none of Unicode cannot be read: its fonts do not say which letters they draw."""
 
-_HYPHENS = "\ufffe\x02\xad"
-"""What PDFium gives for a hyphen that breaks a word at a line's end."""
 _BULLET = re.compile(r"[•◦▪‣●–—-]\s|\(?\d{1,3}[.)]\s")
 _FILE_NAME = re.compile(
-    r"^(?:microsoft word|untitled|print)\b|\.(?:docx?|indd|qxd|pdf|tex|pages|rtf|odt)$", re.IGNORECASE
+    r"^(?:microsoft (?:word|powerpoint|excel)|powerpoint|untitled|print|document\d*$|about:|https?:|file:|slide \d)"
+    r"|^\S+[_\d]\S*$|\.(?:docx?|pptx?|xlsx?|indd|qxd|pdf|tex|dvi|pages|rtf|odt|html?|txt)$",
+    re.IGNORECASE,
 )
 _PRINTED = re.compile(
-    r"\s*(?:(?:page |p\. ?|[-–— ])*\d{1,4}(?:(?: of | ?/ ?)\d{1,4})?[-–— ]*"
+    r"\s*(?:(?:page |p\. ?|[-–— ])*(?:\d{1,4}|[ivxlc]{1,6})(?:(?: of | ?/ ?)\d{1,4})?[-–— ]*"
     r"|\d{1,4}[/.]\d\d?[/.]\d{2,4}, \d\d?:\d\d.*|(?:https?|file):\S+(?: \d+/\d+)?)\s*",
     re.IGNORECASE,
 )
 """A page number, or what browsers print at the edge: the clock with the title, the address."""
-_TERMINAL = re.compile(r"[.!?…:。！？][\"'”’»)\]]*$")
+_TERMINAL = re.compile(r"[.!?…:。！？؟।][\"'”’»)\]」』]*$")
+_LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
+_NO_LETTERS = re.compile("[\x00\ufffd\ue000-\uf8ff]")
+_MAY_BE_RAISED = re.compile(r"[\d*†‡§¶#()‐-]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of type: its text, the left and right end, the bottom and the size of its letters in points."""
+@dataclass(slots=True)
+class _Paragraph:
+    """Lines that are put together, the size of their type, whether the last is full, and the table they are of."""
 
-    text: str
-    left: float
-    right: float
-    bottom: float
+    pieces: list[str]
     size: float
+    grid: tuple[tuple[str, ...], ...] = ()
+    has_head: bool = False
+    is_full: bool = False
+
+    def add(self, text: str) -> None:
+        """A line more; a hyphen at the end of the one before is decided upon when the whole document is known."""
+        before = self.pieces[-1]
+        if before[-1:] == "\xad":
+            self.pieces[-1] = before[:-1]
+        elif before[-1:] in HYPHENS or (before[-1:] in "-‐" and before[-2:-1].isalnum()):
+            self.pieces[-1] = before[:-1] + hyphen.BREAK
+        elif not layout.is_unspaced(before[-1:], text[:1]):
+            text = " " + text
+        self.pieces.append(text)
 
 
-def parse(content: bytes) -> Draft:
+def parse(content: bytes) -> Draft | tuple[Draft | ReadError, ...]:
     """The text of the pages, paragraph by paragraph; title and author from the properties.
 
-    Raises ReadError for what is no PDF, is damaged or encrypted, has too many pages, or has pictures of text only.
+    A title that the properties lack is the largest type on the first page. Pages without text are named in an error
+    beside the draft. Raises ReadError for what is no PDF, is damaged or encrypted, has too many pages, or has pictures
+    of text only.
     """
     import pypdfium2
 
@@ -81,137 +119,292 @@ def parse(content: bytes) -> Draft:
         document.close()
 
 
-def _read(document: Any) -> Draft:
+def _read(document: Any) -> Draft | tuple[Draft | ReadError, ...]:
     if len(document) > MAX_PAGES:
         raise ReadError(f"{len(document)} pages are over the limit of {MAX_PAGES}; split it")
-    pages, heights = [], []
+    pages, heights, lost = [], [], []
     for number in range(len(document)):
         page = document[number]
-        pages.append(_lines(page))
+        pieces = _pieces(page)
+        letters = "".join(piece.text for piece in pieces)
+        if not letters or len(_NO_LETTERS.findall(letters)) > UNREADABLE_SHARE * len(letters):
+            lost.append(number + 1)
+            pieces = []
+        pages.append(layout.rows(pieces))
         heights.append(page.get_height())
         page.close()
     if not any(pages):
         raise ReadError("the PDF holds no text, only pictures of it; make it searchable first: ocrmypdf OLD NEW")
-    pages = _without_running_lines(pages, heights)
+    pages = _without_running_rows(pages, heights)
+    blocks = [layout.arrange([piece for row in rows for piece in row]) for rows in pages]
+    declared = language_tag(_language(document))
+    text = tidy(hyphen.mend(_NO_LETTERS.sub("", _joined(_paragraphs(blocks))), language=declared))
     known = document.get_metadata_dict()
-    title = one_line(known.get("Title"))
-    return Draft(
+    draft = Draft(
         "",
-        tidy(_paragraphs(pages)),
-        title=None if title is None or _FILE_NAME.search(title) else title,
+        text,
+        title=_title(one_line(known.get("Title")), blocks[0], text),
         author=byline(known.get("Author")),
+        language=declared,
+    )
+    if not lost:
+        return draft
+    return draft, ReadError(
+        f"{_named(lost)} of {len(document)} without text, empty or only pictures of it; if they show text, make it "
+        "searchable first: ocrmypdf --skip-text OLD NEW"
     )
 
 
-def _lines(page: Any) -> list[_Line]:
+def _named(numbers: Sequence[int]) -> str:
+    """Numbers of pages in words: "pages 2-4 and 7"."""
+    runs = []
+    for _, run in groupby(enumerate(numbers), key=lambda item: item[1] - item[0]):
+        found = [number for _, number in run]
+        runs.append(str(found[0]) if len(found) == 1 else f"{found[0]}-{found[-1]}")
+    listed = " and ".join([", ".join(runs[:-1]), runs[-1]]) if len(runs) > 1 else runs[0]
+    return f"page{'s' if len(numbers) > 1 else ''} {listed}"
+
+
+def _language(document: Any) -> str:
+    """What the document declares, "" for nothing."""
     from pypdfium2 import raw
 
+    if not hasattr(raw, "FPDFCatalog_GetLanguage"):  # before pypdfium2 5
+        return ""
+    units = raw.FPDFCatalog_GetLanguage(document, None, 0) // 2
+    buffer = (ctypes.c_ushort * max(units, 1))()
+    raw.FPDFCatalog_GetLanguage(document, buffer, 2 * units)
+    return bytes(buffer).decode("utf-16-le", "ignore").rstrip("\0")[:LANGUAGE_CHARS]
+
+
+def _pieces(page: Any) -> list[Line]:
+    """Pieces of the lines of a page; what most of it is turned against follows at the end, upright."""
     textpage = page.get_textpage()
     try:
-        count = textpage.count_chars()
-        letters = [_letter(raw.FPDFText_GetUnicode(textpage, index)) for index in range(count)]
-        lines, first = [], 0
-        for index in range(count + 1):
-            if index < count and letters[index] not in "\r\n":
-                continue
-            if line := _line(textpage, letters, first, index):
-                lines.append(line)
-            first = index + 1
-        return lines
+        turned: defaultdict[int, list[Word]] = defaultdict(list)
+        for quarters, word in _words(textpage):
+            turned[quarters].append(word)
     finally:
         textpage.close()
+    pieces: list[Line] = []
+    for words in sorted(turned.values(), key=len, reverse=True):
+        found = layout.segments(words)
+        if pieces:
+            below = min(piece.base for piece in pieces) - max(line.base for line in found)
+            found = [replace(line, base=line.base + below - 3 * line.size) for line in found]
+        pieces += found
+    return pieces
+
+
+def _words(textpage: Any) -> Iterator[tuple[int, Word]]:
+    """The words of a page in the order of the file, each with the quarter turns of its letters."""
+    from pypdfium2 import raw
+
+    page = textpage.raw
+    letters = [_letter(raw.FPDFText_GetUnicode(page, index)) for index in range(textpage.count_chars())]
+    box, x, y = raw.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
+
+    def place(index: int) -> tuple[float, float, float, float]:
+        """Left, right, baseline and size of a letter in points, on the page turned so that it stands upright."""
+        raw.FPDFText_GetLooseCharBox(page, index, ctypes.byref(box))
+        raw.FPDFText_GetCharOrigin(page, index, ctypes.byref(x), ctypes.byref(y))
+        size = abs(box.right - box.left if quarters % 2 else box.top - box.bottom)
+        size = size or raw.FPDFText_GetFontSize(page, index) or 1.0
+        if quarters == 1:
+            return box.bottom, box.top, -x.value, size
+        if quarters == 2:
+            return -box.right, -box.left, -y.value, size
+        if quarters == 3:
+            return -box.top, -box.bottom, x.value, size
+        return box.left, box.right, y.value, size
+
+    quarters, is_first = 0, True
+    for first, end in _spans(letters):
+        if is_first or letters[first - 1] == "\n":
+            quarters = round(max(0.0, raw.FPDFText_GetCharAngle(page, first)) / (math.pi / 2)) % 4
+            is_first = False
+        places = {index: place(index) for index in {first, end - 1}}
+        cuts = [first]
+        if _MAY_BE_RAISED.search("".join(letters[first + 1 : end])):
+            places = {index: place(index) for index in range(first, end)}
+            cuts += [
+                index
+                for index in range(first + 1, end)
+                if abs(places[index][2] - places[index - 1][2]) > layout.RAISED_EM * places[first][3]
+            ]
+        for start, stop in pairwise([*cuts, end]):
+            (left, right, base, size), last = places[start], places.get(stop - 1, places[start])
+            is_bold = raw.FPDFText_GetFontWeight(page, start) >= BOLD_WEIGHT
+            text = "".join(letters[start:stop])
+            yield quarters, Word(text, min(left, last[0]), max(right, last[1]), base, size, is_bold)
 
 
 def _letter(code: int) -> str:
-    return chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else " "
+    if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000:
+        return "\ufffd"
+    return _LIGATURES.get(code) or chr(code)
 
 
-def _line(textpage: Any, letters: Sequence[str], first: int, end: int) -> _Line | None:
-    from pypdfium2 import raw
+def _spans(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """[first, end) of what stands between white space, and of each side of a hyphen that breaks a word."""
+    first = None
+    for index, letter in enumerate(letters):
+        if letter.isspace():
+            if first is not None:
+                yield first, index
+            first = None
+        elif first is None:
+            first = index
+        if letter in HYPHENS and first is not None:
+            yield first, index + 1
+            first = None
+    if first is not None:
+        yield first, len(letters)
 
-    inked = [index for index in range(first, end) if not letters[index].isspace()]
-    if not inked:
-        return None
-    left, bottom, *_ = textpage.get_charbox(inked[0], loose=True)
-    right = textpage.get_charbox(inked[-1], loose=True)[2]
-    size = ctypes.c_double(raw.FPDFText_GetFontSize(textpage, inked[0])).value
-    height = textpage.get_charbox(inked[0], loose=True)[3] - bottom
-    text = "".join(letters[inked[0] : inked[-1] + 1])
-    return _Line(re.sub(r"[ \t\u00a0]+", " ", text), left, right, bottom, height or size or 1.0)
 
-
-def _without_running_lines(pages: Sequence[list[_Line]], heights: Sequence[float]) -> list[list[_Line]]:
-    """The pages without what stands at the edge of at least three pages and half of them, numbers aside."""
-
-    def marks(lines: Iterable[_Line], height: float) -> set[str]:
-        return {_mark(line) for line in lines if _at_edge(line, height)}
-
-    seen = Counter(mark for lines, height in zip(pages, heights, strict=True) for mark in marks(lines, height))
-    running = {mark for mark, count in seen.items() if count >= max(3, len(pages) / 2)}
+def _without_running_rows(pages: Sequence[list[list[Line]]], heights: Sequence[float]) -> list[list[list[Line]]]:
+    """The pages without what stands at the edge of several pages, numbers aside, and without page numbers."""
+    seen: defaultdict[str, list[int]] = defaultdict(list)
+    for number, (rows, height) in enumerate(zip(pages, heights, strict=True)):
+        for mark in {_mark(row) for row in rows if _at_edge(row, height)}:
+            seen[mark].append(number)
+    running = {mark for mark, numbers in seen.items() if _comes_back(numbers)}
     return [
         [
-            line
-            for line in lines
-            if not (_at_edge(line, height) and (_mark(line) in running or _PRINTED.fullmatch(line.text)))
+            row
+            for row in rows
+            if not (_at_edge(row, height) and (_mark(row) in running or _PRINTED.fullmatch(layout.row_line(row).text)))
         ]
-        for lines, height in zip(pages, heights, strict=True)
+        for rows, height in zip(pages, heights, strict=True)
     ]
 
 
-def _at_edge(line: _Line, height: float) -> bool:
-    return not EDGE_SHARE * height < line.bottom < (1 - EDGE_SHARE) * height
+def _comes_back(numbers: Sequence[int]) -> bool:
+    """Whether RUNNING_PAGES of the pages follow each other, or every second does."""
+    length = 1
+    for before, number in pairwise(numbers):
+        length = length + 1 if number - before <= 2 else 1
+        if length >= RUNNING_PAGES:
+            return True
+    return False
 
 
-def _mark(line: _Line) -> str:
-    return re.sub(r"\d+", "0", line.text.strip().casefold())
+def _at_edge(row: Sequence[Line], height: float) -> bool:
+    return not EDGE_SHARE * height < row[0].base < (1 - EDGE_SHARE) * height
 
 
-def _paragraphs(pages: Sequence[list[_Line]]) -> str:
-    pieces: list[str] = []
-    before: _Line | None = None
-    for lines in pages:
-        leading = _leading(lines)
-        right = _right_edge(lines)
-        is_first = True
-        for line in lines:
-            if before is None or _begins_paragraph(before, line, leading, right, is_new_page=is_first):
-                pieces += ["\n\n", line.text]
-            elif pieces[-1][-1:] in _HYPHENS and line.text[:1].islower():
-                pieces[-1] = pieces[-1][:-1] + line.text
-            elif pieces[-1][-1:] in _HYPHENS:
-                pieces[-1] = pieces[-1][:-1] + "-" + line.text
+def _mark(row: Sequence[Line]) -> str:
+    return re.sub(r"\d+", "0", layout.row_line(row).text.strip().casefold())
+
+
+def _paragraphs(pages: Sequence[Sequence[Block]]) -> list[_Paragraph]:
+    found: list[_Paragraph] = []
+    for blocks in pages:
+        is_new_page = True
+        for block in blocks:
+            if block.grid:
+                found += _table_rows(block, found[-1] if is_new_page and found else None)
             else:
-                pieces += [" ", line.text]
-            before, is_first = line, False
-        if before is not None:
-            before = replace(before, bottom=float("inf"))
-    return "".join(pieces).translate(dict.fromkeys(map(ord, _HYPHENS), "-"))
+                _add_lines(found, block.lines)
+            is_new_page = False
+    return found
 
 
-def _leading(lines: Sequence[_Line]) -> float:
-    """The usual distance between two lines of a page."""
-    gaps = [above.bottom - below.bottom for above, below in pairwise(lines)]
+def _table_rows(table: Block, before: _Paragraph | None) -> list[_Paragraph]:
+    """A table's rows; at the head of a page one with as many columns as the last goes on with it, under its heads."""
+    grid, with_head = table.grid, table.has_head
+    if before is not None and before.grid and len(before.grid[0]) == len(grid[0]) and before.has_head:
+        grid = grid if grid[0] == before.grid[0] else (before.grid[0], *grid)
+        with_head = True
+    size = table.lines[-1].size
+    return [_Paragraph([row], size, grid, with_head) for row in rows_as_text(grid, has_head=with_head)]
+
+
+def _add_lines(found: list[_Paragraph], lines: Sequence[Line]) -> None:
+    """Add a block's lines: to the last paragraph, to an unfinished one before it, or as new ones."""
+    leading, width = _leading(lines), _width(lines)
+    before: Line | None = None
+    current: _Paragraph | None = None
+    for line in lines:
+        goes_on = None
+        if before is None:
+            goes_on = next((one for one in reversed(found[-LOOK_BACK:]) if _goes_on(one, line)), None)
+        elif not _begins_paragraph(before, line, leading, width):
+            goes_on = current
+        if goes_on is None:
+            goes_on = _Paragraph([line.text], line.size)
+            found.append(goes_on)
+        else:
+            goes_on.add(line.text)
+        goes_on.is_full = line.right - line.left > SHORT_SHARE * width
+        before, current = line, goes_on
+
+
+def _goes_on(paragraph: _Paragraph, line: Line) -> bool:
+    """Whether the first line of a page or column goes on with a paragraph: in the same type, within a sentence."""
+    if paragraph.grid or abs(line.size - paragraph.size) > SIZE_SHARE * paragraph.size or _BULLET.match(line.text):
+        return False
+    text = paragraph.pieces[-1].rstrip()
+    if _TERMINAL.search(text):
+        return False
+    return line.text[:1].islower() or text[-1:] in HYPHENS + ",-‐" or (paragraph.is_full and len(paragraph.pieces) > 1)
+
+
+def _joined(paragraphs: Iterable[_Paragraph]) -> str:
+    return "\n\n".join("".join(paragraph.pieces) for paragraph in paragraphs)
+
+
+def _leading(lines: Sequence[Line]) -> float:
+    """The usual distance between two lines."""
+    gaps = [above.base - below.base for above, below in pairwise(lines)]
     usual = [gap for gap, line in zip(gaps, lines, strict=False) if 0.5 * line.size < gap < 3 * line.size]
     return median(usual) if usual else 14.0
 
 
-def _right_edge(lines: Sequence[_Line]) -> float:
-    """Where the widest lines end; on a page of columns, those of the widest."""
+def _width(lines: Sequence[Line]) -> float:
+    """How wide the widest lines are, but for a few."""
     widths = sorted(line.right - line.left for line in lines)
-    return widths[int(len(widths) * 0.9)] if widths else 0.0
+    return widths[int(len(widths) * 0.9)]
 
 
-def _begins_paragraph(before: _Line, line: _Line, leading: float, width: float, *, is_new_page: bool) -> bool:
-    ends_sentence = bool(_TERMINAL.search(before.text.rstrip()))
+def _begins_paragraph(before: Line, line: Line, leading: float, width: float) -> bool:
     if abs(line.size - before.size) > SIZE_SHARE * before.size or _BULLET.match(line.text):
         return True
-    gap = before.bottom - line.bottom
-    if is_new_page or gap < -0.5 * line.size:  # the next page or column goes on with an unfinished sentence
-        return ends_sentence or not (line.text[:1].islower() or before.text[-1:] in _HYPHENS + ",")
-    if abs(gap) <= 0.5 * line.size:  # two pieces of one line
-        return False
-    if gap > GAP_SHARE * leading:
+    if before.base - line.base > GAP_SHARE * leading:
         return True
     is_short = before.right - before.left < SHORT_SHARE * width
-    is_indented = line.left - before.left > 0.8 * line.size and line.left - before.left < 6 * line.size
-    return ends_sentence and (is_short or is_indented)
+    is_indented = 0.8 * line.size < line.left - before.left < 6 * line.size
+    return bool(_TERMINAL.search(before.text.rstrip())) and (is_short or is_indented)
+
+
+def _title(known: str | None, blocks: Sequence[Block], text: str) -> str | None:
+    """The title of the properties, unless it is a file's name or has no word of the page under a clear title on it."""
+    largest = _largest(blocks)
+    if known is not None and not _FILE_NAME.search(known):
+        words = {word.casefold() for word in re.findall(r"\w{2,}", known)}
+        shown = {
+            word.casefold() for block in blocks for line in block.lines for word in re.findall(r"\w{2,}", line.text)
+        }
+        if largest is None or words & shown or not shown:
+            return known
+    return largest or headline(text)
+
+
+def _largest(blocks: Sequence[Block]) -> str | None:
+    """The largest type of a page, if it is a few lines together, and clearly larger than the text."""
+    lines = [line for block in blocks for line in (() if block.grid else block.lines)]
+    if len(lines) < 2:
+        return None
+    usual = median(line.size for line in lines for _ in line.text)
+    for size in sorted({line.size for line in lines if line.size > TITLE_SHARE * usual}, reverse=True):
+        first = next(i for i, line in enumerate(lines) if line.size == size)
+        end = first
+        while end < len(lines) and abs(lines[end].size - size) < SIZE_SHARE * size:
+            end += 1
+        paragraph = _Paragraph([lines[first].text], size)
+        for line in lines[first + 1 : end]:
+            paragraph.add(line.text)
+        title = one_line(hyphen.mend(_joined([paragraph])))
+        if title and end - first <= TITLE_LINES and sum(map(str.isalpha, title)) >= MIN_TITLE_LETTERS:
+            return title
+    return None

@@ -1,0 +1,378 @@
+"""Layout: words with their places on a page → blocks of lines in the order in which a reader takes them.
+
+    arrange     the words of a page → its blocks: runs of lines, and tables
+    segments    words → pieces of lines, with raised and lowered type put where it belongs
+    rows        pieces of lines → what stands side by side
+
+A gutter is a strip without ink that runs down several rows. With prose on both sides of it the page has columns, which
+are read one after the other; otherwise it has a table, whose rows are read. Knows no PDF library.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from index.read.table import has_head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+GUTTER_EM = 1.0
+"""Narrowest gutter, in sizes of the type. A space between words is 0.25 wide, in justified lines up to about 0.6;
+typesetters leave 1 to 2 between columns."""
+PIECE_EM = 0.7
+"""A gap as wide as this parts a line into pieces; what stands in one column is put together again."""
+SAME_LINE_EM = 0.45
+"""Type whose baselines differ by less stands on one line; a raised mark is raised by a third."""
+SMALL_SHARE = 0.85
+"""Raised and lowered type is at most this size of the type it belongs to; most programs take 0.58 to 0.83."""
+RAISED_EM = 0.15
+"""… and raised or lowered by at least this."""
+GLUED_EM = 0.25
+"""… and no further from it than this."""
+TOUCHING_EM = 0.12
+"""What is no further apart is one word, when one of the two is raised or lowered."""
+FILLED_SHARE = 0.7
+"""Half of the lines of prose fill at least this share of the width of their column."""
+WRAPPED_SHARE = 0.3
+"""Of the lines of prose in a column at least this share begins in lower case: 0.8 in English, 0.5 in German."""
+PROSE_CHARS = 12
+"""… and they have at least so many characters on average, fewer than the narrowest column of a newspaper."""
+ROW_GAP_SHARE = 1.25
+"""Rows of a table with lines of several cells are further apart than these lines by this factor."""
+
+HYPHENS = "\ufffe\x02\xad"
+"""What PDFium gives for a hyphen that breaks a word at a line's end."""
+
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60]")
+_MARK_ALONE = re.compile(r"(?:[•◦▪‣●*–—-]|\(?[\w]{1,4}[.)]|\d{1,3})")
+_RAISED_MARK = re.compile(r"[\d,;–-]+|[*†‡§¶#]+|\(\d+\)|\[\d+(?:[,–-]\d+)*\]")
+_UNIT_BEFORE = re.compile(r"\d[\d.,]*[\s\u00a0]?[a-zµ]{1,3}$|(?:^|[\s/])[a-zµ]{1,3}$")
+_POWER_BEFORE = re.compile(r"(?:^|[^\d.,])10$")
+_RAISED = str.maketrans("0123456789+-–−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Letters without a space: left and right end, baseline and size of the type in points; `y` grows upwards."""
+
+    text: str
+    left: float
+    right: float
+    base: float
+    size: float
+    is_bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of type, or a piece of one: `is_bold` if all of it is."""
+
+    text: str
+    left: float
+    right: float
+    base: float
+    size: float
+    is_bold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines that follow each other, or the rows of a table with whether the first is its heads."""
+
+    lines: tuple[Line, ...]
+    grid: tuple[tuple[str, ...], ...] = ()
+    has_head: bool = False
+
+
+def segments(words: Sequence[Word]) -> list[Line]:
+    """Pieces of lines, in the order of `words`: what stands on one line without a gap as wide as a gutter."""
+    pieces: list[list[Word]] = []
+    for word in words:
+        before = pieces[-1][-1] if pieces else None
+        if before is None or not _continues(before, word):
+            pieces.append([word])
+        else:
+            pieces[-1].append(word)
+    return [_line(piece) for piece in pieces]
+
+
+def rows(pieces: Iterable[Line]) -> list[list[Line]]:
+    """What stands side by side, from the top; each row from left to right."""
+    found: list[list[Line]] = []
+    for piece in sorted(pieces, key=lambda piece: -piece.base):
+        if found and _on_one_line(found[-1][0], piece):
+            found[-1].append(piece)
+        else:
+            found.append([piece])
+    return [sorted(row, key=lambda piece: piece.left) for row in found]
+
+
+def row_line(row: Sequence[Line]) -> Line:
+    """A row as one line."""
+    is_rtl = sum(_is_rtl(piece.text) for piece in row) * 2 > len(row)
+    ordered = list(reversed(row)) if is_rtl else row
+    text = ordered[0].text
+    for piece in ordered[1:]:
+        text += ("" if text[-1] in HYPHENS else " ") + piece.text
+    largest = max(row, key=lambda piece: (len(piece.text), piece.size))
+    return Line(
+        text,
+        min(piece.left for piece in row),
+        max(piece.right for piece in row),
+        largest.base,
+        largest.size,
+        all(piece.is_bold for piece in row),
+    )
+
+
+def arrange(pieces: Sequence[Line]) -> list[Block]:
+    """The blocks of a page, from pieces of lines, in reading order."""
+    if not pieces:
+        return []
+    size = median(piece.size for piece in pieces)
+    blocks: list[Block] = []
+    waiting: list[Block | list[list[Line]]] = [rows(pieces)]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Block):
+            blocks.append(part)
+            continue
+        band = _band(part, size) if len(part) > 1 else None
+        if band is None:
+            blocks += [Block(tuple(map(row_line, part)))] if part else []
+            continue
+        first, end, at = band
+        left, right = _sides(part[first:end], at)
+        waiting.append(part[end:])
+        if (_is_prose(left) or _is_prose(right)) and not _shares_rows(left, right):
+            is_rtl = _is_rtl(row_line(right[0]).text)
+            waiting += [left, right] if is_rtl else [right, left]
+        else:
+            waiting += reversed(_table(part[first:end]))
+        waiting.append(part[:first])
+    return blocks
+
+
+def _continues(before: Word, word: Word) -> bool:
+    size = max(before.size, word.size)
+    gap = max(word.left - before.right, before.left - word.right)
+    return abs(before.base - word.base) < SAME_LINE_EM * size and gap < PIECE_EM * size
+
+
+def _on_one_line(line: Line, piece: Line) -> bool:
+    return abs(line.base - piece.base) < SAME_LINE_EM * max(line.size, piece.size)
+
+
+def _line(words: Sequence[Word]) -> Line:
+    """Words on one line: marks of footnotes go, exponents stay raised, what touches stays one word."""
+    full = max(words, key=lambda word: (word.size, len(word.text)))
+    text, before = "", None
+    for word in words:
+        is_small = word.size <= SMALL_SHARE * full.size and before is not None
+        shift = word.base - full.base
+        gap = max(word.left - before.right, before.left - word.right) if before is not None else 0.0
+        if is_small and shift > RAISED_EM * full.size and gap < GLUED_EM * full.size:
+            if not _RAISED_MARK.fullmatch(word.text):
+                text += word.text
+            elif _POWER_BEFORE.search(text) or (word.text in ("2", "3") and _UNIT_BEFORE.search(text)):
+                text += word.text.translate(_RAISED)
+        elif (
+            before is not None
+            and gap < TOUCHING_EM * full.size
+            and (is_small or before.size <= SMALL_SHARE * full.size)
+        ):
+            text += word.text
+        else:
+            text += ("" if not text or text[-1] in HYPHENS or is_unspaced(text[-1], word.text[0]) else " ") + word.text
+        before = word
+    return Line(
+        text,
+        min(word.left for word in words),
+        max(word.right for word in words),
+        full.base,
+        full.size,
+        all(word.is_bold for word in words),
+    )
+
+
+def _band(page: Sequence[Sequence[Line]], size: float) -> tuple[int, int, float] | None:
+    """The rows [first, end) with the most lines on both sides of a gutter, and where that is."""
+    half = GUTTER_EM * size / 2
+    best: tuple[int, int, float] | None = None
+    best_score = 1
+    seen: set[tuple[int, int]] = set()
+    for number, row in enumerate(page):
+        nearby = [*row, *(page[number + 1] if number + 1 < len(page) else ())]
+        ends = _free(nearby)
+        for start, stop in ends:
+            at = (start + stop) / 2
+            if stop - start < 2 * half or (round(at / half), number) in seen:
+                continue
+            first = number
+            while first > 0 and _is_free(page[first - 1], at, half):
+                first -= 1
+            end = number + 1
+            while end < len(page) and _is_free(page[end], at, half):
+                end += 1
+            seen.update((round(at / half), inside) for inside in range(first, end))
+            score = _score(page[first:end], at, size)
+            if score > best_score:
+                best, best_score = (first, end, at), score
+    return best
+
+
+def _free(pieces: Sequence[Line]) -> list[tuple[float, float]]:
+    """The gaps between pieces, from left to right."""
+    gaps, right = [], None
+    for piece in sorted(pieces, key=lambda piece: piece.left):
+        if right is not None and piece.left > right:
+            gaps.append((right, piece.left))
+        right = piece.right if right is None else max(right, piece.right)
+    return gaps
+
+
+def _is_free(row: Sequence[Line], at: float, half: float) -> bool:
+    return all(piece.right <= at - half or piece.left >= at + half for piece in row)
+
+
+def _score(band: Sequence[Sequence[Line]], at: float, size: float) -> int:
+    """How many lines stand on the side with fewer; 0 for what is no gutter.
+
+    The lines after a gutter begin, or end, at one place, or they are centered; gaps between words of justified lines
+    that happen to stand below each other are not. What stands before it is more than bullets and numbers.
+    """
+    left, right = _sides(band, at)
+    if min(len(left), len(right)) < 2 or all(_MARK_ALONE.fullmatch(row_line(row).text) for row in left):
+        return 0
+    for side in (left, right):
+        lines = [row_line(row) for row in side]
+        edges = (
+            [line.left for line in lines],
+            [line.right for line in lines],
+            [line.left + line.right for line in lines],
+        )
+        if not any(_agree(edge, size) for edge in edges):
+            return 0
+    return min(len(left), len(right))
+
+
+def _agree(places: Sequence[float], size: float) -> bool:
+    usual = median(places)
+    return sum(abs(place - usual) < 0.5 * size for place in places) >= 0.6 * len(places)
+
+
+def _sides(band: Sequence[Sequence[Line]], at: float) -> tuple[list[list[Line]], list[list[Line]]]:
+    left = [[piece for piece in row if piece.right <= at] for row in band]
+    right = [[piece for piece in row if piece.right > at] for row in band]
+    return [row for row in left if row], [row for row in right if row]
+
+
+def _is_prose(side: Sequence[Sequence[Line]]) -> bool:
+    """Whether the lines of a column are wrapped prose: filled to its width, going on in lower case."""
+    lines = [row_line(row) for row in side]
+    if len(lines) < 3 or sum(len(line.text) for line in lines) < PROSE_CHARS * len(lines):
+        return False
+    width = max(line.right - line.left for line in lines)
+    if sum(line.right - line.left > FILLED_SHARE * width for line in lines) * 2 < len(lines):
+        return False
+    openings = [line.text[0] for line in lines[1:]]
+    caseless = sum(opening.isalpha() and opening.lower() == opening.upper() for opening in openings)
+    lower = sum(opening.islower() for opening in openings)
+    return max(lower, caseless) >= WRAPPED_SHARE * len(openings)
+
+
+def _shares_rows(left: Sequence[Sequence[Line]], right: Sequence[Sequence[Line]]) -> bool:
+    """Whether what begins after a gap begins on both sides at once, as the rows of a table do."""
+    starts = [_starts(side) for side in (left, right)]
+    size = left[0][0].size
+    shared = sum(any(abs(one - other) < SAME_LINE_EM * size for other in starts[1]) for one in starts[0])
+    return shared >= 2 and shared >= 0.8 * max(map(len, starts))
+
+
+def _starts(side: Sequence[Sequence[Line]]) -> list[float]:
+    bases = [row[0].base for row in side]
+    gaps = [above - below for above, below in pairwise(bases)]
+    narrow = min(gaps)
+    return bases[:1] + [base for base, gap in zip(bases[1:], gaps, strict=True) if gap > ROW_GAP_SHARE * narrow]
+
+
+def _table(band: Sequence[Sequence[Line]]) -> list[Block | list[list[Line]]]:
+    """The table in rows with a gutter, and the lines before and after it; lines alone if it is none."""
+    first = next((i for i, row in enumerate(band) if len(row) > 1), len(band))
+    end = len(band) - next((i for i, row in enumerate(reversed(band)) if len(row) > 1), 0)
+    inner = band[first:end]
+    counts = Counter(len(row) for row in inner if len(row) > 1)
+    if counts.total() < 2:
+        return [Block(tuple(map(row_line, band)))]
+    most = max(counts, key=lambda count: (counts[count] * count, count))
+    columns: list[tuple[float, float]] = []
+    for left, right in sorted((piece.left, piece.right) for row in inner if len(row) == most for piece in row):
+        if columns and left < columns[-1][1]:
+            columns[-1] = (columns[-1][0], max(right, columns[-1][1]))
+        else:
+            columns.append((left, right))
+    while end < len(band) and len(columns) > 1 and band[end][0].left >= columns[1][0] - band[end][0].size:
+        end += 1  # the last row goes on below itself
+    grid, lines = [], []
+    for row in band[first:end]:
+        cells = [""] * len(columns)
+        for piece in row:
+            column = max(range(len(columns)), key=lambda column: _overlap(columns[column], piece))
+            cells[column] = f"{cells[column]} {piece.text}".strip()
+        grid.append(cells)
+        lines.append(row_line(row))
+    joined, starts = _joined(grid, lines)
+    is_bold = len(joined) > 1 and lines[0].is_bold and not any(lines[start].is_bold for start in starts[1:])
+    is_head = has_head(joined) or (is_bold and len(set(joined[0])) == len(columns))
+    table = Block(tuple(lines), tuple(map(tuple, joined)), is_head)
+    around = [[list(row) for row in rows] for rows in (band[:first], band[end:])]
+    return (
+        [Block(tuple(map(row_line, around[0])))] * bool(first)
+        + [table]
+        + [Block(tuple(map(row_line, around[1])))] * (end < len(band))
+    )
+
+
+def _overlap(column: tuple[float, float], piece: Line) -> tuple[float, float]:
+    """How much of a piece stands in a column; of two that it does not touch, the nearer is more."""
+    shared = min(column[1], piece.right) - max(column[0], piece.left)
+    return shared, -abs(column[0] + column[1] - piece.left - piece.right)
+
+
+def _joined(grid: Sequence[Sequence[str]], lines: Sequence[Line]) -> tuple[list[list[str]], list[int]]:
+    """The rows of a table whose cells have several lines, and the number of the first line of each.
+
+    Lines of one row stand closer than rows do; where all distances are alike, a line without a first cell goes on.
+    No line that fills every column goes on with one that does too.
+    """
+    gaps = [above.base - below.base for above, below in pairwise(lines)]
+    narrow, wide = min(gaps, default=0.0), max(gaps, default=0.0)
+    joined: list[list[str]] = []
+    starts: list[int] = []
+    for number, cells in enumerate(grid):
+        is_close = number > 0 and gaps[number - 1] < ROW_GAP_SHARE * narrow
+        is_open = not all(cells)
+        goes_on = is_close and is_open and (wide > ROW_GAP_SHARE * narrow or not cells[0])
+        if goes_on and joined:
+            joined[-1] = [f"{old} {new}".strip() for old, new in zip(joined[-1], cells, strict=True)]
+        else:
+            joined.append(list(cells))
+            starts.append(number)
+    return joined, starts
+
+
+def is_unspaced(before: str, after: str) -> bool:
+    """Whether two letters are of scripts that put no space between words: Han, Kana, Thai, Lao, Khmer, Burmese."""
+    return bool(_UNSPACED.match(before) and _UNSPACED.match(after))
+
+
+def _is_rtl(text: str) -> bool:
+    directions = [unicodedata.bidirectional(letter) for letter in text[:80]]
+    return sum(one in ("R", "AL") for one in directions) > directions.count("L")
