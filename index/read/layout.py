@@ -13,21 +13,30 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
 from index.read.table import has_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-GUTTER_EM = 1.0
-"""Narrowest gutter, in sizes of the type. A space between words is 0.25 wide, in justified lines up to about 0.6;
-typesetters leave 1 to 2 between columns."""
-PIECE_EM = 0.7
+GUTTER_EM = 0.7
+"""Narrowest gutter, in heights of the line, which are 1.1 to 1.4 sizes of the type. A space between words is 0.2 wide,
+in justified lines up to about 0.5; browsers leave 0.8 between columns, typesetters 1 to 2."""
+NARROW_EM, NARROW_SHARE, NARROW_PT = 0.35, 0.8, 1.0
+"""A gutter as narrow as this parts the columns of a table if so many of the cells behind it begin at one place, to the
+point; spaces between words that stand below each other do not."""
+PIECE_EM = 0.33
 """A gap as wide as this parts a line into pieces; what stands in one column is put together again."""
+STRETCHED_SHARE = 1.4
+"""… but in a line that the file draws in one go, it is wider than the line's other gaps by this factor too,"""
+SPACE_EM = 1.2
+"""… unless it is so wide that no justified line has it."""
+INITIAL_SHARE = 1.6
+"""An initial that stands beside several lines is larger than these by at least this factor."""
 SAME_LINE_EM = 0.45
 """Type whose baselines differ by less stands on one line; a raised mark is raised by a third."""
 SMALL_SHARE = 0.85
@@ -42,6 +51,8 @@ FILLED_SHARE = 0.7
 """Half of the lines of prose fill at least this share of the width of their column."""
 WRAPPED_SHARE = 0.3
 """Of the lines of prose in a column at least this share begins in lower case: 0.8 in English, 0.5 in German."""
+HEADING_SHARE = 1.15
+"""A heading that stands across columns is set in type larger than that of the text by at least this factor."""
 PROSE_CHARS = 12
 """… and they have at least so many characters on average, fewer than the narrowest column of a newspaper."""
 ROW_GAP_SHARE = 1.25
@@ -68,6 +79,8 @@ class Word:
     base: float
     size: float
     is_bold: bool = False
+    begins_run: bool = False
+    """Whether the file, or the library that reads it, parts it from the word before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +105,51 @@ class Block:
 
 
 def segments(words: Sequence[Word]) -> list[Line]:
-    """Pieces of lines, in the order of `words`: what stands on one line without a gap as wide as a gutter."""
+    """Pieces of lines, in the order of `words`: what stands on one line without a gap that may be a gutter's."""
     pieces: list[list[Word]] = []
-    for word in words:
-        before = pieces[-1][-1] if pieces else None
-        if before is None or not _continues(before, word):
-            pieces.append([word])
-        else:
-            pieces[-1].append(word)
-    return [_line(piece) for piece in pieces]
+    for run in _runs(words):
+        gaps = sorted(_gap(before, word) for before, word in pairwise(run))
+        usual = gaps[(len(gaps) - 1) // 2] if len(gaps) > 2 else 0.0
+        for word in run:
+            before = pieces[-1][-1] if pieces else None
+            size = word.size if before is None else max(before.size, word.size)
+            widest = (
+                PIECE_EM * size
+                if word.begins_run
+                else max(PIECE_EM * size, min(STRETCHED_SHARE * usual, SPACE_EM * size))
+            )
+            if before is None or abs(before.base - word.base) > SAME_LINE_EM * size or _gap(before, word) > widest:
+                pieces.append([word])
+            else:
+                pieces[-1].append(word)
+    return _with_initials([_line(piece) for piece in pieces])
+
+
+def _runs(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
+    first = 0
+    for index, word in enumerate(words):
+        if word.begins_run and index > first:
+            yield words[first:index]
+            first = index
+    yield words[first:]
+
+
+def _with_initials(pieces: list[Line]) -> list[Line]:
+    """The pieces with each large initial joined to the line that its top stands beside."""
+    for initial in [piece for piece in pieces if len(piece.text) == 1 and piece.text.isupper()]:
+        beside = [
+            piece
+            for piece in pieces
+            if piece.size * INITIAL_SHARE < initial.size
+            and -0.1 * initial.size < piece.left - initial.right < 0.5 * initial.size
+            and -0.2 * initial.size < piece.base - initial.base < initial.size
+        ]
+        if beside:
+            top = max(beside, key=lambda piece: piece.base)
+            is_word = top.text[0].islower() or top.text[:2].isupper()
+            joined = replace(top, text=initial.text + ("" if is_word else " ") + top.text, left=initial.left)
+            pieces = [joined if piece is top else piece for piece in pieces if piece is not initial]
+    return pieces
 
 
 def rows(pieces: Iterable[Line]) -> list[list[Line]]:
@@ -116,8 +165,7 @@ def rows(pieces: Iterable[Line]) -> list[list[Line]]:
 
 def row_line(row: Sequence[Line]) -> Line:
     """A row as one line."""
-    is_rtl = sum(_is_rtl(piece.text) for piece in row) * 2 > len(row)
-    ordered = list(reversed(row)) if is_rtl else row
+    ordered = list(reversed(row)) if sum(is_rtl(piece.text) for piece in row) * 2 > len(row) else row
     text = ordered[0].text
     for piece in ordered[1:]:
         text += ("" if text[-1] in HYPHENS else " ") + piece.text
@@ -144,6 +192,10 @@ def arrange(pieces: Sequence[Line]) -> list[Block]:
         if isinstance(part, Block):
             blocks.append(part)
             continue
+        heading = _heading_across(part, size)
+        if heading is not None:
+            waiting += [part[heading + 1 :], Block((row_line(part[heading]),)), part[:heading]]
+            continue
         band = _band(part, size) if len(part) > 1 else None
         if band is None:
             blocks += [Block(tuple(map(row_line, part)))] if part else []
@@ -152,18 +204,30 @@ def arrange(pieces: Sequence[Line]) -> list[Block]:
         left, right = _sides(part[first:end], at)
         waiting.append(part[end:])
         if (_is_prose(left) or _is_prose(right)) and not _shares_rows(left, right):
-            is_rtl = _is_rtl(row_line(right[0]).text)
-            waiting += [left, right] if is_rtl else [right, left]
+            waiting += [left, right] if is_rtl(row_line(right[0]).text) else [right, left]
         else:
             waiting += reversed(_table(part[first:end]))
         waiting.append(part[:first])
     return blocks
 
 
-def _continues(before: Word, word: Word) -> bool:
-    size = max(before.size, word.size)
-    gap = max(word.left - before.right, before.left - word.right)
-    return abs(before.base - word.base) < SAME_LINE_EM * size and gap < PIECE_EM * size
+def _heading_across(page: Sequence[Sequence[Line]], size: float) -> int | None:
+    """The row of a short heading that parts columns above it from columns below it: alone in a strip of the page."""
+    for number in range(1, len(page) - 1):
+        row = page[number]
+        above, below = page[number - 1], page[number + 1]
+        if (
+            min(piece.size for piece in row) > HEADING_SHARE * size
+            and max(len(above), len(below)) > 1
+            and above[0].base - row[0].base > row[0].size
+            and row[0].base - below[0].base > row[0].size
+        ):
+            return number
+    return None
+
+
+def _gap(before: Word, word: Word) -> float:
+    return max(word.left - before.right, before.left - word.right)
 
 
 def _on_one_line(line: Line, piece: Line) -> bool:
@@ -177,7 +241,7 @@ def _line(words: Sequence[Word]) -> Line:
     for word in words:
         is_small = word.size <= SMALL_SHARE * full.size and before is not None
         shift = word.base - full.base
-        gap = max(word.left - before.right, before.left - word.right) if before is not None else 0.0
+        gap = 0.0 if before is None else _gap(before, word)
         if is_small and shift > RAISED_EM * full.size and gap < GLUED_EM * full.size:
             if not _RAISED_MARK.fullmatch(word.text):
                 text += word.text
@@ -204,24 +268,24 @@ def _line(words: Sequence[Word]) -> Line:
 
 def _band(page: Sequence[Sequence[Line]], size: float) -> tuple[int, int, float] | None:
     """The rows [first, end) with the most lines on both sides of a gutter, and where that is."""
-    half = GUTTER_EM * size / 2
     best: tuple[int, int, float] | None = None
     best_score = 1
     seen: set[tuple[int, int]] = set()
     for number, row in enumerate(page):
         nearby = [*row, *(page[number + 1] if number + 1 < len(page) else ())]
-        ends = _free(nearby)
-        for start, stop in ends:
-            at = (start + stop) / 2
-            if stop - start < 2 * half or (round(at / half), number) in seen:
+        for start, stop in _free(row) + _free(nearby):
+            half = min(stop - start, GUTTER_EM * size) / 2
+            # The strip is kept close to what follows it: that is where cells and columns begin alike.
+            at = stop - half
+            key = round(at / (NARROW_EM * size))
+            if half < NARROW_EM * size / 2 or (key, number) in seen:
                 continue
-            first = number
-            while first > 0 and _is_free(page[first - 1], at, half):
+            first, end = number, number + 1
+            while first > 0 and _is_free(page[first - 1], at, NARROW_EM * size / 2):
                 first -= 1
-            end = number + 1
-            while end < len(page) and _is_free(page[end], at, half):
+            while end < len(page) and _is_free(page[end], at, NARROW_EM * size / 2):
                 end += 1
-            seen.update((round(at / half), inside) for inside in range(first, end))
+            seen.update((key, inside) for inside in range(first, end))
             score = _score(page[first:end], at, size)
             if score > best_score:
                 best, best_score = (first, end, at), score
@@ -230,12 +294,9 @@ def _band(page: Sequence[Sequence[Line]], size: float) -> tuple[int, int, float]
 
 def _free(pieces: Sequence[Line]) -> list[tuple[float, float]]:
     """The gaps between pieces, from left to right."""
-    gaps, right = [], None
-    for piece in sorted(pieces, key=lambda piece: piece.left):
-        if right is not None and piece.left > right:
-            gaps.append((right, piece.left))
-        right = piece.right if right is None else max(right, piece.right)
-    return gaps
+    ordered = sorted(pieces, key=lambda piece: piece.left)
+    rights = accumulate((piece.right for piece in ordered), max)
+    return [(right, piece.left) for right, piece in zip(rights, ordered[1:], strict=False) if piece.left > right]
 
 
 def _is_free(row: Sequence[Line], at: float, half: float) -> bool:
@@ -251,13 +312,14 @@ def _score(band: Sequence[Sequence[Line]], at: float, size: float) -> int:
     left, right = _sides(band, at)
     if min(len(left), len(right)) < 2 or all(_MARK_ALONE.fullmatch(row_line(row).text) for row in left):
         return 0
+    width = min(row[0].left for row in right) - max(row[-1].right for row in left)
+    starts = [row[0].left for row in right]
+    if width < GUTTER_EM * size:
+        alike = max(sum(abs(start - other) < NARROW_PT for start in starts) for other in starts)
+        return min(len(left), len(right)) if len(right) > 2 and alike >= NARROW_SHARE * len(right) else 0
     for side in (left, right):
-        lines = [row_line(row) for row in side]
-        edges = (
-            [line.left for line in lines],
-            [line.right for line in lines],
-            [line.left + line.right for line in lines],
-        )
+        ends = [(row[0].left, max(piece.right for piece in row)) for row in side]
+        edges = ([left for left, _ in ends], [right for _, right in ends], [left + right for left, right in ends])
         if not any(_agree(edge, size) for edge in edges):
             return 0
     return min(len(left), len(right))
@@ -290,20 +352,20 @@ def _is_prose(side: Sequence[Sequence[Line]]) -> bool:
 
 def _shares_rows(left: Sequence[Sequence[Line]], right: Sequence[Sequence[Line]]) -> bool:
     """Whether what begins after a gap begins on both sides at once, as the rows of a table do."""
-    starts = [_starts(side) for side in (left, right)]
+    gaps = [median(above[0].base - below[0].base for above, below in pairwise(side)) for side in (left, right)]
+    starts = [_starts(side, min(gaps)) for side in (left, right)]
     size = left[0][0].size
     shared = sum(any(abs(one - other) < SAME_LINE_EM * size for other in starts[1]) for one in starts[0])
     return shared >= 2 and shared >= 0.8 * max(map(len, starts))
 
 
-def _starts(side: Sequence[Sequence[Line]]) -> list[float]:
+def _starts(side: Sequence[Sequence[Line]], leading: float) -> list[float]:
+    """The baselines of the first line and of those that follow a gap wider than `leading`."""
     bases = [row[0].base for row in side]
-    gaps = [above - below for above, below in pairwise(bases)]
-    narrow = min(gaps)
-    return bases[:1] + [base for base, gap in zip(bases[1:], gaps, strict=True) if gap > ROW_GAP_SHARE * narrow]
+    return bases[:1] + [below for above, below in pairwise(bases) if above - below > ROW_GAP_SHARE * leading]
 
 
-def _table(band: Sequence[Sequence[Line]]) -> list[Block | list[list[Line]]]:
+def _table(band: Sequence[Sequence[Line]]) -> list[Block]:
     """The table in rows with a gutter, and the lines before and after it; lines alone if it is none."""
     first = next((i for i, row in enumerate(band) if len(row) > 1), len(band))
     end = len(band) - next((i for i, row in enumerate(reversed(band)) if len(row) > 1), 0)
@@ -332,12 +394,8 @@ def _table(band: Sequence[Sequence[Line]]) -> list[Block | list[list[Line]]]:
     is_bold = len(joined) > 1 and lines[0].is_bold and not any(lines[start].is_bold for start in starts[1:])
     is_head = has_head(joined) or (is_bold and len(set(joined[0])) == len(columns))
     table = Block(tuple(lines), tuple(map(tuple, joined)), is_head)
-    around = [[list(row) for row in rows] for rows in (band[:first], band[end:])]
-    return (
-        [Block(tuple(map(row_line, around[0])))] * bool(first)
-        + [table]
-        + [Block(tuple(map(row_line, around[1])))] * (end < len(band))
-    )
+    above, below = tuple(map(row_line, band[:first])), tuple(map(row_line, band[end:]))
+    return [*([Block(above)] if above else ()), table, *([Block(below)] if below else ())]
 
 
 def _overlap(column: tuple[float, float], piece: Line) -> tuple[float, float]:
@@ -373,6 +431,7 @@ def is_unspaced(before: str, after: str) -> bool:
     return bool(_UNSPACED.match(before) and _UNSPACED.match(after))
 
 
-def _is_rtl(text: str) -> bool:
+def is_rtl(text: str) -> bool:
+    """Whether most letters with a direction are Arabic, Hebrew or others written from the right."""
     directions = [unicodedata.bidirectional(letter) for letter in text[:80]]
     return sum(one in ("R", "AL") for one in directions) > directions.count("L")

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 from index.errors import ReadError
 from index.read import hyphen, layout
 from index.read.clean import headline, tidy
-from index.read.draft import Draft, byline, language_tag, one_line
+from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
 from index.read.layout import HYPHENS, Block, Line, Word
 from index.read.table import rows_as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAX_PAGES = 3000
 """More than a book has: a limit against files made to take long."""
@@ -67,6 +67,7 @@ _PRINTED = re.compile(
 )
 """A page number, or what browsers print at the edge: the clock with the title, the address."""
 _TERMINAL = re.compile(r"[.!?…:。！？؟।][\"'”’»)\]」』]*$")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 _NO_LETTERS = re.compile("[\x00\ufffd\ue000-\uf8ff]")
 _MAY_BE_RAISED = re.compile(r"[\d*†‡§¶#()‐-]")
@@ -82,10 +83,12 @@ class _Paragraph:
     has_head: bool = False
     is_full: bool = False
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, *, is_own_line: bool = False) -> None:
         """A line more; a hyphen at the end of the one before is decided upon when the whole document is known."""
         before = self.pieces[-1]
-        if before[-1:] == "\xad":
+        if is_own_line:
+            text = "\n" + text
+        elif before[-1:] == "\xad":
             self.pieces[-1] = before[:-1]
         elif before[-1:] in HYPHENS or (before[-1:] in "-‐" and before[-2:-1].isalnum()):
             self.pieces[-1] = before[:-1] + hyphen.BREAK
@@ -97,8 +100,8 @@ class _Paragraph:
 def parse(content: bytes) -> Draft | tuple[Draft | ReadError, ...]:
     """The text of the pages, paragraph by paragraph; title and author from the properties.
 
-    A title that the properties lack is the largest type on the first page. Pages without text are named in an error
-    beside the draft. Raises ReadError for what is no PDF, is damaged or encrypted, has too many pages, or has pictures
+    A title that the properties lack is the largest type on the first page. Pages without text are named beside
+    the draft. Raises ReadError for what is no PDF, is damaged or encrypted, has too many pages, or has pictures
     of text only.
     """
     import pypdfium2
@@ -149,9 +152,9 @@ def _read(document: Any) -> Draft | tuple[Draft | ReadError, ...]:
     )
     if not lost:
         return draft
-    return draft, ReadError(
-        f"{_named(lost)} of {len(document)} without text, empty or only pictures of it; if they show text, make it "
-        "searchable first: ocrmypdf --skip-text OLD NEW"
+    return draft, LeftOut(
+        f"no text on {_named(lost)} of {len(document)}, only pictures of it or nothing; if there are words on it, make "
+        "them searchable first: ocrmypdf --skip-text OLD NEW"
     )
 
 
@@ -218,11 +221,12 @@ def _words(textpage: Any) -> Iterator[tuple[int, Word]]:
             return -box.top, -box.bottom, x.value, size
         return box.left, box.right, y.value, size
 
-    quarters, is_first = 0, True
+    quarters, before = 0, 0
     for first, end in _spans(letters):
-        if is_first or letters[first - 1] == "\n":
+        begins_run = first == 0 or "\n" in letters[before:first]
+        before = end
+        if begins_run:
             quarters = round(max(0.0, raw.FPDFText_GetCharAngle(page, first)) / (math.pi / 2)) % 4
-            is_first = False
         places = {index: place(index) for index in {first, end - 1}}
         cuts = [first]
         if _MAY_BE_RAISED.search("".join(letters[first + 1 : end])):
@@ -236,7 +240,11 @@ def _words(textpage: Any) -> Iterator[tuple[int, Word]]:
             (left, right, base, size), last = places[start], places.get(stop - 1, places[start])
             is_bold = raw.FPDFText_GetFontWeight(page, start) >= BOLD_WEIGHT
             text = "".join(letters[start:stop])
-            yield quarters, Word(text, min(left, last[0]), max(right, last[1]), base, size, is_bold)
+            if stop - start > 1 and layout.is_rtl(text) and left < place(start + 1)[0]:
+                # PDFium gives the letters of some of these words from left to right, but not what closes them.
+                text = _LETTERS.sub(lambda found: found[0][::-1], text, count=1)
+            yield quarters, Word(text, min(left, last[0]), max(right, last[1]), base, size, is_bold, begins_run)
+            begins_run = False
 
 
 def _letter(code: int) -> str:
@@ -322,7 +330,7 @@ def _table_rows(table: Block, before: _Paragraph | None) -> list[_Paragraph]:
 
 def _add_lines(found: list[_Paragraph], lines: Sequence[Line]) -> None:
     """Add a block's lines: to the last paragraph, to an unfinished one before it, or as new ones."""
-    leading, width = _leading(lines), _width(lines)
+    leading, width, edges = _leading(lines), _width(lines), _edges(lines)
     before: Line | None = None
     current: _Paragraph | None = None
     for line in lines:
@@ -335,7 +343,7 @@ def _add_lines(found: list[_Paragraph], lines: Sequence[Line]) -> None:
             goes_on = _Paragraph([line.text], line.size)
             found.append(goes_on)
         else:
-            goes_on.add(line.text)
+            goes_on.add(line.text, is_own_line=before is not None and _has_room(before, line, edges))
         goes_on.is_full = line.right - line.left > SHORT_SHARE * width
         before, current = line, goes_on
 
@@ -365,6 +373,27 @@ def _width(lines: Sequence[Line]) -> float:
     """How wide the widest lines are, but for a few."""
     widths = sorted(line.right - line.left for line in lines)
     return widths[int(len(widths) * 0.9)]
+
+
+def _edges(lines: Sequence[Line]) -> dict[int, float]:
+    """How far to the right lines of each size of type go, but for a few."""
+    ends: defaultdict[int, list[float]] = defaultdict(list)
+    for line in lines:
+        ends[round(line.size)].append(line.right)
+    return {size: sorted(rights)[int(len(rights) * 0.9)] for size, rights in ends.items()}
+
+
+def _has_room(before: Line, line: Line, edges: Mapping[int, float]) -> bool:
+    """Whether the first word of `line` would have fitted at the end of the line before, which then ended on purpose."""
+    if (
+        before.text[-1] in HYPHENS + "-‐"
+        or layout.is_rtl(line.text)
+        or layout.is_unspaced(before.text[-1], line.text[0])
+    ):
+        return False
+    letter = (before.right - before.left) / len(before.text)
+    needed = (len(line.text.split(maxsplit=1)[0]) + 2) * letter
+    return before.right + needed < edges[round(before.size)]
 
 
 def _begins_paragraph(before: Line, line: Line, leading: float, width: float) -> bool:
