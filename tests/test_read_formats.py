@@ -158,9 +158,60 @@ def test_docx_keeps_what_is_inserted_and_drops_what_is_deleted(tmp_path: Path) -
     )
     article = one(put(tmp_path, "a.docx", docx(body)))
     assert article.text == (
-        "The Talks\n\nBoth sides finally agreed.\nSoon.\n\n- apples\n- pears\n\nx | 1\ny | 2\n\nA control holds this."
+        "The Talks\n\nBoth sides finally agreed.\nSoon.\n\n- apples\n- pears\n\nx | 1\n\ny | 2\n\nA control holds this."
     )
     assert (article.title, article.author, article.published) == ("Talks", "Ann Author", None)
+
+
+def run(text: str, properties: str = "") -> str:
+    return f'<w:r><w:rPr>{properties}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def cell(content: str, properties: str = "") -> str:
+    return f"<w:tc><w:tcPr>{properties}</w:tcPr>{content}</w:tc>"
+
+
+def test_docx_rows_name_their_columns_and_a_nested_table_is_read_once(tmp_path: Path) -> None:
+    head = f"<w:tr>{cell(paragraph('Region'))}{cell(paragraph('People'))}</w:tr>"
+    first = '<w:vMerge w:val="restart"/>'
+    body = (
+        f"<w:tbl>{head}<w:tr>{cell(paragraph('North'), first)}{cell(paragraph('12'))}</w:tr>"
+        f"<w:tr>{cell(paragraph(''), '<w:vMerge/>')}{cell(paragraph('34'))}</w:tr></w:tbl>"
+        f"<w:tbl><w:tr>{cell(f'<w:tbl>{head}</w:tbl>')}{cell(paragraph('Total 46'))}</w:tr></w:tbl>"
+        f"<w:tbl><w:tr>{cell(paragraph(TALKS * 9))}{cell(paragraph('Beside it.'))}</w:tr></w:tbl>"
+    )
+    assert one(put(tmp_path, "a.docx", docx(body))).text == (
+        f"Region: North; People: 12\n\nRegion: North; People: 34\n\nTotal 46\n\nRegion | People\n\n{TALKS * 9}\n\n"
+        "Beside it."
+    )
+
+
+def test_docx_text_outside_the_plain_paragraphs_is_read_and_hidden_text_reported(tmp_path: Path) -> None:
+    raised = '<w:vertAlign w:val="superscript"/>'
+    box = f"<w:txbxContent>{paragraph('In a box.')}</w:txbxContent>"
+    names = (
+        'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
+        'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    )
+    shown = '<w:vanish w:val="0"/>'
+    letters = [f"<m:r><m:t>{letter}</m:t></m:r>" for letter in ("E=m", "c", "2")]
+    body = (
+        f"<w:p {names}><w:r><mc:AlternateContent><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback>"
+        f"</mc:AlternateContent></w:r>{run('In 2009')}{run('1', raised)}{run(' 10')}{run('6', raised)}"
+        f"{run('secret', '<w:vanish/>')}{run(' shown', shown)}</w:p>"
+        f"<w:p {names}><m:oMath>{letters[0]}<m:sSup><m:e>{letters[1]}</m:e><m:sup>{letters[2]}</m:sup></m:sSup>"
+        "</m:oMath></w:p>"
+    )
+    content = docx(body)
+    separator = '<w:footnote w:type="separator"/>'
+    notes = f"<w:footnotes {W}>{separator}<w:footnote>{paragraph('A note.')}</w:footnote></w:footnotes>"
+    changed = io.BytesIO(content)
+    with zipfile.ZipFile(changed, "a") as archive:
+        archive.writestr("word/footnotes.xml", notes)
+    reasons: list[str] = []
+    (article,) = read(put(tmp_path, "a.docx", changed.getvalue()), left_out=reasons.append)
+    assert article.text == "In 2009 10\u2076 shown\n\nIn a box.\n\nE=mc^2\n\nA note."
+    assert ["hidden text (6 characters)" in reason for reason in reasons] == [True]
 
 
 # EPUB
@@ -280,6 +331,60 @@ def test_a_newsletter_is_its_html_without_layout(tmp_path: Path) -> None:
 
 def test_a_plain_message_is_read(tmp_path: Path) -> None:
     assert one(put(tmp_path, "a.eml", f"Subject: Talks\nFrom: a@x.example\n\n{TALKS}\n")).text == TALKS
+
+
+HARBOUR = "The harbour closes on 4 May for repairs."
+MIXED = "From: Ann <a@x.example>\r\nSubject: Notes\r\nContent-Type: multipart/{}; boundary=b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts", "text"),
+    [
+        (  # text after an attachment
+            "mixed",
+            [
+                "text/html\r\n\r\n<p>See.</p>",
+                "application/pdf; name=a.pdf\r\n\r\nx",
+                f"text/html\r\n\r\n<p>{HARBOUR}</p>",
+            ],
+            f"See.\n\n{HARBOUR}",
+        ),
+        (
+            "mixed",
+            ["text/plain\r\n\r\nSee.", f"message/rfc822\r\n\r\nFrom: c@x.example\r\nSubject: Repairs\r\n\r\n{HARBOUR}"],
+            f"See.\n\nFrom: c@x.example\nSubject: Repairs\n\n{HARBOUR}",
+        ),
+        ("digest", [f"message/rfc822\r\n\r\nSubject: One\r\n\r\n{HARBOUR}"] * 2, None),
+        ("alternative", [f"text/plain\r\n\r\n{HARBOUR}", "text/html\r\n\r\n<img src=x>"], HARBOUR),
+        (
+            "mixed",
+            [f"text/plain\r\nContent-Disposition: attachment; filename=notes.txt\r\n\r\n{HARBOUR}"],
+            HARBOUR,
+        ),
+    ],
+)
+def test_all_text_of_a_message_is_read(tmp_path: Path, kind: str, parts: list[str], text: str | None) -> None:
+    mail = MIXED.format(kind) + "".join(f"--b\r\nContent-Type: {part}\r\n" for part in parts) + "--b--\r\n"
+    reasons: list[str] = []
+    (article,) = read(put(tmp_path, "a.eml", mail), left_out=reasons.append)
+    assert HARBOUR in article.text if text is None else article.text == text
+    assert [reason.split(": ")[1] for reason in reasons] == [
+        "the attachment 'a.pdf' (application/pdf); save it by itself to have it read" for part in parts if "pdf" in part
+    ]
+
+
+def test_mails_of_an_mbox_are_articles_of_their_own(tmp_path: Path) -> None:
+    mail = f"From a@x.example Wed Mar 21 09:30:00 2018\nFrom: J\xfcrgen <a@x.example>\nSubject: Fr\xfch\n\n{HARBOUR}\n"
+    other = mail.replace("Fr\xfch", "Sp\xfct")
+    other += ">From here on.\n\nFrom time to time it rains.\n\n"
+    first, second, third = (
+        *read(put(tmp_path, "a.eml", mail.encode("latin-1"))),
+        *read(put(tmp_path, "a.mbox", f"{mail}\n{other}".encode("latin-1"))),
+    )
+    assert (first.title, first.source, first.text) == ("Fr\xfch", "J\xfcrgen", HARBOUR)
+    assert (second.title, third.title) == ("Fr\xfch", "Sp\xfct")
+    assert third.text == f"{HARBOUR}\nFrom here on.\n\nFrom time to time it rains."
+    assert len({first.id, second.id, third.id}) == 3
 
 
 # What no file may do

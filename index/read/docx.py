@@ -1,29 +1,46 @@
 """DOCX → Draft. The only file that imports python-docx.
 
-The words are collected from the XML itself, so that insertions and content controls count and what was deleted
-under "track changes" does not. The dates in the properties are those of the file, so they are not used.
+The words are collected from the XML itself, so that insertions, content controls, text boxes, notes and equations count
+and what was deleted under "track changes" does not. Text boxes stand after the paragraph they are anchored in, notes at
+the end. Hidden text is left out, and reported. Comments, headers and footers are no part of the text. The dates in the
+properties are those of the file, so they are not used.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
+from index.read import raised, table
 from index.read.archive import Archive
 from index.read.clean import tidy
-from index.read.draft import Draft, byline, language_tag, one_line
+from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_SKIPPED = frozenset(_W + name for name in ("del", "moveFrom", "txbxContent", "instrText", "delText"))
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_SKIPPED = frozenset(
+    _W + name for name in ("del", "moveFrom", "instrText", "delText", "rt", "pPr", "tblPr", "trPr", "tcPr")
+)
+"""Deleted words, codes of fields, readings of ruby, and properties."""
+_BOX = _W + "txbxContent"
+_NOTES = re.compile(r"word/(?:footnotes|endnotes)\d*\.xml")
+_DIAGRAMS = re.compile(r"word/diagrams/data\d*\.xml")
+CELL_CHARS = 300
+"""A longer cell is prose, and its table lays out the page."""
+MOST_COLUMNS = 63
+"""Word has no wider tables."""
 
 
-def parse(content: bytes) -> Draft:
-    """Paragraphs apart by blank lines, list items and table rows by line ends; title and author of the properties.
+def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
+    """Paragraphs and table rows apart by blank lines, list items by line ends; title and author of the properties; and
+    what is left out.
 
     A title set as such in the text stands in for a missing one. Raises ReadError for what is no DOCX, or damaged.
     """
@@ -37,19 +54,44 @@ def parse(content: bytes) -> Draft:
 
     try:
         document = docx.Document(io.BytesIO(content))
-        blocks = list(_blocks(document.element.body, document))
+        text = _Text(document.styles)
+        blocks = list(text.blocks(document.element.body))
+        for name in sorted(filter(_NOTES.fullmatch, archive.names), reverse=True):  # footnotes before endnotes
+            blocks += text.notes(_xml(archive.read(name)))
+        for name in sorted(filter(_DIAGRAMS.fullmatch, archive.names)):
+            blocks += _diagram(_xml(archive.read(name)))
         known = document.core_properties
         title, author, language = known.title, known.author, known.language
+    except ReadError:
+        raise
     except Exception as error:  # what a damaged package raises is as varied as the damage
         raise ReadError(f"the DOCX is damaged ({type(error).__name__}); save it again from its program") from error
     styled = next((text for style, text in blocks if style == "Title" and text), None)
-    return Draft(
+    draft = Draft(
         "",
         tidy(_joined(blocks), indented=True),
         title=one_line(title) or one_line(styled),
         author=None if (author or "").casefold() == "python-docx" else byline(author),
         language=language_tag(language or ""),
     )
+    return draft, *_left_out(archive, text)
+
+
+def _left_out(archive: Archive, text: _Text) -> Iterator[LeftOut]:
+    if text.hidden:
+        yield LeftOut(f"hidden text ({text.hidden} characters); to have it read, show it in its program and save it")
+    if text.is_foreign:
+        yield LeftOut("a document of another format within it; to have it read, open it in its program and save it")
+    for name in sorted(archive.names):
+        if name.startswith("word/embeddings/") and not name.endswith("/"):
+            yield LeftOut(f"the embedded file {name.removeprefix('word/embeddings/')[:80]!r}; add it by itself")
+
+
+def _xml(content: bytes) -> Any:
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    return etree.fromstring(content, parser)
 
 
 def _joined(blocks: list[tuple[str, str]]) -> str:
@@ -58,50 +100,219 @@ def _joined(blocks: list[tuple[str, str]]) -> str:
     for style, text in blocks:
         if not text.strip():
             continue
-        kind = "item" if style == "item" else "row" if style == "row" else "paragraph"
+        kind = "item" if style == "item" else "paragraph"
         pieces += ["\n" if kind == before != "paragraph" else "\n\n", f"- {text}" if kind == "item" else text]
         before = kind
     return "".join(pieces)
 
 
-def _blocks(body: Any, document: Any) -> Iterator[tuple[str, str]]:
-    """(style or kind, text) of paragraphs, list items and table rows, in order."""
-    names = {style.style_id: style.name or "" for style in document.styles}
-    stack = list(reversed(body))
+def _diagram(tree: Any) -> Iterator[tuple[str, str]]:
+    """The words of a diagram (SmartArt), a paragraph for each shape."""
+    for paragraph in tree.iter(_A + "p"):
+        yield "", "".join(word.text or "" for word in paragraph.iter(_A + "t"))
+
+
+class _Text:
+    """Takes the words out of the XML, and counts the characters that are hidden."""
+
+    def __init__(self, styles: Any) -> None:
+        self._names = {style.style_id: style.name or "" for style in styles}
+        self._hidden_styles = {style.style_id for style in styles if _is_on(style.element.find(f"{_W}rPr/{_W}vanish"))}
+        self.hidden = 0
+        self.is_foreign = False
+
+    def blocks(self, parent: Any) -> Iterator[tuple[str, str]]:
+        """(style or kind, text) of paragraphs, list items and table rows below an element, in order."""
+        stack = list(reversed(parent))
+        while stack:
+            element = stack.pop()
+            if element.tag == _W + "p":
+                yield self._style(element), self._paragraph(element)
+                for box in _boxes(element):
+                    yield from self.blocks(box)
+            elif element.tag == _W + "tbl":
+                yield from self._table(element)
+            elif element.tag == _MC + "AlternateContent":
+                stack += list(reversed(element))[-1:]
+            elif element.tag == _W + "altChunk":
+                self.is_foreign = True
+            elif element.tag not in _SKIPPED:
+                stack.extend(reversed(element))
+
+    def notes(self, tree: Any) -> Iterator[tuple[str, str]]:
+        """The footnotes or endnotes, but for the lines that separate them."""
+        for note in tree:
+            if note.get(_W + "type", "normal") == "normal":
+                yield from self.blocks(note)
+
+    def _style(self, paragraph: Any) -> str:
+        style = paragraph.find(f"{_W}pPr/{_W}pStyle")
+        name = self._names.get(style.get(_W + "val"), "") if style is not None else ""
+        is_item = name.startswith("List") or paragraph.find(f"{_W}pPr/{_W}numPr") is not None
+        return "item" if is_item and not name.startswith(("Heading", "Title")) else name
+
+    def _table(self, element: Any) -> Iterator[tuple[str, str]]:
+        """The rows, with the heads of their columns, and after each the tables and text boxes within it."""
+        rows = [row for row in _within(element, _W + "tr") if row.find(f"{_W}trPr/{_W}del") is None]
+        cells = [list(_within(row, _W + "tc")) for row in rows]
+        paragraphs = [[[self._paragraph(one) for one in _within(cell, _W + "p")] for cell in row] for row in cells]
+        texts = [[" ".join(" ".join(some).split()) for some in row] for row in paragraphs]
+        is_layout = max(map(len, cells), default=0) < 2 or any(len(text) > CELL_CHARS for row in texts for text in row)
+        if is_layout:
+            for cell in (cell for row in cells for cell in row):
+                self._forget_hidden(cell)
+                yield from self.blocks(cell)
+            return
+        grid = _grid(cells, texts)
+        is_marked = bool(rows) and _is_on(rows[0].find(f"{_W}trPr/{_W}tblHeader"))
+        is_bold = len(rows) > 1 and _is_bold(cells[0]) and not _is_bold(cells[1])
+        has_head = is_marked or is_bold or table.has_head(grid)
+        if not any(_inner(cell) for row in cells for cell in row):
+            for line in table.rows_as_text(grid, has_head=has_head):
+                yield "row", line
+            return
+        for row, row_texts in zip(cells, grid, strict=True):
+            for line in table.rows_as_text([row_texts], has_head=False):
+                yield "row", line
+            for cell in row:
+                for inner in _inner(cell):
+                    yield from self._table(inner) if inner.tag == _W + "tbl" else self.blocks(inner)
+
+    def _forget_hidden(self, cell: Any) -> None:
+        """What was counted in the paragraphs of a cell is counted again when they are read as blocks."""
+        for paragraph in _within(cell, _W + "p"):
+            self.hidden -= sum(len(text) for text, _, is_hidden in self._runs(paragraph) if is_hidden)
+
+    def _paragraph(self, paragraph: Any) -> str:
+        """The words that are shown; superscripts as what they are read as (index/read/raised.py)."""
+        pieces: list[tuple[str, bool]] = []
+        for text, is_raised, is_hidden in self._runs(paragraph):
+            if is_hidden:
+                self.hidden += len(text)
+            elif is_raised and pieces and pieces[-1][1]:
+                pieces[-1] = (pieces[-1][0] + text, True)
+            elif text:
+                pieces.append((text, is_raised))
+        out = ""
+        for place, (text, is_raised) in enumerate(pieces):
+            after = pieces[place + 1][0] if place + 1 < len(pieces) else ""
+            out += raised.read_as(text, before=out, after=after) if is_raised else text
+        return out.strip()
+
+    def _runs(self, paragraph: Any) -> Iterator[tuple[str, bool, bool]]:
+        """(text, whether it is raised, whether it is hidden) of the pieces of a paragraph."""
+        style = paragraph.find(f"{_W}pPr/{_W}pStyle")
+        is_hidden_style = style is not None and style.get(_W + "val") in self._hidden_styles
+        stack: list[tuple[Any, bool, bool]] = [(node, False, is_hidden_style) for node in reversed(paragraph)]
+        while stack:
+            node, is_raised, is_hidden = stack.pop()
+            if node.tag in _SKIPPED or node.tag in (_BOX, _W + "tbl"):
+                continue
+            if node.tag == _MC + "AlternateContent":
+                stack += [(child, is_raised, is_hidden) for child in node[:1]]
+            elif node.tag == _W + "r":
+                properties = node.find(_W + "rPr")
+                if properties is not None:
+                    align = properties.find(_W + "vertAlign")
+                    is_raised = align is not None and align.get(_W + "val") == "superscript"
+                    is_hidden = self._is_hidden(properties, is_hidden)
+                stack += [(child, is_raised, is_hidden) for child in reversed(node) if child.tag != _W + "rPr"]
+            elif node.tag in (_M + "oMath", _M + "oMathPara"):
+                yield f" {_equation(node).strip()} ", False, is_hidden
+            else:
+                yield _SIGNS.get(node.tag, node.text or "" if node.tag == _W + "t" else ""), is_raised, is_hidden
+                stack += [(child, is_raised, is_hidden) for child in reversed(node)]
+
+    def _is_hidden(self, properties: Any, inherited: bool) -> bool:
+        own = properties.find(_W + "vanish")
+        if own is not None:
+            return _is_on(own)
+        style = properties.find(_W + "rStyle")
+        return inherited or (style is not None and style.get(_W + "val") in self._hidden_styles)
+
+
+_SIGNS = {
+    _W + "br": "\n", _W + "cr": "\n", _W + "tab": " ", _W + "ptab": " ", _W + "noBreakHyphen": "-",
+}  # fmt: skip
+
+
+def _is_on(element: Any) -> bool:
+    """Whether a property is there and not switched off."""
+    return element is not None and element.get(_W + "val", "1") not in ("0", "false", "off")
+
+
+def _within(parent: Any, tag: str) -> Iterator[Any]:
+    """The nearest elements with a tag below another, not those within them or within a text box."""
+    stack = list(reversed(parent))
     while stack:
         element = stack.pop()
-        if element.tag == _W + "p":
-            style = element.find(f"{_W}pPr/{_W}pStyle")
-            name = names.get(style.get(_W + "val"), "") if style is not None else ""
-            is_item = name.startswith("List") or element.find(f"{_W}pPr/{_W}numPr") is not None
-            is_item = is_item and not name.startswith(("Heading", "Title"))
-            yield ("item" if is_item else name), _text(element)
-        elif element.tag == _W + "tr":
-            cells = (" ".join(_text(cell).split()) for cell in element.iter(_W + "tc"))
-            yield "row", " | ".join(cell for cell in cells if cell)
-        elif element.tag not in _SKIPPED and element.tag != _FALLBACK:
+        if element.tag == tag:
+            yield element
+        elif element.tag not in _SKIPPED and element.tag not in (_BOX, _W + "tbl", _W + "p"):
             stack.extend(reversed(element))
 
 
-def _text(element: Any) -> str:
-    pieces: list[str] = []
-    stack = list(reversed(element))
+def _boxes(paragraph: Any) -> Iterator[Any]:
+    """The text boxes that are anchored in a paragraph; what is there a second time for older programs is skipped."""
+    stack = list(reversed(paragraph))
     while stack:
-        node = stack.pop()
-        if node.tag in _SKIPPED or node.tag == _FALLBACK:
-            continue
-        if node.tag == _W + "t":
+        element = stack.pop()
+        if element.tag == _BOX:
+            yield element
+        elif element.tag == _MC + "AlternateContent":
+            stack += element[:1]
+        elif element.tag not in _SKIPPED:
+            stack.extend(reversed(element))
+
+
+def _inner(cell: Any) -> list[Any]:
+    """The tables and text boxes within a cell."""
+    boxes = [box for paragraph in _within(cell, _W + "p") for box in _boxes(paragraph)]
+    return [*_within(cell, _W + "tbl"), *boxes]
+
+
+def _is_bold(cells: list[Any]) -> bool:
+    runs = [run for cell in cells for run in cell.iter(_W + "r") if "".join(run.itertext()).strip()]
+    return bool(runs) and all(_is_on(run.find(f"{_W}rPr/{_W}b")) for run in runs)
+
+
+def _grid(cells: list[list[Any]], texts: list[list[str]]) -> list[list[str]]:
+    """The texts in the columns where they stand; a cell that is merged downwards is in each of its rows."""
+    grid: list[list[str]] = []
+    for row, row_texts in zip(cells, texts, strict=True):
+        line: list[str] = []
+        for cell, text in zip(row, row_texts, strict=True):
+            merge, span = cell.find(f"{_W}tcPr/{_W}vMerge"), cell.find(f"{_W}tcPr/{_W}gridSpan")
+            goes_on = merge is not None and merge.get(_W + "val", "continue") == "continue"
+            above = grid[-1][len(line)] if goes_on and grid and len(line) < len(grid[-1]) else ""
+            width = span.get(_W + "val", "1") if span is not None else "1"
+            columns = min(int(width), MOST_COLUMNS) if width.isascii() and width.isdecimal() else 1
+            line += [text or above, *[""] * (columns - 1)]
+        grid.append(line)
+    return grid
+
+
+def _equation(element: Any) -> str:
+    """An equation on one line: "E=mc^2", "(a+b)/2"."""
+    pieces = []
+    for node in element:
+        if node.tag in (_M + "t", _W + "t"):
             pieces.append(node.text or "")
-        elif node.tag in (_W + "br", _W + "cr"):
-            pieces.append("\n")
-        elif node.tag == _W + "tab":
-            # A tab stop in the paragraph's properties is no tab in its text.
-            pieces.append(" " if node.getparent().tag != _W + "tabs" else "")
-        elif node.tag == _W + "noBreakHyphen":
-            pieces.append("-")
-        elif node.tag == _W + "p":
-            pieces.append("\n")
-            stack.extend(reversed(node))
+            continue
+        inner = _equation(node)
+        if node.tag in (_M + "sup", _M + "sub", _M + "den") and inner:
+            sign = {"sup": "^", "sub": "_", "den": "/"}[node.tag.removeprefix(_M)]
+            pieces.append(sign + _grouped(inner))
+        elif node.tag == _M + "num":
+            pieces.append(_grouped(inner))
+        elif node.tag == _M + "rad":
+            pieces.append(f"√{_grouped(inner)}")
+        elif node.tag == _M + "d":
+            pieces.append(f"({inner})")
         else:
-            stack.extend(reversed(node))
-    return "".join(pieces).strip()
+            pieces.append(inner)
+    return "".join(pieces)
+
+
+def _grouped(text: str) -> str:
+    return text if re.fullmatch(r"\w+|\(.*\)", text) else f"({text})"

@@ -1,43 +1,112 @@
-"""E-mail (.eml), above all newsletters → Draft. The sender is the outlet, the day of sending that of publication."""
+"""E-mail (.eml), above all newsletters → Drafts. The sender is the outlet, the day of sending the date.
+
+All text of a message counts: text after an attachment, attached texts, and forwarded messages. Of parts that say the
+same, the HTML is read, or the plain text where the HTML says nothing.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import replace
 from email import policy
 from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.parser import BytesParser
 from email.utils import parseaddr
-from typing import TYPE_CHECKING
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
 from index.read import html, markup
 from index.read.charset import decode
 from index.read.clean import strip_furniture, tidy
-from index.read.draft import Draft, language_tag, one_line
+from index.read.draft import Draft, LeftOut, language_tag, one_line
 from index.read.metadata import web_date
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-_HEADER = re.compile(rb"^[!-9;-~]{1,76}:", re.MULTILINE)
+_HEADER = re.compile(rb"[!-9;-~]{1,76}:")
+_FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\r?\n(?=[!-9;-~]{1,76}:)")
+"""The line by which an mbox parts its mails: after a blank line, before headers."""
+_QUOTED_FROM = re.compile(rb"^>(?=>*From )", re.MULTILINE)
+_HEADERS = ("Message-ID", "Content-Language")
+_FORWARDED = ("From", "Date", "Subject")
+_TEXT_ENDINGS = frozenset((".txt", ".md", ".markdown", ".html", ".htm"))
+_NO_PROSE = frozenset(("calendar", "vcard", "x-vcard", "directory", "css", "javascript", "rfc822-headers"))
+"""Kinds of text that are data for programs."""
+_SIGNATURES = frozenset(("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"))
+_BROKEN = (MessageError, ValueError, TypeError, LookupError, AttributeError, IndexError, RecursionError)
+"""What the email package raises for messages that are damaged."""
+MOST_NESTED = 20
+"""Forwarded messages and multiparts within each other; real ones have four or five."""
+MAX_REPORTED = 20
+"""Mails of one file that cannot be read and are named one by one."""
 
 
-def parse(content: bytes) -> Draft:
-    """The message's HTML, else its plain text. Attachments and quoted messages within are left out.
+def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
+    """The message, or each of the messages where mails stand one after the other, as in an mbox; and what is left out.
 
     Raises ReadError for what has no mail headers, and for a message without text.
     """
-    if not _HEADER.match(content.lstrip(b"\r\n")[:1000].partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf")):
+    mails = split(content)
+    if len(mails) > 1:
+        return read_each(mails)
+    draft, _, left_out = _read(mails[0])
+    return draft, *left_out
+
+
+def split(content: bytes) -> list[bytes]:
+    """The mails that stand one after the other, each without the line "From …" that parts it from the one before."""
+    content = content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    found = list(_FROM_LINE.finditer(content))
+    if not found or found[0].start():
+        return [content]
+    ends = [*(match.start() for match in found[1:]), len(content)]
+    return [
+        _QUOTED_FROM.sub(b"", content[match.end() : end]) if len(found) > 1 else content[match.end() :]
+        for match, end in zip(found, ends, strict=True)
+    ]
+
+
+def read_each(mails: list[bytes]) -> tuple[Draft | ReadError, ...]:
+    """A draft of each mail, with its Message-ID as id, and what is left out."""
+    found: dict[str, Draft] = {}
+    reasons: list[ReadError] = []
+    bad = 0
+    for number, mail in enumerate(mails, start=1):
+        try:
+            draft, key, left_out = _read(mail)
+            if not any(map(str.isalnum, draft.text)):
+                reasons.append(LeftOut(f"mail {number} has no text"))
+                continue
+        except ReadError as error:
+            bad += 1
+            if bad <= MAX_REPORTED:
+                reasons.append(ReadError(f"mail {number}: {error}"))
+        else:
+            key = key or hashlib.sha256(mail).hexdigest()
+            found.setdefault(key, replace(draft, id=key))
+            reasons += [type(one)(f"mail {number}: {one}") for one in left_out]
+    if bad > MAX_REPORTED:
+        reasons.append(ReadError(f"{bad - MAX_REPORTED} more mails could not be read"))
+    return *found.values(), *reasons
+
+
+def _read(content: bytes) -> tuple[Draft, str, list[ReadError]]:
+    """The draft of one message, its Message-ID, and what is left out of it."""
+    if not _HEADER.match(content):
         raise ReadError("this is no e-mail, whatever its name says: it does not begin with mail headers")
+    left_out: list[ReadError] = []
     try:
         message = BytesParser(policy=policy.default).parsebytes(content)
-        part = message.get_body(preferencelist=("html", "plain"))
-        text = "" if part is None else _text(part)  # type: ignore[arg-type]
-        name, address = parseaddr(str(message["From"] or ""))
-        known = {key: str(message[key] or "") for key in ("Subject", "Date", "Content-Language")}
-    except (MessageError, ValueError, TypeError, LookupError, AttributeError, IndexError, RecursionError) as error:
+        text = _text(message, left_out)
+        known = {key: _header(message, key) for key in (*_HEADERS, *_FORWARDED)}
+        name, address = parseaddr(known["From"])
+    except _BROKEN as error:
         raise ReadError(f"the message is damaged ({type(error).__name__}); save it again") from error
-    return Draft(
+    draft = Draft(
         "",
         strip_furniture(tidy(text, indented=True)),
         title=one_line(known["Subject"]),
@@ -45,14 +114,86 @@ def parse(content: bytes) -> Draft:
         published=web_date(known["Date"]),
         language=language_tag(known["Content-Language"]),
     )
+    return draft, known["Message-ID"].strip(), left_out
 
 
-def _text(part: EmailMessage) -> str:
-    content = part.get_payload(decode=True)
-    if not isinstance(content, bytes):
+def _header(message: EmailMessage, name: str) -> str:
+    """A header's value, also where it is written in bytes that no standard allows."""
+    raw = next((value for key, value in message.raw_items() if key.casefold() == name.casefold()), None)
+    if raw is None:
         return ""
-    text = decode(content, declared=part.get_content_charset())
-    if part.get_content_subtype() != "html":
+    if str(raw).isascii():
+        return str(message[name])
+    content = str(raw).encode("utf-8", "surrogateescape")
+    for encoding in ("utf-8", message.get_content_charset() or "cp1252", "cp1252", "latin-1"):
+        try:
+            return str(make_header(decode_header(content.decode(encoding))))
+        except (UnicodeError, LookupError, ValueError, MessageError):
+            continue
+    return str(message[name])
+
+
+def _text(part: EmailMessage, left_out: list[ReadError], depth: int = 0) -> str:
+    """The text of a part and of all parts within it; notes what has none."""
+    if depth > MOST_NESTED:
+        left_out.append(LeftOut(f"what is nested more than {MOST_NESTED} deep; save the forwarded mail by itself"))
+        return ""
+    kind = part.get_content_type()
+    if kind == "multipart/encrypted" or kind in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        left_out.append(LeftOut("an encrypted part; decrypt it and save it by itself"))
+        return ""
+    within: list[Any] = [one for one in part.get_payload() if not isinstance(one, str)] if part.is_multipart() else []
+    if kind == "multipart/alternative":
+        return _best(within, left_out, depth)
+    if kind == "multipart/related":
+        # What follows the page are its pictures.
+        texts = [one for one in within if _holds_text(one)]
+        return _text(texts[0], left_out, depth + 1) if texts else ""
+    if kind == "message/rfc822" and within:
+        headers = [f"{name}: {value}" for name in _FORWARDED if (value := one_line(_header(within[0], name)))]
+        return "\n\n".join(("\n".join(headers), _text(within[0], left_out, depth + 1)))
+    if within:
+        return "\n\n".join(filter(None, (_text(one, left_out, depth + 1) for one in within)))
+    return _leaf(part, left_out)
+
+
+def _best(parts: list[EmailMessage], left_out: list[ReadError], depth: int) -> str:
+    """Of parts that say the same, the HTML, or the one that says anything."""
+    order = sorted(parts, key=lambda one: one.get_content_type() == "text/plain")
+    for part in order:
+        if _holds_text(part):
+            notes: list[ReadError] = []
+            text = strip_furniture(tidy(_text(part, notes, depth + 1), indented=True))
+            if any(map(str.isalnum, text)):
+                left_out += notes
+                return text
+    return ""
+
+
+def _holds_text(part: EmailMessage) -> bool:
+    return part.is_multipart() or part.get_content_type() in ("text/html", "text/plain", "text/enriched")
+
+
+def _leaf(part: EmailMessage, left_out: list[ReadError]) -> str:
+    kind, name = part.get_content_type(), one_line(part.get_filename()) or ""
+    ending = PurePath(name).suffix.lower()
+    is_text = part.get_content_maintype() == "text" and part.get_content_subtype() not in _NO_PROSE
+    if not is_text and part.get_content_maintype() not in ("image", "audio", "video"):
+        is_text = ending in _TEXT_ENDINGS or part.get_content_maintype() == "multipart"
+    if not is_text:
+        if kind not in _SIGNATURES:
+            what = f"the attachment {name!r}" if name else "an attachment"
+            left_out.append(LeftOut(f"{what} ({kind}); save it by itself to have it read"))
+        return ""
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes) or not content.strip():
+        return ""
+    try:
+        text = decode(content, declared=part.get_content_charset())
+    except ReadError as error:
+        left_out.append(ReadError(f"the part {name!r}: {error}" if name else f"a part of it: {error}"))
+        return ""
+    if part.get_content_subtype() not in ("html", "enriched") and ending not in (".html", ".htm"):
         return text
     tree = markup.parse_tree(text)
     if tree is None:

@@ -23,6 +23,7 @@ PARSERS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".eml": "eml",
+    ".mbox": "mbox",
 }
 """Ending → module here with `parse(content) -> Draft | tuple[Draft | ReadError, ...]`."""
 FEED = "feed"

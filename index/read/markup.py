@@ -55,7 +55,7 @@ def parse_tree(page: str) -> Any:
 def text_of(tree: Any, *, is_table_layout: bool = False) -> str:
     """The visible text below an element, its own tail left out.
 
-    With `is_table_layout`, as in mail, cells of a table are blocks of the page rather than columns of figures.
+    With `is_table_layout`, as in mail, cells of a table without heads are blocks of the page rather than columns.
     """
     text = "".join(_pieces(tree, is_table_layout=is_table_layout))
     lines = [" ".join(line.split(" ")).strip(" ") if "\v" not in line else line for line in text.split("\n")]
@@ -91,7 +91,7 @@ def _pieces(tree: Any, *, is_table_layout: bool) -> Iterator[str]:
                 preformatted += 1 if is_start else -1
             if is_start and tag in _ITEMS and _follows_item(element):
                 out.next_item()
-            if is_start and tag == "table" and not is_table_layout:
+            if is_start and tag == "table" and not (is_table_layout and element.find(".//th") is None):
                 lines = markup_table.lines_of(element, text_of)
                 if lines is not None:
                     _write_lines(out, lines)
