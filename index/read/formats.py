@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
+from index.read import charset
 
 if TYPE_CHECKING:
     from index.read.draft import Draft
@@ -22,6 +23,7 @@ PARSERS = {
     ".epub": "epub",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "jsonl",
     ".eml": "eml",
     ".mbox": "mbox",
 }
@@ -50,8 +52,10 @@ def parse(kind: str, content: bytes, **options: Any) -> tuple[Draft | ReadError,
     if not content.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise ReadError("no article text in it, the file is empty; save it again")
     _check_kind(kind, content)
-    found = import_module(f"index.read.{PARSERS.get(kind, kind)}").parse(content, **options)
-    return found if isinstance(found, tuple) else (found,)
+    reader = import_module(f"index.read.{PARSERS.get(kind, kind)}")
+    with charset.damage() as damage:
+        found = reader.parse(content, **options)
+    return (*(found if isinstance(found, tuple) else (found,)), *damage)
 
 
 def _check_kind(kind: str, content: bytes) -> None:

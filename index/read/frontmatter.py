@@ -1,82 +1,89 @@
-"""Front matter: the `---` block on top of a Markdown file → the few values an article has.
+"""Front matter: the block on top of a Markdown file → its values. YAML between `---`, as Jekyll, Hugo, DEV and
+Obsidian write it, or TOML between `+++`, as Hugo does. The only file that imports yaml.
 
-Only `key: value` lines at the left margin are read. That covers what Jekyll, Hugo and Obsidian write, and
-no YAML can surprise us: lists, maps, anchors and tags are passed over.
+Each key is read by itself, as texts, lists and mappings: a value that is no YAML is taken as it is written, and no tag,
+anchor or date of YAML can surprise us.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from typing import TYPE_CHECKING, Any
 
-from index.errors import ReadError
-from index.read.draft import Draft, byline, language_tag, one_line, publication_date, web_address
-from index.read.metadata import web_date
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_BLOCK = re.compile(r"---[ \t]*\n(.*?\n|)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
-_KEY = re.compile(r"([A-Za-z_][\w -]{0,40}?)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
-_QUOTED = re.compile(r"(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^']|'')*)')[ \t]*(?:#.*)?")
-_NOT_SCALAR = ("[", "{", "&", "*", "!", "%", "@", "`")
+_YAML = re.compile(r"---[ \t]*\n(.*?\n|)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_TOML = re.compile(r"\+\+\+[ \t]*\n(.*?\n|)\+\+\+[ \t]*(?:\n|$)", re.DOTALL)
+_KEY = re.compile(r"(\"[^\"\n]{1,40}\"|'[^'\n]{1,40}'|[^\W\d][\w .:/-]{0,40}?)[ \t]*:(?:[ \t]+(.*)|[ \t]*)$")
+MAX_CHARS = 64 * 1024
+"""A longer block is not read as YAML: it holds data of its own, not what an article is called."""
 
 
-def split(text: str) -> tuple[dict[str, str], str]:
-    """The values of the block by lower-case key, and the text after it.
+def split(text: str) -> tuple[dict[str, Any], str]:
+    """The values of the block by key, and the text after it.
 
-    A block that is not closed, or has a line that is neither a key, nor indented, nor a list item, nor a
-    comment, is no front matter but text between two rules: then the values are empty and the text is whole.
+    A block that is not closed, that does not begin with a key, or most of whose lines are neither keys, nor indented,
+    nor list items, nor comments, is no front matter but text between two rules: then there are no values, and the text
+    is whole.
     """
-    block = _BLOCK.match(text)
-    if block is None:
+    if (block := _TOML.match(text)) is not None:
+        try:
+            return tomllib.loads(block[1]), text[block.end() :]
+        except (tomllib.TOMLDecodeError, RecursionError):
+            values = _toml_lines(block[1])
+            return (values, text[block.end() :]) if values else ({}, text)
+    block = _YAML.match(text)
+    entries = None if block is None else _entries(block[1])
+    if block is None or entries is None:
         return {}, text
-    values: dict[str, str] = {}
-    key = ""
-    for line in block[1].split("\n"):
-        match = _KEY.match(line)
+    return {key: _value(lines) for key, lines in entries.items()}, text[block.end() :]
+
+
+def _entries(block: str) -> dict[str, list[str]] | None:
+    """The lines of each key, what follows the colon first; None for what is no front matter."""
+    entries: dict[str, list[str]] = {}
+    lines: list[str] = []
+    odd = 0
+    for line in block.split("\n"):
+        match = None if line.startswith(("- ", "#")) else _KEY.match(line)
         if match:
-            key = match[1].strip().lower()
-            values[key] = (match[2] or "").strip()
-        elif line[:1] in (" ", "\t") and key:
-            values[key] = f"{values[key]} {line.strip()}".strip()
-        elif line.strip() and line[0] not in "#-":
-            return {}, text
-    return {key: _scalar(value) for key, value in values.items()}, text[block.end() :]
+            lines = entries.setdefault(match[1].strip("\"'"), [])
+            lines[:] = [(match[2] or "").strip()]
+        elif not line.strip() or line.startswith("#"):
+            continue
+        elif not entries:
+            return None
+        elif line[0] in " \t-]}":
+            lines.append(line)
+        else:
+            odd += 1
+    return entries if odd < max(len(entries), 1) else None
 
 
-def draft(values: dict[str, str], text: str) -> Draft:
-    """`text` with the title, source, url and publication date among `values`.
+def _value(lines: Sequence[str]) -> Any:
+    import yaml
 
-    Raises ReadError for a `url` or `published` that is none. `date` stands in for a missing `published`, as
-    blog generators write it, and is ignored if it is not a date.
-    """
-    return Draft(
-        "",
-        text,
-        title=one_line(values.get("title")),
-        source=one_line(values.get("source")),
-        url=web_address(values["url"]) if values.get("url") else None,
-        published=_published(values),
-        author=byline(values.get("author") or values.get("authors")),
-        updated=web_date(values.get("updated") or values.get("lastmod") or ""),
-        language=language_tag(values.get("language") or values.get("lang") or ""),
-    )
+    written = "\n".join([f"key: {lines[0]}", *lines[1:]])
+    if len(written) <= MAX_CHARS:
+        try:
+            found = yaml.load(written, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts, lists and mappings only
+            if isinstance(found, dict):
+                return found.get("key")
+        except (yaml.YAMLError, RecursionError, ValueError):
+            pass
+    return None if written.startswith(("key: [", "key: {")) else lines[0]
 
 
-def _published(values: dict[str, str]) -> str | None:
-    if values.get("published"):
-        return publication_date(values["published"])
-    try:
-        return publication_date(values["date"]) if values.get("date") else None
-    except ReadError:
-        return None
-
-
-def _scalar(value: str) -> str:
-    quoted = _QUOTED.fullmatch(value)
-    if quoted:
-        if quoted[1] is not None:
-            return re.sub(r"\\(.)", r"\1", quoted[1])
-        return quoted[2].replace("''", "'")
-    if value.startswith(_NOT_SCALAR):
-        return ""
-    value = re.sub(r"^[>|][+-]?\s+", "", value)
-    value = re.sub(r"(?:^|\s)#.*", "", value).strip()
-    return "" if value.casefold() in {"null", "~", ">", "|"} else value
+def _toml_lines(block: str) -> dict[str, Any]:
+    """The values of the lines that are TOML, if others are not."""
+    values: dict[str, Any] = {}
+    for line in block.split("\n"):
+        if line.startswith("["):
+            break
+        try:
+            values.update(tomllib.loads(line))
+        except (tomllib.TOMLDecodeError, RecursionError):
+            continue
+    return values

@@ -26,7 +26,9 @@ tenth is noise, and beyond 2.5 times it took the page for the article (chosen on
 KEPT_SHARE = 0.9
 """… and if it has at least this share of the words of the first."""
 
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
+_CHARSET = re.compile(
+    rb"(?:<meta[^>]{0,200}?charset|<\?xml[^>]{0,100}?encoding)\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE
+)
 _HIDDEN = (
     "//*[@hidden or @aria-hidden='true' or contains(translate(@style, ' ', ''), 'display:none') "
     "or contains(translate(@style, ' ', ''), 'visibility:hidden')][not(self::html or self::body)]"
@@ -119,11 +121,7 @@ def _by_paragraphs(tree: Any) -> str:
 
 def _declared_charset(content: bytes) -> str | None:
     match = _CHARSET.search(content[:4096])
-    if match is None:
-        return None
-    name = match[1].decode("ascii", "ignore").lower()
-    # Browsers read these as Windows-1252 (WHATWG Encoding Standard), and so do the people who declare them.
-    return "cp1252" if name in {"iso-8859-1", "latin1", "us-ascii", "ascii"} else name
+    return None if match is None else match[1].decode("ascii", "ignore")
 
 
 def _letters(text: str) -> int:

@@ -1,35 +1,48 @@
 """Markdown → Draft: the words of the rendered page. The only file that imports markdown_it.
 
-Headings, list items and table rows are lines; a wrapped paragraph is one line; a link is its text; emphasis
-marks, images, comments and link targets are gone.
+Headings, list items and table rows are lines; a wrapped paragraph is one line; a link is its text, also one of
+Obsidian ([[Page|words]]); emphasis marks, images, comments, link targets, the signs of callouts and footnotes, and
+the shortcodes of site generators are gone.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from index.read import frontmatter
+from index.read import fields, frontmatter
 from index.read.charset import decode
 from index.read.clean import tidy
-from index.read.draft import Draft, one_line
+from index.read.draft import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from markdown_it.token import Token
 
+    from index.read.draft import Draft
+
+_SHORTCODE = re.compile(r"\{\{[<%].{0,500}?[%>]\}\}|\{%.{0,500}?%\}", re.DOTALL)
+"""{{< figure src="a.jpg" >}} of Hugo, {% include a.html %} of Jekyll and DEV."""
+_EMBED = re.compile(r"!\[\[[^\[\]\n]{0,300}\]\]")
+_WIKI_LINK = re.compile(r"\[\[([^\[\]|\n]{0,300})(?:\|([^\[\]\n]{0,300}))?\]\]")
+_FOOTNOTE = re.compile(r"(?<=[^\s\[])\[\^[\w-]{1,40}\]|^\[\^[\w-]{1,40}\]:[ \t]*", re.MULTILINE)
+_CALLOUT = re.compile(r"\[![\w-]{1,40}(?:\|[^\]\n]{0,80})?\][+-]?[ \t]*")
+_COMMENT = re.compile(r"%%.{0,2000}?%%", re.DOTALL)
+_BLOCK_ID = re.compile(r"[ \t]\^[A-Za-z0-9-]{1,40}$", re.MULTILINE)
+_HIGHLIGHT = re.compile(r"==(?=[^\s=])([^=\n]{1,500})(?<=[^\s=])==")
+
 
 def parse(content: bytes) -> Draft:
-    """The text and front matter in `content`; without a title there, a heading on top gives it.
-
-    Raises ReadError for a `url` or `published` in the front matter that is none.
-    """
+    """The text and front matter in `content`; without a title there, a heading on top gives it."""
     from markdown_it import MarkdownIt
 
     values, body = frontmatter.split(tidy(decode(content), indented=True))
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(body)
-    return frontmatter.draft({"title": _first_heading(tokens), **values}, _text(tokens))
+    known = fields.metadata(values)
+    return replace(known, id="", text=_text(tokens), title=known.title or _first_heading(tokens) or None)
 
 
 def _first_heading(tokens: Sequence[Token]) -> str:
@@ -87,15 +100,33 @@ def _label(lists: list[int | None]) -> str:
 
 
 def _inline(tokens: Sequence[Token]) -> str:
-    pieces = []
+    pieces: list[str] = []
+    words: list[str] = []  # up to the next piece of code, in which nothing is a sign
     for token in tokens:
-        if token.type in ("text", "code_inline", "text_special"):
-            pieces.append(token.content)
+        if token.type == "code_inline":
+            pieces += [_plain("".join(words)), token.content]
+            words = []
+        elif token.type in ("text", "text_special"):
+            words.append(token.content)
         elif token.type == "softbreak":
-            pieces.append(" ")
+            is_title = not pieces and _CALLOUT.match("".join(words))
+            words.append("\n" if is_title and "\n" not in words else " ")
         elif token.type == "hardbreak" or (token.type == "html_inline" and token.content[:3].lower() == "<br"):
-            pieces.append("\n")
-    return "".join(pieces).strip()
+            words.append("\n")
+    return "".join([*pieces, _plain("".join(words))]).strip()
+
+
+def _plain(text: str) -> str:
+    """Text without what is a sign to Obsidian, to renderers of footnotes, or to a generator of sites."""
+    if "[" in text:
+        text = _EMBED.sub("", text)
+        text = _WIKI_LINK.sub(lambda link: link[2] or link[1].replace("#", " ").strip(), text)
+        text = _CALLOUT.sub("", _FOOTNOTE.sub("", text), count=1) if text.startswith("[!") else _FOOTNOTE.sub("", text)
+    if "{" in text:
+        text = _SHORTCODE.sub("", text)
+    if "%%" in text:
+        text = _COMMENT.sub("", text)
+    return _HIGHLIGHT.sub(r"\1", _BLOCK_ID.sub("", text))
 
 
 class _Words(HTMLParser):

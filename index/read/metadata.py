@@ -30,7 +30,7 @@ _PUBLISHED = ("article:published_time", "article:published", "og:published_time"
               "parsely-pub-date", "sailthru:date", "pubdate", "publishdate", "publish-date", "publish_date",
               "publication_date")  # fmt: skip
 _UPDATED = ("article:modified_time", "og:updated_time", "datemodified", "dcterms:modified", "last-modified")
-_ARTICLE_TYPE = re.compile(r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting)$")
+ARTICLE_TYPE = re.compile(r"(?:Article|BlogPosting|Report|Review|SocialMediaPosting)$")
 _BYLINE = re.compile(r"(?:(?:^|[\s_-])(?:[Bb]yline|[Aa]uthors?|writtenby)|[a-z](?:Byline|Author))(?:$|[\s_-])")
 _NOT_BYLINE = re.compile(r"follow|bio|comment|avatar|image|photo", re.IGNORECASE)
 _NAME = (
@@ -142,7 +142,7 @@ def _article_nodes(nodes: object) -> Iterator[dict[str, Any]]:
                 [item for item in node["@graph"] if isinstance(item, dict) and "@graph" not in item]
             )
         types = node.get("@type")
-        if any(isinstance(kind, str) and _ARTICLE_TYPE.search(kind) for kind in _listed(types)):
+        if any(isinstance(kind, str) and ARTICLE_TYPE.search(kind) for kind in _listed(types)):
             yield node
 
 
