@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from index.store import Generation
 
 Sort = Literal["relevance", "newest", "oldest"]
+SORTS: tuple[Sort, ...] = ("relevance", "newest", "oldest")
 
 NAME_CHARS = 200
 """A longer name is a mistake, and would make a slow pattern."""

@@ -298,15 +298,23 @@ class Answer:
     @property
     def citations(self) -> tuple[Citation, ...]:
         """Every distinct citation, by number."""
-        told = [citation for claim in self.claims for citation in claim.citations]
-        told += [side.citation for disagreement in self.disagreements for side in disagreement.sides]
-        distinct = {citation.number: citation for citation in told}
+        given = [citation for claim in self.claims for citation in claim.citations]
+        given += [side.citation for disagreement in self.disagreements for side in disagreement.sides]
+        distinct = {citation.number: citation for citation in given}
         return tuple(distinct[number] for number in sorted(distinct))
 
     @property
     def lead(self) -> str:
         """What `text` says before the rows; all of it when there are none."""
         return self.text.removesuffix("\n\n".join(section.text for section in self.sections)).strip()
+
+    @property
+    def caption(self) -> str:
+        """`lead` without the numbers of `counts`, for whoever shows these as a chart."""
+        lead = self.lead
+        for dimension, numbers in self.counts.items():
+            lead = lead.replace(f" {counts_in_words(dimension, numbers)}", "")
+        return lead
 
     @property
     def quoted_in_text(self) -> frozenset[int]:
@@ -471,6 +479,12 @@ def _escaped(line: str) -> str:
     """`line` as literal text of Markdown: no control characters, a backslash before punctuation, entities for HTML."""
     shown = " ".join("".join(one if one.isprintable() else " " for one in line).split())
     return escape(_PUNCTUATION.sub(r"\\\g<0>", shown), quote=False)
+
+
+def counts_in_words(dimension: str, counts: Mapping[str, int]) -> str:
+    """Numbers of articles by outlet, month or year as a sentence."""
+    unknown = "outlet unknown" if dimension == "outlet" else "without a date"
+    return f"By {dimension}: {', '.join(f'{name or unknown} {count}' for name, count in counts.items())}."
 
 
 def _shortened(text: str, most: int = 100) -> str:

@@ -13,6 +13,7 @@ from index import Index
 from index import home as homes
 from index.errors import InputError
 from index.filters import EVERYTHING, Filter
+from index.mentions import SORTS
 from index.process import Process
 from rag import prompt, question
 from rag.answer import Answer, Turn
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from index.mentions import Sort
     from rag.event import Event
     from rag.llm import LLM
 
@@ -109,6 +111,7 @@ class Engine:
         kind: str | None = None,
         limit: int | None = None,
         articles: Iterable[str] | None = None,
+        sort: Sort | None = None,
     ) -> Answer:
         """The answer to `question`. Takes what `stream` takes, and raises what it raises."""
         for event in self.stream(
@@ -121,6 +124,7 @@ class Engine:
             kind=kind,
             limit=limit,
             articles=articles,
+            sort=sort,
         ):
             if isinstance(event, Answer):
                 return event
@@ -138,6 +142,7 @@ class Engine:
         kind: str | None = None,
         limit: int | None = None,
         articles: Iterable[str] | None = None,
+        sort: Sort | None = None,
     ) -> Iterator[Event]:
         """Yield one Evidence, the Tokens of the draft, and last the checked Answer; Progress comes in between.
 
@@ -150,14 +155,15 @@ class Engine:
 
         A question of another kind than a fact (rag/kind.py) is answered in rows: Rows come as they are found, then the
         Answer. `kind` is what to answer it as; by default it is told from the question. `limit` is how many rows there
-        are to be at most.
+        are to be at most. `sort` is the order of a list: "relevance", "newest" or "oldest"; by default the one that the
+        question asks for, else "relevance".
 
-        Raises InputError for an empty or overlong question and for operators, a kind or a limit that are wrong,
+        Raises InputError for an empty or overlong question and for operators, a kind, a limit or a sort that are wrong,
         ModelError for a model that cannot be used, ForkError in a process that was forked from the one of the engine.
         """
         self._process.check()
         among = (only or EVERYTHING).also(Filter.of(articles=articles))
-        asked = _checked(question, history, among, kind=kind, limit=limit)
+        asked = _checked(question, history, among, kind=kind, limit=limit, sort=sort)
         chosen = settings or self.settings
 
         def answer(channel: Channel[Event]) -> None:
@@ -197,7 +203,13 @@ class Engine:
 
 
 def _checked(
-    asked: str, history: Sequence[Turn], only: Filter, *, kind: str | None, limit: int | None
+    asked: str,
+    history: Sequence[Turn],
+    only: Filter,
+    *,
+    kind: str | None,
+    limit: int | None,
+    sort: Sort | None,
 ) -> question.Question:
     """The question that was asked. Raises InputError for one that cannot be."""
     asked = asked.strip()
@@ -210,7 +222,9 @@ def _checked(
         )
     if limit is not None and limit < 1:
         raise InputError(f"limit={limit}: an answer has at least one row; leave limit out for as many as suit the kind")
-    found = question.understand(asked, history, only=only, kind=kind, limit=limit)
+    if sort is not None and sort not in SORTS:
+        raise InputError(f"sort={sort!r}: choose one of {', '.join(SORTS)}")
+    found = question.understand(asked, history, only=only, kind=kind, limit=limit, sort=sort)
     if not found.text:
         raise InputError(f"there is no question beside {found.only}; ask something")
     return found

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from index.filters import Filter
+    from index.mentions import Sort
 
 TURNS_BACK = 2
 """Earlier questions that count. Three find as much; earlier answers as well add nothing (docs/experiments.md)."""
@@ -51,7 +52,8 @@ class Question:
     `asked` is the question as typed, `text` the same without operators, `only` what the operators allow. `context`
     joins the last questions before it. `rewordings` are there for a question that cannot be understood alone: they
     put before it the questions that it leans on. `history` are the earlier exchanges, oldest first. `kind` is what is
-    asked for (rag/kind.py), and `limit` how many rows of it at most.
+    asked for (rag/kind.py), and `limit` how many rows of it at most; `sort` is the order of a list, None for the one
+    that its words ask for.
     """
 
     asked: str
@@ -62,6 +64,7 @@ class Question:
     history: tuple[Turn, ...] = ()
     kind: str = "fact"
     limit: int | None = None
+    sort: Sort | None = None
 
     @property
     def full(self) -> str:
@@ -96,6 +99,7 @@ def understand(
     only: Filter = filters.EVERYTHING,
     kind: str | None = None,
     limit: int | None = None,
+    sort: Sort | None = None,
 ) -> Question:
     """The question that `asked` is after `history`, oldest first, within the articles that `only` allows. Without
     `kind`, it is of the kind that it asks for.
@@ -107,7 +111,7 @@ def understand(
     text, given = filters.parse(asked)
     turns = tuple(replace(turn, question=filters.without_operators(turn.question)) for turn in history)
     chosen = kinds.kind_of(text, history=turns) if kind is None else kinds.checked(kind)
-    return replace(_understood(asked, text, turns, given.also(only)), kind=chosen, limit=limit)
+    return replace(_understood(asked, text, turns, given.also(only)), kind=chosen, limit=limit, sort=sort)
 
 
 def _understood(asked: str, text: str, history: tuple[Turn, ...], only: Filter) -> Question:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from index.passage import sentences
+from rag.dates import dates, day_of
 from rag.kind import kind_of
 
 if TYPE_CHECKING:
@@ -34,15 +35,16 @@ _BASE = {
     "called": "call for", "plans": "plan", "planned": "plan", "wants": "want", "rejected": "reject",
     "proposed": "propose", "accused": "say",
 }  # fmt: skip
-_NAME = re.compile(r"\b[A-Z][\w’-]+(?:[ ](?:(?:of|the)[ ])?[A-Z][\w’-]+){0,3}")
+_NAME = re.compile(r"\b[A-Z][\w’-]+(?:[ ](?:(?:of|the)[ ])?[A-Z][\w’-]+){0,5}")
 _NOT_NAMES = frozenset(
     "It He She They We You I This That There These Those What But And In On At As If When The A An His Her Their Its "
     "Our My Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August "
     "September October November December".split()
 )
+_TIMELINE = "Give me a timeline of {}."
 _OF_A_NAME = (
     "Which articles mention {}?",
-    "Give me a timeline of {}.",
+    _TIMELINE,
     "Summarise the coverage of {}.",
     "How many articles are about {}?",
 )
@@ -79,9 +81,16 @@ def _of_names(articles: Sequence[Article], leads: Sequence[str]) -> Iterator[str
     several = next((name for name in names if len({articles[place].source for place in named[name]}) > 1), None)
     if several is not None:
         names = [name for name in names if name != several] or [several]
-    questions = [form.format(names[place % len(names)]) for place, form in enumerate(_OF_A_NAME)] if names else []
+    chosen = [names[place % len(names)] for place in range(len(_OF_A_NAME))] if names else []
+    if names:
+        dated = _with_dates(names, articles, leads)
+        place = _OF_A_NAME.index(_TIMELINE)
+        if dated in chosen:  # each of the others is of another name still
+            chosen[chosen.index(dated)] = chosen[place]
+        chosen[place] = dated
+    questions = [_OF_A_NAME[place].format(_with_article(name, leads)) for place, name in enumerate(chosen)]
     if several is not None:
-        questions.insert(2, _OF_OUTLETS.format(several))
+        questions.insert(2, _OF_OUTLETS.format(_with_article(several, leads)))
     yield from (question for question in questions if kind_of(question) != "fact")
 
 
@@ -109,6 +118,26 @@ def _named(articles: Sequence[Article], leads: Sequence[str]) -> dict[str, list[
         if len(found) >= least and inside[name] >= (1 if " " in name else len(found)) and len(name) > 3
     }
     return dict(sorted(kept.items(), key=lambda one: (" " not in one[0], -len(one[1]), one[1][0])))
+
+
+def _with_dates(names: Sequence[str], articles: Sequence[Article], leads: Sequence[str]) -> str:
+    """The name that stands in the most sentences with a date, of equals the first."""
+    found: Counter[str] = Counter()
+    for article, lead in zip(articles, leads, strict=True):
+        published = day_of(article.published)
+        for sentence in (span.of(lead) for span in sentences(lead)):
+            here = [name for name in names if name in sentence]
+            if here and any(date.is_when for date in dates(sentence, published)):
+                found.update(here)
+    return max(names, key=lambda name: found[name])
+
+
+def _with_article(name: str, leads: Sequence[str]) -> str:
+    """A name as it stands in a sentence, after "the" where it mostly has one: "the United States", but "Japan"."""
+    text = "\n".join(leads)
+    number = len(re.findall(rf"\b{re.escape(name)}\b", text))
+    with_article = len(re.findall(rf"\b[Tt]he {re.escape(name)}\b", text))
+    return f"the {name}" if 2 * with_article > number else name
 
 
 def _readings(match: str) -> Iterator[str]:

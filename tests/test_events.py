@@ -65,6 +65,9 @@ TABLE = {
     "new.click": Row("", "its own tab", "it is begun anew"),
     "bus.edit": Row("; exchange, query", "an exchange of its tab", NOTHING, {"exchange": "-1"}),
     "bus.keep": Row("", "its own tab", NOTHING),
+    "bus.summarize": Row(f"memory, {SCOPE}; article", "what its tab shows", "an error", {"article": UNSHOWN}),
+    "bus.about": Row("; article", "what its tab shows", "an error", {"article": UNSHOWN}),
+    "bus.csv": Row("memory; exchange", "an exchange of its tab", "an error", {"exchange": "99"}),
     "bus.open": Row("memory; article, exchange, quote", "what its tab shows", "an error", {"article": UNSHOWN}),
     "bus.close": Row("", "its own tab", NOTHING),
     "find.change": Row(LIST, "the list of its tab", "read as text; a wrong date is told"),
@@ -309,6 +312,19 @@ def test_only_articles_that_the_tab_was_shown_are_opened_and_chosen(site: Site) 
     assert "1 chosen article" in client.send("bus.choose", ["", "", ""], {"article": SHOWN, "checked": True})[1]
 
 
+def test_an_article_that_the_tab_was_shown_is_summarised_and_chosen(site: Site) -> None:
+    client = site.client()
+    find(client)
+    scope = [None, "", "", ""]
+    assert "does not show that article" in client.send("bus.summarize", scope, {"article": UNSHOWN})[1]
+    sent = client.send("bus.summarize", scope, {"article": SHOWN})[1]
+    assert "One sentence of" in sent
+    assert "lighthouse" not in sent
+    assert "One sentence of" in client.send("bus.retry", scope, {"exchange": "1", "limit": "3"})[1]
+    assert "talks" in client.send("bus.csv", [None], {"exchange": "1"})[1]
+    assert "1 chosen article: " in client.send("bus.about", [], {"article": SHOWN})[1]
+
+
 def test_what_is_no_event_is_refused_without_a_word_in_the_log(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
     client = site.client()
     capfd.readouterr()
@@ -316,7 +332,7 @@ def test_what_is_no_event_is_refused_without_a_word_in_the_log(site: Site, capfd
         b"", b"[]", b"null", b"{", b"[" * 100_000, b'{"fn_index": 1e999}', b'{"data": NaN}', b"9" * 5000, b"\xff\xfe",
         b'{"fn_index": "0", "data": [], "session_hash": "x"}', b'{"fn_index": true, "data": [], "session_hash": "x"}',
         b'{"fn_index": 3, "data": [], "session_hash": ["x"]}', b'{"fn_index": 3, "data": [], "session_hash": ""}',
-        b'{"fn_index": 5, "data": [], "session_hash": "x"}', b'{"fn_index": -1, "data": [], "session_hash": "x"}',
+        b'{"fn_index": 0, "data": [], "session_hash": "x"}', b'{"fn_index": -1, "data": [], "session_hash": "x"}',
     ):  # fmt: skip
         for path in ("queue/join", "run/predict", "cancel"):
             assert client.post(path, body)[0] == 422, body[:80]

@@ -92,6 +92,19 @@ def test_suggestions_are_of_several_kinds_and_about_what_the_articles_say() -> N
     assert suggest(ARTICLES, count=1) == asked[:1]
 
 
+def test_a_suggested_name_has_its_article_and_a_timeline_is_of_what_has_dates() -> None:
+    asked = suggest(
+        [
+            Article("a", "Rain fell on Ada Quill and on the United States. The union of Sea Towns met on 3 May 1990."),
+            Article("b", "Snow fell on Ada Quill. People of the United States met the Sea Towns on 4 May 1990."),
+            Article("c", "Most in the United States know Ada Quill."),
+        ]
+    )
+    assert "Give me a timeline of Sea Towns." in asked
+    assert "Summarise the coverage of the United States." in asked
+    assert not any("the Ada Quill" in question for question in asked)
+
+
 def test_without_names_that_recur_suggestions_are_facts() -> None:
     articles = [
         Article("a", "In 1990 a lighthouse was opened by the mayor.", "Light at sea"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from index import Article, Index
+from index import Article, Index, InputError
 from rag import Answer, Engine, Reason, Row, Turn
 from rag.overview.list import asked_for
 from rag.question import understand
@@ -93,6 +93,13 @@ def test_articles_are_counted_by_outlet_month_and_year(engine: Engine) -> None:
         "year": {"2022": 3},
     }
     assert "By outlet: CNN 2, BBC 1. By month: 2022-10 1, 2022-11 2. By year: 2022 3." in answer.text
+
+
+def test_a_list_is_sorted_as_the_reader_wants_it(engine: Engine) -> None:
+    question = "Which articles mention Jeremy Hunt, oldest first?"
+    assert ids(engine.ask(question, sort="newest")) == ["hunt-3", "hunt-2", "hunt-1"]
+    with pytest.raises(InputError, match="sort='best': choose one of relevance, newest, oldest"):
+        engine.ask(question, sort="best")  # type: ignore[arg-type]
 
 
 def test_filters_and_chosen_articles_hold(engine: Engine) -> None:

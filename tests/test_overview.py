@@ -11,7 +11,7 @@ import pytest
 
 from index import Article, Index, InputError
 from rag import Answer, Engine, Reason, Row, Section, Settings, Turn, overview
-from rag.answer import Citation, Claim
+from rag.answer import Citation, Claim, counts_in_words
 from rag.kind import KINDS
 from rag.overview import Overview, to_answer
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -184,9 +184,20 @@ def test_the_page_shows_rows_with_their_dates_their_quotes_and_how_many_more_the
     assert '<p class="text">Two events, and nothing later.</p>' in html
     assert html.count('<li class="row">') == 3
     assert '<time datetime="2009">' in html
-    assert html.count('data-quote="1"') == 2, "the same quote has the same number in both rows"
+    assert html.count('data-quote="1" aria-label') == 2, "the same quote has the same number in both rows"
     assert 'data-limit="23"' in html, "three rows are shown, and twenty more can be"
     assert "3 rows of 7" in html
+
+
+def test_numbers_are_drawn_as_bars_with_the_numbers_beside_them() -> None:
+    counts = {"month": {"2022-10": 1, "": 2}, "outlet": {f"Outlet {number}": 3 for number in range(30)}}
+    spoken = " ".join(["3 articles.", *(counts_in_words(name, numbers) for name, numbers in counts.items())])
+    answer = to_answer("How many?", "count", replace(rows(), lead=spoken, counts=counts))
+    html = render.answer(answer, exchange_number=1)
+    assert '<p class="text">3 articles.</p>' in html, "the chart says the rest"
+    assert '<th scope="row"><bdi>October 2022</bdi></th><td>1</td>' in html
+    assert '<bdi>no date</bdi></th><td>2</td><td aria-hidden="true"><svg class="bar" width="100%"' in html
+    assert "<summary>6 more rows</summary>" in html
 
 
 @pytest.mark.parametrize("kind", ["timeline", "list", "comparison"])

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from index.article import also_in
-from index.filters import Filter
+from index.errors import InputError
+from index.filters import DATES, Filter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -57,6 +58,7 @@ class Library:
         self.index = index
         self._as_of: tuple[int, object] = (-1, None)
         self._rows: tuple[Row, ...] = ()
+        self._by_id: dict[str, Row] = {}
         self._lock = threading.Lock()
 
     def rows(self) -> tuple[Row, ...]:
@@ -74,8 +76,19 @@ class Library:
                     if one.copy_of is not None:
                         copies.setdefault(one.copy_of.id, []).append(one.article)
                 self._rows = tuple(_row(one, copies.get(one.article.id, ())) for one in listed if one.copy_of is None)
+                self._by_id = {row.id: row for row in self._rows}
+                for original, repeated in copies.items():
+                    self._by_id.update((copy.id, self._by_id[original]) for copy in repeated)
                 self._as_of = as_of
             return self._rows
+
+    def row(self, article_id: str) -> Row:
+        """The row of an article or of its copy. Raises InputError when there is none."""
+        self.rows()
+        row = self._by_id.get(article_id)
+        if row is None:
+            raise InputError("this article was removed meanwhile")
+        return row
 
     def unread(self) -> tuple[Failure, ...]:
         """The files without an article, and why."""
@@ -106,12 +119,20 @@ def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Co
     """
     given: dict[str, Any] = {"source": outlet.strip() or None}
     if since.strip():
-        given["after"] = Filter.of(within=since.strip()).after
+        given["after"] = _dated(since).after
     if until.strip():
-        given["before"] = Filter.of(within=until.strip()).before
+        given["before"] = _dated(until).before
     if articles:
         given["articles"] = frozenset(articles)
     return Filter(**given)
+
+
+def _dated(written: str) -> Filter:
+    """The filter for the days of a date, in the words of somebody who typed it into a field."""
+    try:
+        return Filter.of(within=written.strip())
+    except InputError:
+        raise InputError(f"“{written.strip()}” is no date; {DATES}") from None
 
 
 def _row(listed: Listed, copies: Sequence[Article]) -> Row:

@@ -7,14 +7,17 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rag.overview.list import order_of
 from ui import markdown
-from ui.html import render
+from ui.html import render, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from index.article import Article
-    from rag.answer import Answer, Source, Turn
+    from index.filters import Filter
+    from index.mentions import Sort
+    from rag.answer import Answer, Section, Source, Turn
     from ui.conversations import Conversation
 
 MOST_SESSIONS = 300
@@ -35,7 +38,10 @@ MOST_SHOWN = 1000
 class Exchange:
     """One question and what is known of its answer; `turn` is its number among the kept ones, 0 for none.
 
-    `kind` and `limit` are those that the reader chose for the answer (see Engine.stream), None where none was chosen.
+    `kind`, `limit` and `sort` are those that the reader chose for the answer (see Engine.stream), None where none was
+    chosen. `only` is what was searched, None where that is not known, as of a reopened exchange; `is_of_article` if it
+    is the one article that was to be summarised. `in_history` is what a next question sees of the exchange. `rows` are
+    those that came before the answer, which is to be of `asked_kind`.
     """
 
     number: int
@@ -48,30 +54,43 @@ class Exchange:
     turn: int = 0
     thumb: str | None = None
     reason: str = ""
-    said: Turn | None = None
+    in_history: Turn | None = None
     is_whole: bool = True
     kind: str | None = None
     limit: int | None = None
+    sort: Sort | None = None
+    only: Filter | None = None
+    is_of_article: bool = False
+    asked_kind: str = ""
+    rows: list[Section] = field(default_factory=list)
 
     def finish(self, answer: Answer) -> None:
         """Take in the checked answer."""
         self.answer, self.sources = answer, answer.sources
-        self.said = answer.turn if answer.text.strip() else None
+        self.in_history = answer.turn if answer.text.strip() else None
         self.searched = answer.searched or self.searched
         self.reply = render.answer(answer, exchange_number=self.number, draft=self.written)
 
     def let_go(self) -> None:
         """Drop the answer and its evidence; the question and the turn for the history stay."""
         self.answer, self.sources, self.searched, self.written, self.reply = None, (), "", "", ""
+        self.rows.clear()
         self.is_whole = False
 
     def shown(self, *, busy: bool = False) -> str:
         """Question and reply as HTML."""
         if busy:
             return render.exchange(self.question, self.reply, number=self.number, busy=True)
-        searched = render.searched(self.searched, question=self.question, exchange_number=self.number)
+        # What rows are of stands above them.
+        query = self.searched if self.answer is None or not self.answer.sections else ""
+        searched = render.searched(query, question=self.question, exchange_number=self.number)
         copied = markdown.render_answer(self.answer) if self.answer is not None and self.answer.text else ""
-        tools = render.toolbar(
+        tools = (
+            ""
+            if self.answer is None
+            else rows.tools(self.answer, self.number, sort=self.sort or order_of(self.question), limit=self.limit)
+        )
+        tools += render.toolbar(
             exchange_number=self.number, markdown=copied, thumb=self.thumb, reason=self.reason, can_rate=bool(self.turn)
         )
         return render.exchange(self.question, f"{searched}{self.reply}{tools}", number=self.number)
@@ -90,8 +109,11 @@ class Exchange:
 
     def article_ids(self) -> set[str]:
         """The articles that are shown with this exchange."""
-        cited = self.answer.citations if self.answer is not None else ()
-        return {source.hit.article.id for source in self.sources} | {citation.article.id for citation in cited}
+        known = {source.hit.article.id for source in self.sources}
+        if self.answer is not None:
+            known.update(citation.article.id for citation in self.answer.citations)
+            known.update(row.article_id for row in self.answer.sections if row.article_id is not None)
+        return known
 
     def place(self, details: Mapping[str, Any]) -> tuple[Article, int, int, int | None] | None:
         """Article, start, end and number of the citation or the passage that `details` name, if there is one."""
@@ -130,7 +152,7 @@ class Session:
 
     def history(self) -> list[Turn]:
         """The exchanges that were answered, oldest first."""
-        return [exchange.said for exchange in self.exchanges if exchange.said is not None]
+        return history(self.exchanges)
 
     def exchange(self, number: object) -> Exchange | None:
         """The exchange of this number, as an integer or as the text that the page sends, if there is one."""
@@ -280,7 +302,12 @@ class Sessions:
 
 def kept(answer: Answer, *, draft: str = "") -> dict[str, Any]:
     """An answer as it is kept: `to_dict`, where else its passages stand, and what was written before a stop."""
-    told = answer.to_dict()
-    for shown, source in zip(told["sources"], answer.sources, strict=True):
+    as_kept = answer.to_dict()
+    for shown, source in zip(as_kept["sources"], answer.sources, strict=True):
         shown["also_in"] = list(source.hit.also_in)
-    return {**told, "text": answer.text or draft.strip()}
+    return {**as_kept, "text": answer.text or draft.strip()}
+
+
+def history(exchanges: Iterable[Exchange]) -> list[Turn]:
+    """What a question after these sees of them, oldest first."""
+    return [exchange.in_history for exchange in exchanges if exchange.in_history is not None]

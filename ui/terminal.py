@@ -83,7 +83,11 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
     marked = _marked(answer)
     if answer.counts and marked.startswith(answer.lead):
         charts = [render_counts(name, numbers) for name, numbers in answer.counts.items()]
-        parts = [_fold(clean(answer.lead), columns), *charts, _fold(clean(marked[len(answer.lead) :].strip()), columns)]
+        parts = [
+            _fold(clean(answer.caption), columns),
+            *charts,
+            _fold(clean(marked[len(answer.lead) :].strip()), columns),
+        ]
     else:
         parts = [_fold(clean(marked), columns)]
     if answer.reason is not None and not answer.refused:

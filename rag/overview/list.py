@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from index.errors import InputError
 from index.mentions import Name
 from index.passage import sentences
-from rag.answer import Citation, Claim, Reason, Section
+from rag.answer import Citation, Claim, Reason, Section, counts_in_words
 from rag.overview import Overview
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def list_articles(
 ) -> Overview:
     """The articles that a question asks for, the first `limit` of them as rows, and how many there are."""
     wanted = asked_for(question)
+    if wanted is not None and question.sort is not None:
+        wanted = replace(wanted, sort=question.sort)
     if wanted is None:
         return Overview(
             "The question names nothing to look for. Ask for a name or a subject: Which articles mention …? "
@@ -152,13 +154,18 @@ def list_articles(
     except InputError as error:  # a name without a word, or too long
         return Overview(str(error), reason=Reason.UNCLEAR)
     if cancel.is_set():
-        return Overview(_lead(wanted, rows, in_title, len(shown)), tuple(shown), len(rows), Reason.CANCELLED)
+        return Overview(_lead_of_stopped(rows, len(shown)), tuple(shown), len(rows), Reason.CANCELLED)
     if not rows:
         return _nothing(wanted, question, index, in_title)
     counts = {dimension: _counted(dimension, rows) for dimension in wanted.by}
     lead = _lead(wanted, rows, in_title, len(shown))
-    spoken = [_spoken(dimension, numbers) for dimension, numbers in counts.items()]
+    spoken = [counts_in_words(dimension, numbers) for dimension, numbers in counts.items()]
     return Overview(" ".join([lead, *spoken]), tuple(shown), len(rows), counts=counts)
+
+
+def order_of(text: str) -> Sort:
+    """The order that the words of a question ask for; "relevance" if they ask for none."""
+    return _read(text).sort
 
 
 def asked_for(question: Question) -> Wanted | None:
@@ -295,6 +302,14 @@ def _lead(wanted: Wanted, rows: Sequence[_Row], in_title: Sequence[Article], sho
     return lead + (f" {_titles(in_title)}" if in_title else "")
 
 
+def _lead_of_stopped(rows: Sequence[_Row], shown: int) -> str:
+    """Of a list that was not looked for to its end: there may be more than it has."""
+    if not rows:
+        return ""
+    first = f"; here are the first {shown}" if shown < len(rows) else ""
+    return f"{len(rows):,} article{'s' * (len(rows) != 1)} found before this was stopped{first}. There may be more."
+
+
 def _titles(in_title: Sequence[Article]) -> str:
     """What is said of articles that have the name in their title alone, where it cannot be quoted."""
     named = "; ".join(one.headline for one in in_title[:TITLES])
@@ -326,11 +341,6 @@ def _counted(dimension: str, rows: Iterable[_Row]) -> Mapping[str, int]:
         return dict(Counter(row.article.source or "" for row in rows).most_common())
     length = len("2018-03") if dimension == "month" else len("2018")
     return dict(sorted(Counter((row.article.published or "")[:length] for row in rows).items()))
-
-
-def _spoken(dimension: str, counts: Mapping[str, int]) -> str:
-    unknown = {"outlet": "outlet unknown"}.get(dimension, "without a date")
-    return f"By {dimension}: {', '.join(f'{name or unknown} {count}' for name, count in counts.items())}."
 
 
 def _mentioned(subject: str, article: Article) -> tuple[Span, ...]:

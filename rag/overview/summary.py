@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SENTENCES = 5
 """Sentences when none other number is asked for: a paragraph."""
+LENGTHS = {"Short": 3, "Medium": SENTENCES, "Long": 10}
+"""Sentences of the lengths that a reader may choose."""
 MOST_SENTENCES = 50
 SUBJECT_PASSAGES = 48
 """Passages of a subject that are read."""
@@ -84,6 +86,8 @@ _ALL_OF_IT = re.compile(
     r"(?:in|of) the (?:collection|library|news|articles))$",
     re.IGNORECASE,
 )
+_NAMED_ARTICLE = re.compile(r"(?<=\bthis article): “.*”", re.IGNORECASE)
+"""Where articles are chosen, the title of one is no subject to look for: "Summarise this article: “Hunt resigns”"."""
 _MONTHS = "|".join(MONTHS)
 _SINCE = re.compile(
     rf"\s*\b(?:since|after|from)\s+(?:last\s+)?(?P<day>yesterday|{'|'.join(WEEKDAYS)}|\d{{4}}(?:-\d\d){{0,2}}|"
@@ -172,10 +176,13 @@ def summarize(
 def asked_for(question: Question, last_published: str | None) -> Asked:
     """The subject, period and length of a question. Days like "Monday" are those before the newest article."""
     text = " ".join(question.text.split()).rstrip("?.! ")
+    if question.only.articles is not None:
+        text = _NAMED_ARTICLE.sub("", text)
     limit = None
     if length := _LENGTH.search(text):
         number = (length["n"] or "").lower()
-        limit = 3 if length["short"] else 10 if length["long"] else int(_NUMBERS.get(number, number or 1))
+        named = "Short" if length["short"] else "Long" if length["long"] else ""
+        limit = LENGTHS[named] if named else int(_NUMBERS.get(number, number or 1))
         text = f"{text[: length.start()]}{text[length.end() :]}"
     text = _FRAME.sub("", text, count=1)
     since = None

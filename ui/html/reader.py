@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from index.article import also_in
+from index.article import Span, also_in
 from ui.html.markup import button, day, escape, link
 
 if TYPE_CHECKING:
@@ -22,17 +22,25 @@ def article(
     start: int = 0,
     end: int = 0,
     number: int | None = None,
+    also: Sequence[Span] = (),
     copies: Sequence[Article] = (),
     newer: Article | None = None,
 ) -> str:
-    """The whole article; `shown.text[start:end]` is marked and has the id "here".
+    """The whole article; `shown.text[start:end]` is marked and has the id "here". The spans of `also`, which do not
+    overlap, are marked as well.
 
     `newer` is the newest version of the same document if `shown` is an older one.
     """
-    text = shown.text
-    marked = _mark(text[start:end], number) if end > start else ""
-    body = f"{escape(text[:start])}{marked}{escape(text[end:] if end > start else text[start:])}"
-    return _page(shown, _about(shown, copies, text[start:end]) + _superseded(newer), body)
+    text, body, at = shown.text, "", 0
+    if end > start:
+        also = [*(one for one in also if one.end <= start or one.start >= end), Span(start, end)]
+    for span in sorted(also, key=lambda one: one.start):
+        is_here = (span.start, span.end) == (start, end)
+        marked = _mark(span.of(text), number) if is_here else f"<mark>{escape(span.of(text))}</mark>"
+        body += escape(text[at : span.start]) + marked
+        at = span.end
+    about = _about(shown, copies, text[start:end]) + _superseded(newer) + _asking(shown)
+    return _page(shown, about, body + escape(text[at:]))
 
 
 def kept_words(shown: Article, words: str, *, number: int | None, gone: bool) -> str:
@@ -59,6 +67,13 @@ def _about(shown: Article, copies: Sequence[Article], words: str) -> str:
     if others:
         lines.append("also in " + " · ".join(f"<bdi>{escape(one)}</bdi>" for one in others))
     return "".join(f'<p class="origin">{line}</p>' for line in lines if line)
+
+
+def _asking(shown: Article) -> str:
+    """What can be asked about the article."""
+    summarize = button("summarize", "Summarise this article", article=shown.id)
+    ask = button("about", "Ask about this article", article=shown.id)
+    return f'<p class="tools">{summarize}{ask}</p>'
 
 
 def _superseded(newer: Article | None) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from index.article import Article
-    from rag.answer import Answer, Citation, Claim, Disagreement, Side, Source
+    from rag.answer import Answer, Citation, Claim, Disagreement, Section, Side, Source
 
 Tone = Literal["busy", "ready", "error"]
 
@@ -80,6 +80,11 @@ def step(stage: str, done: int, total: int) -> str:
     if stage == "write":
         return waiting("Finding the sentences that answer it…")
     return waiting()
+
+
+def finding(kind: str, sections: Sequence[Section]) -> str:
+    """Rows while others are looked for."""
+    return rows.found(kind, sections)
 
 
 def writing(text: str) -> str:

@@ -7,30 +7,36 @@ token, and reading a prompt takes longer than a reader's patience.
 from __future__ import annotations
 
 import contextlib
+import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence  # noqa: TC003 (Gradio resolves the annotations)
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from index.errors import InputError
+from index.filters import Filter
+from index.mentions import SORTS
 from rag.event import Evidence, Progress, Row, Token
+from rag.kind import kind_of
 from rag.suggest import suggest
-from ui import preferences
+from ui import csv_rows, preferences
 from ui.backend import explain
 from ui.follow import batches
-from ui.html import reader, render
-from ui.html.markup import button
+from ui.html import lists, reader, render
+from ui.html.markup import button, count, escape
 from ui.library import narrowed
-from ui.session import MOST_QUESTIONS, Exchange, Session, kept
+from ui.session import MOST_QUESTIONS, Exchange, Session, history, kept
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
     import threading
 
     from index import Article, Index
-    from index.filters import Filter
+    from index.mentions import Sort
     from rag.engine import Engine
     from rag.event import Event
     from ui.conversations import Kept
@@ -40,6 +46,11 @@ SUGGESTED_FROM = 40
 """How many articles suggestions are made from, the latest added first."""
 DIGITS_OF_LIMIT = 5
 """Longest number of rows that a button may ask for: more than a page shows well, and few enough to find."""
+SUMMARIZE = "Summarise this article: “{}”"
+HEADLINE_CHARS = 200
+"""How much of a headline a question names."""
+NAME_CHARS = 60
+"""Longest name of a saved file, without date and ending."""
 TOO_MANY = (
     f"{MOST_QUESTIONS} of your questions are waiting or being answered, the most for one person. Wait for one of them."
 )
@@ -95,6 +106,7 @@ class AskTab:
             gr.on(typed, self._ask_typed, [self.question, *context], asked, trigger_mode="once", **QUIET),
             bus.ask(self._ask_suggested, context, asked, **QUIET),
             bus.retry(self._ask_again, context, asked, **QUIET),
+            bus.summarize(self._summarize, context, [*asked, self.frame.reader], **QUIET),
         ]
         self.asking = frozenset(event["id"] for event in asking)
         """Numbers of the events that ask."""
@@ -102,6 +114,7 @@ class AskTab:
         new.click(self._new, None, asked, cancels=asking, **AT_ONCE)
         bus.edit(self._edit, None, [self.question, self.note], **AT_ONCE)
         bus.keep(self._keep, None, self.note, **AT_ONCE)
+        bus.csv(self._save_rows, self.frame.memory, [self.frame.export, self.note], **QUIET)
         bus.open(self._open, self.frame.memory, self.frame.reader, **AT_ONCE)
         bus.close(lambda: "", None, self.frame.reader, **AT_ONCE)
 
@@ -163,9 +176,28 @@ class AskTab:
         if exchange is None or session.running is not None:
             yield {self.status: gr.skip()}
             return
-        kind, limit = _chosen(pressed, exchange)
         session.replacing = exchange.number
-        yield from self._ask(exchange.question, memory, (outlet, since, until), request, kind=kind, limit=limit)
+        chosen = _chosen(pressed, exchange)
+        yield from self._ask(exchange.question, memory, (outlet, since, until), request, chosen=chosen)
+
+    def _summarize(
+        self, memory: Any, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
+    ) -> Iterator[Updates]:
+        """Summarise one article, whatever else is searched."""
+        del outlet, since, until
+        session, article_id = self.frame.known_session(request), words(details(event).get("article"))
+        try:
+            if not session.was_shown(article_id):
+                raise InputError(OUT_OF_DATE)
+            row = self.frame.library().row(article_id)
+            question = SUMMARIZE.format(_without_operators(row.headline))
+            only = Filter(articles=frozenset([row.id]))
+        except Exception as error:  # noqa: BLE001 (shown above the composer)
+            yield {self.note: render.problem(explain(error), failed="The article cannot be summarised.")}
+            return
+        chosen = Chosen(kind="summary", only=only, is_of_article=True)
+        for updates in self._ask(question, memory, ("", "", ""), request, chosen=chosen):
+            yield {**updates, self.frame.reader: ""}
 
     def _ask(
         self,
@@ -175,8 +207,7 @@ class AskTab:
         request: gr.Request,
         *,
         is_typed: bool = False,
-        kind: str | None = None,
-        limit: int | None = None,
+        chosen: Chosen | None = None,
     ) -> Iterator[Updates]:
         question = words(question).strip()[:QUESTION_CHARS]
         if not question or self.frame.known_session(request).running is not None:
@@ -193,7 +224,9 @@ class AskTab:
             whose = partial(self._owner, memory, request)
             keep = max(len(session.exchanges) - 1, 0)  # what stood in `current` becomes part of the past
             exchange = self._begin(session, question, whose)
-            exchange.kind, exchange.limit = kind, limit
+            if chosen is not None:
+                exchange.kind, exchange.limit, exchange.sort = chosen.kind, chosen.limit, chosen.sort
+                exchange.only, exchange.is_of_article = chosen.only, chosen.is_of_article
             keep = min(keep, exchange.number - 1)
             yield {
                 **self.redrawn(session, keep=keep),
@@ -258,9 +291,11 @@ class AskTab:
             if engine is None:
                 exchange.reply = render.stopped()
                 return
-            outlet, since, until = (words(one, most_chars=QUESTION_CHARS) for one in scope)
-            only = narrowed(outlet=outlet, since=since, until=until, articles=frozenset(session.chosen))
-            yield from self._watch(session, exchange, engine, memory, only, cancel)
+            if exchange.only is None:
+                outlet, since, until = (words(one, most_chars=QUESTION_CHARS) for one in scope)
+                articles = frozenset(session.chosen)
+                exchange.only = narrowed(outlet=outlet, since=since, until=until, articles=articles)
+            yield from self._watch(session, exchange, engine, memory, exchange.only, cancel)
         except Exception as error:  # noqa: BLE001 (a question that fails must not end the conversation)
             exchange.reply = render.problem(explain(error), failed="The question could not be answered.")
 
@@ -269,13 +304,16 @@ class AskTab:
     ) -> Iterator[Updates]:
         remembered = memory.get("settings") if isinstance(memory, dict) else None
         options: dict[str, Any] = {
-            "history": session.history(),
+            # What is asked of one article leans on nothing that was asked before.
+            "history": [] if exchange.is_of_article else session.history(),
             "cancel": cancel,
             "settings": preferences.settings(remembered, engine.settings),
             "only": only or None,
             "kind": exchange.kind,
             "limit": exchange.limit,
+            "sort": exchange.sort,
         }
+        exchange.asked_kind = exchange.kind or kind_of(exchange.question, history=options["history"])
         pieces, first, last = 0, 0.0, 0.0
         for batch in batches(engine.stream(exchange.question, **options)):
             written = sum(isinstance(event, Token) for event in batch)
@@ -301,12 +339,14 @@ class AskTab:
             exchange.written += event.text
             exchange.reply = render.writing(exchange.written)
         elif isinstance(event, Row):
-            exchange.written = f"{exchange.written}\n\n{event.section.text}".strip()
-            exchange.reply = render.writing(exchange.written)
+            exchange.rows.append(event.section)
+            exchange.reply = render.finding(exchange.asked_kind, exchange.rows)
         elif isinstance(event, Evidence):
             exchange.searched, exchange.sources = event.query, event.sources
             exchange.reply = render.waiting("Reading the passages…")
         elif isinstance(event, Progress):
+            if exchange.rows:
+                return
             if not exchange.written or event.stage == "write":  # what was written is not given, the model writes again
                 exchange.reply = render.step(event.stage, event.done, event.total)
         else:
@@ -361,6 +401,32 @@ class AskTab:
         self.frame.known_session(request).replacing = 0
         return ""
 
+    def _save_rows(self, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+        """The rows of an answer as CSV: all that there are, also those that are not shown."""
+        session = self.frame.known_session(request)
+        exchange = session.exchange(details(event).get("exchange"))
+        try:
+            if exchange is None:
+                raise InputError(GONE)
+            answer = self.whole(session, exchange, memory, request).answer
+            if answer is None or not answer.sections:
+                raise InputError("the answer has no rows")
+            if (answer.total or 0) > len(answer.sections):
+                answer = self.frame.engine().ask(
+                    exchange.question,
+                    history=[] if exchange.is_of_article else history(session.exchanges[: exchange.number - 1]),
+                    only=exchange.only,
+                    kind=answer.kind,
+                    limit=sys.maxsize,
+                    sort=exchange.sort,
+                )
+            name = f"{file_name(answer.searched or exchange.question)}.csv"
+            saved = f"Saved {count(len(answer.sections), 'row')} as {name}"
+            shown = lists.file(name, csv_rows.render_answer(answer), serial=time.monotonic_ns())
+        except Exception as error:  # noqa: BLE001 (shown above the composer)
+            return "", render.problem(explain(error), failed="The rows were not saved.")
+        return shown, f'<p class="note">{escape(saved)}</p>'
+
     def whole(self, session: Session, exchange: Exchange, memory: object, request: gr.Request) -> Exchange:
         """An exchange with its evidence, read from the kept conversation if the session let it go.
 
@@ -397,14 +463,45 @@ class AskTab:
             return reader.problem(explain(error))
 
 
-def _chosen(pressed: Mapping[str, Any], exchange: Exchange) -> tuple[str | None, int | None]:
-    """The kind and the number of rows that a button asks for; else those that the exchange had."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a button asks for beside its question; None is as the question asks, and what is searched is what stands
+    above the composer."""
+
+    kind: str | None = None
+    limit: int | None = None
+    sort: Sort | None = None
+    only: Filter | None = None
+    is_of_article: bool = False
+
+
+def _chosen(pressed: Mapping[str, Any], exchange: Exchange) -> Chosen:
+    """What a button changes of an exchange. More, fewer or sorted rows are of the same articles; a question that is
+    tried again is asked of those that are to be searched then."""
+    limit, is_of_article = words(pressed.get("limit")), exchange.is_of_article
+    same = Chosen(exchange.kind, exchange.limit, exchange.sort, exchange.only, is_of_article)
+    if exchange.answer is not None:
+        kind = exchange.answer.kind
+        if limit.isdecimal() and len(limit) <= DIGITS_OF_LIMIT:
+            return replace(same, kind=kind, limit=max(int(limit), 1))
+        for order in SORTS:
+            if pressed.get("sort") == order:
+                return replace(same, kind=kind, sort=order)
+    only = exchange.only if is_of_article else None
     if pressed.get("kind") in render.ANSWERED_AS:
-        return str(pressed["kind"]), None
-    limit = words(pressed.get("limit"))
-    if exchange.answer is not None and limit.isdecimal() and len(limit) <= DIGITS_OF_LIMIT:
-        return exchange.answer.kind, max(int(limit), 1)
-    return exchange.kind, exchange.limit
+        return Chosen(str(pressed["kind"]), only=only, is_of_article=is_of_article)
+    return replace(same, only=only)
+
+
+def _without_operators(headline: str) -> str:
+    """A headline as a part of a question: "In:Focus" would be taken for an operator (index/filters.py)."""
+    return re.sub(r":(?=\S)", ": ", " ".join(headline.split())[:HEADLINE_CHARS])
+
+
+def file_name(title: str) -> str:
+    """A title as a file is named: its words joined by hyphens, "conversation" for one without."""
+    named = "-".join(re.findall(r"\w+", title.casefold()))[:NAME_CHARS].strip("-_")
+    return named or "conversation"
 
 
 def reopened(number: int, kept: Kept) -> Exchange:

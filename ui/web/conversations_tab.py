@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from index.errors import Error, InputError
 from ui import markdown
 from ui.backend import explain
 from ui.html import lists, render
-from ui.web.ask_tab import reopened
+from ui.web.ask_tab import file_name, reopened
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 QUERY_CHARS = 200
 REASON_CHARS = 500
-NAME_CHARS = 60
-"""Longest name of a saved file, without date and ending."""
 TITLE_CHARS = 200
 """What is cut before the kept title is made of it."""
 
@@ -182,9 +179,3 @@ class ConversationsTab:
         if exchange is session.exchanges[-1]:
             return {self.ask.current: exchange.shown()}
         return self.ask.finished([shown], keep=len(session.exchanges) - 1)
-
-
-def file_name(title: str) -> str:
-    """A title as a file is named: its words joined by hyphens, "conversation" for one without."""
-    named = "-".join(re.findall(r"\w+", title.casefold()))[:NAME_CHARS].strip("-_")
-    return named or "conversation"

@@ -22,7 +22,7 @@ from ui.follow import batches, reported
 from ui.html import lists, render
 from ui.html.lists import FileResult
 from ui.html.markup import count
-from ui.library import SHOWN, SORTS, Query
+from ui.library import SHOWN, SORTS, Query, narrowed
 from ui.session import MOST_ADDING
 from ui.web.ask_tab import OUT_OF_DATE
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, is_uploaded, region, words
@@ -116,6 +116,8 @@ class LibraryTab:
         narrowing = [self.outlet, self.since, self.until]
         bus.choose(self._choose, narrowing, self.scope, **AT_ONCE)
         bus.unchoose(self._unchoose, query, [self.scope, *narrowing, self.list], **AT_ONCE)
+        self.narrowing = narrowing
+        bus.about(self._ask_about, None, [self.scope, *narrowing, self.frame.reader], **AT_ONCE)
         for field in narrowing:
             field.change(self._narrow, narrowing, self.scope, **AT_ONCE)
 
@@ -345,6 +347,18 @@ class LibraryTab:
             session.chosen.discard(article)
         return self._narrow(outlet, since, until, request)
 
+    def _ask_about(self, request: gr.Request, event: gr.EventData) -> tuple[Any, Any, Any, Any, Any]:
+        """Choose one article, and it alone, to be asked about."""
+        session, article = self.frame.known_session(request), words(details(event).get("article"))
+        try:
+            if not session.was_shown(article):
+                raise InputError(OUT_OF_DATE)
+            session.chosen = {self.frame.library().row(article).id}
+        except Exception as error:  # noqa: BLE001 (shown in place of what is searched)
+            shown = render.problem(explain(error), failed="The article is not chosen.")
+            return shown, *(gr.skip() for _ in self.narrowing), gr.skip()
+        return self._narrow(EVERYWHERE, "", "", request), EVERYWHERE, "", "", ""
+
     def _unchoose(
         self, text: str, of: str, after: str, before: str, sort: str, request: gr.Request
     ) -> tuple[str, str, str, str, str]:
@@ -355,13 +369,24 @@ class LibraryTab:
 
     def _narrow(self, outlet: str, since: str, until: str, request: gr.Request) -> str:
         """What is searched, in words."""
-        number = len(self.frame.known_session(request).chosen)
+        chosen = self.frame.known_session(request).chosen
         outlet, since, until = (words(one, most_chars=FIELD_CHARS).strip() for one in (outlet, since, until))
-        filters = [count(number, "chosen article")] if number else []
+        try:
+            narrowed(since=since, until=until)
+        except InputError as error:
+            return render.problem(explain(error), failed="Not searched like this.")
+        filters = [self._named(chosen)] if chosen else []
         filters += [outlet] if outlet else []
         filters += [f"from {since}"] if since else []
         filters += [f"to {until}"] if until else []
         return lists.scope(filters)
+
+    def _named(self, chosen: set[str]) -> str:
+        """How many articles are chosen, and of one its headline."""
+        if len(chosen) == 1:
+            with contextlib.suppress(Exception):  # removed meanwhile, or not open: the number says enough
+                return f"1 chosen article: “{self.frame.library().row(next(iter(chosen))).headline}”"
+        return count(len(chosen), "chosen article")
 
 
 def _run(index: Index, sources: list[str], report: Report, cancel: threading.Event) -> SyncReport:

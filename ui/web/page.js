@@ -1,6 +1,6 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
-const EVENTS = ['ask', 'choose', 'close', 'delete', 'edit', 'export', 'keep', 'open', 'pull', 'rate', 'remove',
-  'rename', 'reopen', 'retry', 'unchoose', 'undo'];
+const EVENTS = ['about', 'ask', 'choose', 'close', 'csv', 'delete', 'edit', 'export', 'keep', 'open', 'pull', 'rate', 'remove',
+  'rename', 'reopen', 'retry', 'summarize', 'unchoose', 'undo'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
 const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
@@ -41,9 +41,10 @@ document.addEventListener('click', (event) => {
   if (!button.dataset.act || button.closest('form')) return;
   if (button.classList.contains('sure') && !sure(button)) return;
   if (button.dataset.act === 'open') window.citewireOpener = button;
-  if (['ask', 'reopen', 'retry'].includes(button.dataset.act)) showAsk();
+  if (['about', 'summarize'].includes(button.dataset.act)) window.citewireOpener = null;  // the focus goes on
+  if (['ask', 'reopen', 'retry', 'summarize'].includes(button.dataset.act)) showAsk();
   send(button.dataset.act, {...button.dataset});
-  if (button.dataset.act === 'edit') typeInto();
+  if (['about', 'edit'].includes(button.dataset.act)) typeInto();
 });
 
 document.addEventListener('change', (event) => {
