@@ -8,6 +8,7 @@ words, for articles, outlets, requests and so on, and never a subject. A questio
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from index.errors import InputError
@@ -24,6 +25,8 @@ what the articles say on the whole, and questions about the collection itself.""
 LONGEST = 60
 """Words of a question that are read, which bounds the time that the patterns take. What a question asks for stands at
 its beginning; the longest of the measured ones has 40."""
+LEAST_TYPED = 6
+"""Letters of a word that is taken for a misspelt one."""
 LONGEST_FOLLOW_UP = 8
 """Words of the longest question that can be a mere change to the one before: "and only those by outlet, since May"."""
 
@@ -45,6 +48,7 @@ _SPEAKS = (
 _ABOUT = r"(?:about|on|regarding|concerning|covering|dealing with|related to|relating to|from|by|since)"
 _PLEASE = (
     r"(?:(?:please|ok|okay|now|then|and|so|but|just|also|instead|rather|hey|hi|hello|"
+    r"kindly|possibly|maybe|perhaps|well|good (?:morning|afternoon|evening|day)|"
     r"(?:can|could|would|will) you(?: please)?|i(?:'d| would)? (?:like|want|need|love)(?: you)?(?: to(?: see| have|"
     r" know)?)?|(?:can|may|could) i (?:have|get|see)|"
     r"let's|let us|help me|i'm looking for|i am looking for|try to)[ ,]+)*"
@@ -59,10 +63,10 @@ _DETERMINER = (
 _NOT_ASKING = (
     r"(?!(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|has|have|had|can|could)\b)"
 )
-_REQUEST = rf"^{_PLEASE}(?:{_GIVE} )?(?:{_DETERMINER} )*(?:{_NOT_ASKING}[\w'-]+ ){{0,2}}?"
+_REQUEST = rf"^{_PLEASE}(?:{_GIVE} )?(?:{_DETERMINER} )*(?:{_NOT_ASKING}[\w'-]+ ){{0,3}}?"
 """A request up to the noun that is asked for, or a bare noun phrase up to its noun."""
 _ENDS = (
-    r"(?= (?:of|for|on|about|from|in|at|with|by|to|that|which|between|since|please|regarding|during|covering)\b|[ ,]*$)"
+    r"(?= (?:of|for|on|about|from|in|at|with|by|to|that|which|between|since|please|regarding|during|covering)\b|,| *$)"
 )
 """The noun is the head of its phrase: a preposition, a clause or nothing follows."""
 _PERIOD = r"(?:day|week|month|year)"
@@ -102,9 +106,10 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"is|the|your|very|really|all|useful|helpful|help|please|citewire|everyone|answer|it)[ ,]*)+$",
             r"^(?:help|\?)(?: me)?$",
             r"^(?:hi|hello|hey)?,? ?what(?:'s| is) (?:in )?here$",
-            r"^(?:so |and |ok |hey )?(?:what (?:else )?(?:can|could|should) (?:you do|you answer|i ask|we ask|i "
+            rf"^{_PLEASE}(?:what (?:else )?(?:can|could|should) (?:you do|you answer|i ask|we ask|i "
             r"do)(?: here| for me| you)?|"
-            r"(?:who|what) are you|how (?:do|can|should) i (?:use|start|begin|ask|search)(?: this| it| here| you| "
+            r"tell me what you can do|(?:who|what) are you|who (?:made|built|wrote|created) (?:you|this)|"
+            r"how (?:do|can|should) i (?:use|start|begin|ask|search)(?: this| it| here| you| "
             r"citewire)?|"
             r"how does (?:this|citewire) work)$",
             # The collection itself: articles, outlets or their dates, without a subject.
@@ -116,8 +121,10 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"was added|you have|in here|there is))?[ ?]*$",
             r"^(?:and )?(?:what|which)(?: \w+)? (?:was|were|has been|have been) (?:added|indexed) (?:last|most "
             r"recently)",
-            rf"^what (?:topics|subjects|themes|dates|period|time span|time) (?:do|does|are|is) (?:the |these |your )?"
-            rf"(?:{_ARTICLES}|{_HERE}|you)\b",
+            rf"^what (?:topics|subjects|themes|dates|period|time span|time period|time) (?:do|does|are|is) "
+            rf"(?:the |these |your )?(?:{_ARTICLES}|{_HERE}|you)\b",
+            rf"^(?:what|which) (?:topics|subjects|themes) (?:do|does|are|is) .*(?:{_HERE}|{_ARTICLES}|you)$",
+            rf"^how far back (?:do|does) (?:{_HERE}|(?:the |these |your )?{_ARTICLES}|you|it|this)\b",
             rf"\bfrom when (?:to|until) when\b.*\b(?:{_ARTICLES}|{_HERE}|you)\b",
             rf"\bdates of the (?:oldest|newest|first|last)\b.*\b{_ARTICLES}",
             rf"^how (?:big|large) is {_HERE}|^(?:hey|hi|hello|so)?,? ?what(?:'s| is) in {_HERE}$",
@@ -136,6 +143,10 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"agree|compare)\b",
             rf"^{_PLEASE}(?:what|how) (?:do|does|did) {_EACH} (?:{_OUTLETS}|newspaper|paper|source|article)\b",
             rf"^{_PLEASE}what (?:do|does|did) (?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:say|report|write) differently",
+            rf"^{_PLEASE}what (?:do|did|have) (?:(?!and )[\w'-]+ ){{1,4}}and (?:[\w'-]+ ){{1,4}}"
+            r"(?:say|said|write|written|report|reported) (?:about|on)\b",
+            rf"^{_PLEASE}what(?:'s| is| are| was| were) (?:the )?(?:main |key )?differences? between "
+            r".*\b(?:articles|stories|reports|coverage|accounts|reporting|versions)\b",
             rf"\b(?:disagreements?|contradictions?|discrepanc\w+|conflicts?|differences) (?:among|between|in|across) "
             rf"(?:the |these |both |different )*(?:{_ARTICLES}|{_OUTLETS})",
             rf"^{_PLEASE}(?:what are (?:the )?)?(?:main |key |biggest |important )*(?:similarities|differences) "
@@ -149,6 +160,9 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
         _one_of(
             rf"{_REQUEST}{_CHRONOLOGY}{_ENDS}",
             rf"^{_PLEASE}(?:as|into|in the form of) an? (?:\w+ )?{_CHRONOLOGY}",
+            rf"^{_PLEASE}(?:walk|take|guide|lead) (?:me|us) through\b",
+            r"^when did what happen\b|\bhappened first\b.*\b(?:next|then|after|later|last)\b",
+            rf"^what (?:are|were) (?:the )?{_CHRONOLOGY}{_ENDS}",
             r"^what (?:is|was) the (?:chronology|(?:sequence|order|course) of events)\b",
             r"\bin (?:chronological|date|time) order\b|\bchronologically\b|\bwhat happened when(?= (?:in|during|at|"
             r"to|with|after|before)\b|$)",
@@ -168,7 +182,8 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"^{_PLEASE}(?:summari[sz]e|sum\b.*\bup\b|recap|condense|outline|brief (?:me|us)|fill (?:me|us) in|"
             r"(?:catch|bring) (?:me|us) up|wrap up|boil)",
             rf"{_REQUEST}{_DIGEST}{_ENDS}",
-            rf"^what (?:are|is|were) (?:the )?(?:{_DIGEST})\b",
+            rf"^{_PLEASE}(?:explain|describe|tell me)\b.*\bbriefly$",
+            rf"^what(?: are|'s| is| were) (?:the )?(?:(?:main|key|biggest|most important) )?{_DIGEST}{_ENDS}",
             r"\bin (?:a nutshell|brief|short|(?:a few|a couple of|one|two|three|four|five|\d+) (?:sentences?|words|"
             r"paragraphs?|"
             r"lines|bullet points))\b",
@@ -188,13 +203,16 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"(?:{_ARTICLES}|{_OUTLETS}) (?:on|about|there|{_SPEAKS}|(?:that )?(?:are|is|was|were|report|"
             rf"reported) (?:there )?"
             rf"(?:about|on|from|by)|do you have|did (?:the|\w+) .* get|reported on|from|regarding|by outlet)",
-            rf"^{_PLEASE}(?:in )?how many (?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|were) .* "
-            r"(?:appear|mentioned|named|quoted|discussed|covered|occur)\b",
+            rf"^{_PLEASE}how many {_OUTLETS} (?:have )?(?:report|carrie|publishe|wrote|written|covere)(?:d|ed)?\b",
+            rf"^{_PLEASE}how many (?:{_ARTICLES}) (?:did|has|have|do|does) .+ "
+            r"(?:publish|published|write|written|carry|carried|print|printed|run|post|posted)\b",
+            rf"^{_PLEASE}(?:in )?how many (?:of (?:the|these|your) )?(?:{_ARTICLES}|{_OUTLETS}) "
+            r"(?:does|do|did|is|are|was|were) .* (?:appear|come up|mentioned|named|quoted|discussed|covered|occur)\b",
             rf"^how (?:often|frequently|many times) (?:is|are|was|were) .* (?:mentioned|named|quoted|discussed)"
             rf"(?: (?:in|by) (?:the |these )?(?:{_ARTICLES}|{_OUTLETS}|{_HERE}))?$",
             rf"^how (?:often|frequently|many times) (?:do|does|did) (?:the |these )?(?:{_ARTICLES}|{_OUTLETS}) "
             rf"{_SPEAKS}",
-            r"^how much coverage\b",
+            r"^how much coverage\b|^how much (?:has|have|was|is|were) (?:been )?(?:written|reported|published)\b",
             r"^(?:per|by) (?:outlet|source|newspaper|month|year|week|day), how many\b",
             r"^(?:and |so |but )?how many (?:of (?:them|those|these)|are (?:there|about|from))\b",
             rf"{_REQUEST}(?:number|count|tally) of (?:the )?(?:{_ARTICLES}|{_OUTLETS})\b",
@@ -209,7 +227,7 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"on)\b|{_ABOUT})",
             rf"^{_PLEASE}(?:in )?{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|"
             rf"were) .* "
-            r"(?:appear|mentioned|named|quoted|discussed|covered|occur)\b",
+            r"(?:appear|come up|feature|mentioned|named|quoted|discussed|covered|occur)\b",
             rf"{_REQUEST}(?:{_ARTICLES}) (?:{_ABOUT}|{_SPEAKS}|(?:that|which) (?:are|is) (?:about|on)\b)",
             rf"^{_PLEASE}{_GIVE} (?:me )?(?:up )?(?:everything|anything|all|whatever)\b(?: there is| you have| that)? ?"
             rf"(?:{_ABOUT}|{_SPEAKS})",
@@ -218,9 +236,14 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"{_ARTICLES}|"
             rf"anything|something|more)(?: in {_HERE})? (?:{_ABOUT}|{_SPEAKS})",
             rf"^{_PLEASE}search (?:for )?",
+            rf"^{_PLEASE}(?:do|does|did|is|are) (?:any|some|all)(?: of)?(?: the| these| those| your)? "
+            rf"(?:{_ARTICLES}|{_OUTLETS}) {_SPEAKS}",
+            rf"^{_PLEASE}where (?:can|could|do) (?:i|we) (?:read|find|see|learn) (?:more |something |anything )*"
+            r"(?:about|on)\b",
+            rf"{_REQUEST}(?:{_ARTICLES}) (?:in which|where|that have|with|containing)\b",
             r"^where (?:is|are|was|were) .* (?:mentioned|named|quoted|discussed)$",
             rf"^what (?:have|did|do) (?:the )?{_OUTLETS} (?:written|write) about\b",
-            rf"^{_PLEASE}{_GIVE} (?:me )?(?:all )?(?:of )?(?:them|the articles|those|the list)$",
+            rf"^{_PLEASE}{_GIVE} (?:me )?(?:all )?(?:of )?(?:them|(?:the|those|these) {_ARTICLES}|those|the list)$",
             rf"^(?:and |so |but )?which (?:ones?|of them|others?) {_SPEAKS}",
         ),
     ),
@@ -231,7 +254,8 @@ _CHANGE = re.compile(
     r"^(?:(?:and|now|but|ok|okay|so|only|just|or|also|please|then)[ ,]+)*"
     r"(?:(?:what|how) about\b|only|just|since|by|per|in|on|from|before|after|until|till|during|for|about|without|"
     r"not|with|"
-    r"as|shorter|longer|more|fewer|less|older|newer|sorted?|the (?:rest|others?|next|first|last)|next|others?|in order|"
+    r"as|break (?:it|that|this|them) down|shorter|longer|more|fewer|less|older|newer|sorted?|"
+    r"the (?:rest|others?|next|first|last)|next|others?|in order|"
     r"(?!(?:who|whom|whose|what|when|where|why|which|how|is|are|was|were|do|does|did|has|have|had|can|could|will|"
     r"would)\b)"
     r"(?:\w+ ?){1,3}$)"
@@ -248,16 +272,54 @@ def kind_of(question: str, *, history: Sequence[Turn] = ()) -> str:
     It is "fact" unless the question clearly asks for another kind. One that only changes the question before it, as
     "and by outlet?" does, keeps the kind of that question.
     """
-    read = re.findall(r"[\w;'-]+|,", question.lower().replace("’", "'"))[:LONGEST]
-    text = " ".join(read).replace(" ,", ",").strip(" ,")
+    read = re.findall(r"[\w;'-]+|[,:]", question.lower().replace("’", "'"))[:LONGEST]
+    text = " ".join(map(_spelled, read)).replace(" :", ",").replace(" ,", ",").strip(" ,")
     for kind, frame in _FRAMES:
         if frame.search(text):
-            return kind
+            return "list" if kind == "library" and history and _THOSE.search(text) else kind
     if history and len(text.split()) <= LONGEST_FOLLOW_UP and _CHANGE.search(text):
         before = history[-1]
         kind = before.kind if before.kind != KINDS[0] else kind_of(before.question, history=history[:-1])
         return "count" if kind == "list" and _BREAKDOWN.search(text) else kind
     return KINDS[0]
+
+
+_THOSE = re.compile(rf"^{_PLEASE}{_GIVE} (?:me )?(?:all )?(?:of )?(?:the|those|these) {_ARTICLES}$")
+"""In a conversation, asks for the articles that were spoken of."""
+_SHORT = {
+    "u": "you", "ur": "your", "r": "are", "pls": "please", "plz": "please", "thx": "thanks", "wich": "which",
+    "whats": "what's", "whos": "who's", "mny": "many", "abt": "about", "evry": "every", "giv": "give",
+}  # fmt: skip
+"""Words as they are typed in haste."""
+_TYPED = frozenset(
+    "articles article mentions mention mentioned timeline chronology summary summaries summarise summarize compare "
+    "comparison overview everything anything newspapers collection outlets happened".split()
+)
+"""Words by which a kind is read and which few others resemble: one that differs in one letter, or in the order of two,
+is taken for them. Not "stories" or "reports": "stores" and "resorts" are words, too."""
+
+
+@lru_cache(maxsize=4096)
+def _spelled(word: str) -> str:
+    """A word without a slip of the finger."""
+    if word in _SHORT or word in _TYPED or len(word) < LEAST_TYPED:
+        return _SHORT.get(word, word)
+    return next((known for known in sorted(_TYPED) if word[0] == known[0] and _is_slip(word, known)), word)
+
+
+def _is_slip(word: str, known: str) -> bool:
+    """Whether the two are the same but for a letter that is missing, too many or another, or two that changed
+    places."""
+    if abs(len(word) - len(known)) > 1 or word.startswith(known) or known.startswith(word):  # another form of it
+        return False
+    start = next((at for at, pair in enumerate(zip(word, known, strict=False)) if pair[0] != pair[1]), len(known))
+    one, other = word[start:], known[start:]
+    return (
+        one[1:] == other[1:]
+        or one[1:] == other
+        or one == other[1:]
+        or (one[:2] == other[1::-1] and one[2:] == other[2:])
+    )
 
 
 _BREAKDOWN = re.compile(r"\b(?:by|per) (?:outlet|source|newspaper|paper|day|week|month|year)$")

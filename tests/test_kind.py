@@ -32,6 +32,9 @@ def test_nearly_all_labeled_questions_are_read_right() -> None:
         "Who wrote the list?",
         "How many articles of impeachment were passed?",
         "Which library burned down?",
+        "What is the summary judgment about?",
+        "How many resorts are in the report area?",
+        "Which particles carry the charge?",
         "What did the newest article of the treaty change?",
         "",
         "?!",
@@ -40,6 +43,24 @@ def test_nearly_all_labeled_questions_are_read_right() -> None:
 )
 def test_a_question_stays_a_fact_unless_it_clearly_asks_for_more(question: str) -> None:
     assert kind_of(question) == "fact"
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("wich articels menton Merkel", "list"),
+        ("Could you kindly list the articles that talk about Nokia?", "list"),
+        ("how mny artciles are about Brexit", "count"),
+        ("giv me a timline of the leak", "timeline"),
+        ("timeline: the leak", "timeline"),
+        ("comapre Oxford and Cambridge on fees", "comparison"),
+        ("sumarize the coverage of the war", "summary"),
+        ("good evening, how do I use this?", "library"),
+        ("what articles do u have", "library"),
+    ],
+)
+def test_slips_of_the_finger_and_polite_words_do_not_matter(question: str, kind: str) -> None:
+    assert kind_of(question) == kind
 
 
 @pytest.mark.parametrize(
