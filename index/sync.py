@@ -82,7 +82,7 @@ def sync(
     for path, reason in found.failed:
         run.fail(path, reason)
     for path, reason in found.left_out.items():
-        if path not in left_out:
+        if path not in left_out and path not in found.files:
             _leave_unread(locations.kept(path), path, reason, run, reported)
     run.change.forget_roots.update(map(locations.kept, found.gone))
 

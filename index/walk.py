@@ -1,12 +1,14 @@
 """Walk: remembered files and folders → the files to read. Opens none of them, and follows no link out of its folder.
 
 A file is found under its real path, once, however many links lead to it, and a folder is entered once. What cannot be
-looked into is reported, and is no reason to take what was indexed from there for gone.
+looked into is reported, and is no reason to take what was indexed from there for gone. Files that a browser saved
+beside a page ("Storm_files" beside "Storm.html") belong to that page, and are no articles.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,17 @@ from index.location import quoted, real, within
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+BELONGS = "it belongs to the saved page {}, which is the article. To add it as another: citewire index add {}"
 TO_FORGET = "what was indexed from it stays. To forget it: citewire index remove"
+
+_PAGE = re.compile(r"(.+)\.x?html?", re.IGNORECASE)
+_BESIDE_PAGE = re.compile(
+    r"(.+)(?:[_.]files|-dateien|_fichiers|_bestanden|_archivos|_arquivos|_ficheiros|_file|-filer|_pliki|_soubory|_elemei"
+    r"|_tiedostot|_dosyalar|_datoteke|_fajlovi|_bylos|_fails|_failid|_fitxers|_fitxategiak)",
+    re.IGNORECASE,
+)
+"""How browsers call the folder of a saved page, in their languages; Windows takes these for one thing with the page
+(https://learn.microsoft.com/windows/win32/shell/manage, "Connected Files")."""
 
 
 @dataclass(slots=True)
@@ -94,9 +106,9 @@ def _missing(root: str, found: Found, *, was_file: bool) -> None:
 
 def _enter(root: str, roots: Sequence[str], found: Found) -> None:
     """Find the files below `root`: those of a folder in the order of their names, then those of its subfolders."""
-    waiting = [root]
+    waiting: list[tuple[str, str]] = [(root, "")]  # a folder, and the saved page that it belongs to
     while waiting:
-        folder = waiting.pop()
+        folder, page = waiting.pop()
         if folder in found.entered:
             continue
         found.entered.add(folder)
@@ -107,8 +119,9 @@ def _enter(root: str, roots: Sequence[str], found: Found) -> None:
             found.no_access(folder, error)
             continue
         subfolders = []
+        pages = {match[1].casefold(): entry.name for entry in entries if (match := _PAGE.fullmatch(entry.name))}
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith((".", "~$")):  # hidden files, and those by which an office program locks others
                 continue
             try:
                 target = _target(entry, roots)
@@ -117,7 +130,12 @@ def _enter(root: str, roots: Sequence[str], found: Found) -> None:
                 elif not within(target, root):
                     pass  # it is read with the other root that it is in
                 elif _is_folder(entry, target):
-                    subfolders.append(target)
+                    beside = _BESIDE_PAGE.fullmatch(entry.name)
+                    own = pages.get(beside[1].casefold(), "") if beside else ""
+                    subfolders.append((target, "" if target in roots else page or own))
+                elif page and target not in roots:
+                    if read.readable(Path(target)):
+                        found.left_out[target] = BELONGS.format(page, quoted(target))
                 else:
                     _note(entry, target, found)
             except FileNotFoundError:

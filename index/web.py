@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from index.store import Store
 
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
-FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/xml", "text/xml", "application/rdf+xml")
+FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/xml", "text/xml", "application/rdf+xml",
+              "application/feed+json")  # fmt: skip
 DOCUMENTS = {"application/pdf": ".pdf", "text/plain": ".txt", "text/markdown": ".md", "application/epub+zip": ".epub"}
 MORE_SHARE = 1.2
 """A feed that gives this much more of an article than its page does (a paywall, a notice) gives the article."""

@@ -150,6 +150,29 @@ def test_one_bad_file_does_not_stop_the_rest(index: Index, articles: Path) -> No
     assert {Path(failure.path).name for failure in report.failed} == {"aaa.txt", "empty.txt"}
 
 
+def test_what_belongs_to_a_saved_page_is_no_article(index: Index, articles: Path) -> None:
+    beside = articles / "Storm_files"
+    beside.mkdir()
+    (articles / "Storm.html").write_text(f"<article><p>{'The storm came from the north. ' * 9}</p></article>")
+    (articles / "~$notes.docx").write_bytes(b"lock")
+    for name in ("frame.html", "robots.txt", "style.css"):
+        (beside / name).write_text("A frame with words of its own.")
+    (articles / "notes_files").mkdir()  # a folder like any other
+    (articles / "notes_files" / "own.txt").write_text("A note of its own.")
+    report = index.sync([articles])
+    assert (report.added, report.failed) == (4, ())
+    assert [Path(one.path).name for one in report.left_out] == ["frame.html", "robots.txt"]
+    assert "saved page Storm.html" in report.left_out[0].reason
+    assert index.sync().left_out == (), "what was reported is not reported again"
+    assert [Path(one.path).name for one in index.unread()] == ["frame.html", "robots.txt"]
+    assert index.sync([beside / "frame.html"]).added == 1, "it was asked for"
+    assert [Path(one.path).name for one in index.unread()] == ["robots.txt"]
+    assert len(index.articles()) == 5
+    assert index.sync().unchanged == 5
+    (articles / "Storm.html").unlink()
+    assert index.sync().added == 1, "without the page it is a file like any other"
+
+
 def test_a_link_out_of_the_folder_is_not_followed(index: Index, articles: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("The secret is out.")

@@ -387,6 +387,45 @@ def test_mails_of_an_mbox_are_articles_of_their_own(tmp_path: Path) -> None:
     assert len({first.id, second.id, third.id}) == 3
 
 
+# Saved feeds
+
+RSS = (
+    '<rss xmlns:c="http://purl.org/rss/1.0/modules/content/"><channel><title>The Post</title><language>en</language>'
+    "<item><guid>1</guid><title>Talks</title><link>https://x.example/a</link><author>Ann</author><pubDate>Wed, 21 Mar "
+    "2018 09:30:00 +0100</pubDate><description>In short.</description><c:encoded>&lt;p&gt;{}&lt;/p&gt;</c:encoded>"
+    "</item><item><guid>2</guid><title>No text</title></item></channel></rss>"
+)
+JSON_FEED = {
+    "version": "https://jsonfeed.org/version/1.1", "title": "The Post", "language": "en",
+    "items": [
+        {"id": "1", "title": "Talks", "url": "https://x.example/a", "authors": [{"name": "Ann"}],
+         "summary": "In short.", "date_published": "2018-03-21T09:30:00+01:00", "content_html": f"<p>{TALKS}</p>"},
+        {"id": "2", "title": "No text"},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((f"a{ending}", RSS.format(TALKS)) for ending in (".xml", ".rss", ".atom")),
+        ("b.xml", RSS.format(TALKS).encode("utf-16")),
+        ("a.json", json.dumps(JSON_FEED)),
+    ],
+)
+def test_the_entries_of_a_saved_feed_are_articles(tmp_path: Path, name: str, content: str | bytes) -> None:
+    reasons: list[str] = []
+    (article,) = read(put(tmp_path, name, content), left_out=reasons.append)
+    assert (article.text, article.title, article.source, article.author) == (TALKS, "Talks", "The Post", "Ann")
+    assert (article.url, article.published) == ("https://x.example/a", "2018-03-21T09:30:00+01:00")
+    assert ["1 of its 2 entries, which have no text" in reason for reason in reasons] == [True]
+
+
+def test_other_xml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match=r"a\.xml: this XML is no RSS or Atom feed"):
+        read(put(tmp_path, "a.xml", "<urlset><url><loc>https://x.example/</loc></url></urlset>"))
+
+
 # What no file may do
 
 

@@ -26,6 +26,10 @@ PARSERS = {
     ".json": "jsonl",
     ".eml": "eml",
     ".mbox": "mbox",
+    ".rss": "feed",
+    ".atom": "feed",
+    ".rdf": "feed",
+    ".xml": "feed",
 }
 """Ending → module here with `parse(content) -> Draft | tuple[Draft | ReadError, ...]`."""
 FEED = "feed"
@@ -52,10 +56,18 @@ def parse(kind: str, content: bytes, **options: Any) -> tuple[Draft | ReadError,
     if not content.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise ReadError("no article text in it, the file is empty; save it again")
     _check_kind(kind, content)
-    reader = import_module(f"index.read.{PARSERS.get(kind, kind)}")
+    reader = import_module(f"index.read.{FEED if _is_json_feed(kind, content) else PARSERS.get(kind, kind)}")
     with charset.damage() as damage:
         found = reader.parse(content, **options)
     return (*(found if isinstance(found, tuple) else (found,)), *damage)
+
+
+def _is_json_feed(kind: str, content: bytes) -> bool:
+    if kind != ".json":
+        return False
+    from index.read import feed
+
+    return feed.is_json(content)
 
 
 def _check_kind(kind: str, content: bytes) -> None:
