@@ -175,9 +175,24 @@ def test_markdown_is_read_as_a_reader_sees_it(tmp_path: Path) -> None:
         "The two leaders met in Moscow on Monday.  5 < 6 & so on",
         "- ten apples\n- pears\n  1. one\n  2. two",
         "A quote.",
-        "a | b\n1 | 2",
+        "a: 1; b: 2",
         "code  **kept**\n  indented",
         "Some bold words",
+    ]
+
+
+def test_markdown_reads_superscripts_ruby_and_tables_as_pages_do(tmp_path: Path) -> None:
+    text = (
+        "In 2009<sup>1</sup> it cost 10<sup>6</sup> on the *5*<sup>th</sup>.<sup>[2](#n)</sup> "
+        "<ruby>\u6771<rt>t</rt></ruby>\n\n"
+        "| Region | People |\n|---|---|\n| North | 12<sup>3,4</sup> |\n| South | 34 |\n\n"
+        "<table><tr><th>Region<th>People<tr><td>East<td>56</table>\n"
+    )
+    assert one(put(tmp_path, "a.md", text)).text.split("\n\n") == [
+        "In 2009 it cost 10\u2076 on the 5th. \u6771",
+        "Region: North; People: 12",
+        "Region: South; People: 34",
+        "Region: East; People: 56",
     ]
 
 

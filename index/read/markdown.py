@@ -1,18 +1,17 @@
 """Markdown → Draft: the words of the rendered page. The only file that imports markdown_it.
 
-Headings, list items and table rows are lines; a wrapped paragraph is one line; a link is its text, also one of
-Obsidian ([[Page|words]]); emphasis marks, images, comments, link targets, the signs of callouts and footnotes, and
-the shortcodes of site generators are gone.
+Headings and list items are lines; a table row names its columns; a wrapped paragraph is one line; a link is its text,
+also one of Obsidian ([[Page|words]]). Emphasis marks, images, comments, link targets, the signs of callouts and
+footnotes, and the shortcodes of site generators are gone.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from index.read import fields, frontmatter
+from index.read import fields, frontmatter, markup, raised, table
 from index.read.charset import decode
 from index.read.clean import tidy
 from index.read.draft import one_line
@@ -30,6 +29,7 @@ _EMBED = re.compile(r"!\[\[[^\[\]\n]{0,300}\]\]")
 _WIKI_LINK = re.compile(r"\[\[([^\[\]|\n]{0,300})(?:\|([^\[\]\n]{0,300}))?\]\]")
 _FOOTNOTE = re.compile(r"(?<=[^\s\[])\[\^[\w-]{1,40}\]|^\[\^[\w-]{1,40}\]:[ \t]*", re.MULTILINE)
 _CALLOUT = re.compile(r"\[![\w-]{1,40}(?:\|[^\]\n]{0,80})?\][+-]?[ \t]*")
+_TAG = re.compile(r"</?[a-zA-Z]+")
 _COMMENT = re.compile(r"%%.{0,2000}?%%", re.DOTALL)
 _BLOCK_ID = re.compile(r"[ \t]\^[A-Za-z0-9-]{1,40}$", re.MULTILINE)
 _HIGHLIGHT = re.compile(r"==(?=[^\s=])([^=\n]{1,500})(?<=[^\s=])==")
@@ -58,7 +58,7 @@ def _text(tokens: Sequence[Token]) -> str:
 def _pieces(tokens: Sequence[Token]) -> Iterator[str]:
     lists: list[int | None] = []  # the next number of each open list, None for bullets
     is_tight = False
-    cell = 0
+    rows: list[list[str]] | None = None  # those of the table around, the first with the heads
     for token in tokens:
         match token.type:
             case "bullet_list_open":
@@ -72,23 +72,26 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[str]:
                 yield "  " * (len(lists) - 1) + _label(lists)
             case "paragraph_open":
                 is_tight = token.hidden or bool(lists)
+            case "table_open":
+                rows = []
+            case "tr_open" if rows is not None:
+                rows.append([])
+            case "inline" if rows is not None:
+                rows[-1].append(_inline(token.children or ()))
+            case "table_close":
+                has_head = rows is not None and any(rows[0])
+                yield "".join(f"{line}\n\n" for line in table.rows_as_text(rows or [[]], has_head=has_head))
+                rows = None
             case "inline":
                 yield _inline(token.children or ())
             case "paragraph_close":
                 yield "\n" if is_tight else "\n\n"
-            case "heading_close" | "table_close":
+            case "heading_close":
                 yield "\n\n"
             case "fence" | "code_block":
                 yield token.content + "\n"
             case "html_block":
-                yield _without_tags(token.content) + "\n\n"
-            case "tr_open":
-                cell = 0
-            case "td_open" | "th_open":
-                yield " | " if cell else ""
-                cell += 1
-            case "tr_close":
-                yield "\n"
+                yield _html(token.content) + "\n\n"
 
 
 def _label(lists: list[int | None]) -> str:
@@ -102,8 +105,17 @@ def _label(lists: list[int | None]) -> str:
 def _inline(tokens: Sequence[Token]) -> str:
     pieces: list[str] = []
     words: list[str] = []  # up to the next piece of code, in which nothing is a sign
-    for token in tokens:
-        if token.type == "code_inline":
+    skipped = ""
+    for place, token in enumerate(tokens):
+        tag = _TAG.match(token.content) if token.type == "html_inline" else None
+        if skipped:
+            skipped = "" if tag and tag[0].lower() == f"</{skipped}" else skipped
+        elif tag and tag[0].lower() in ("<rt", "<rp"):  # readings of ruby
+            skipped = tag[0][1:].lower()
+        elif tag and tag[0].lower() == "<sup":
+            skipped = "sup"
+            words.append(_superscript(tokens[place + 1 :], "".join([*pieces, *words])))
+        elif token.type == "code_inline":
             pieces += [_plain("".join(words)), token.content]
             words = []
         elif token.type in ("text", "text_special"):
@@ -114,6 +126,18 @@ def _inline(tokens: Sequence[Token]) -> str:
         elif token.type == "hardbreak" or (token.type == "html_inline" and token.content[:3].lower() == "<br"):
             words.append("\n")
     return "".join([*pieces, _plain("".join(words))]).strip()
+
+
+def _superscript(tokens: Sequence[Token], before: str) -> str:
+    """What the superscript that begins with these tokens is read as."""
+    ends = (
+        place for place, token in enumerate(tokens) if token.type == "html_inline" and "/sup" in token.content.lower()
+    )
+    end = next(ends, len(tokens))
+    mark = "".join(token.content for token in tokens[:end] if token.type in ("text", "text_special"))
+    after = "".join(token.content for token in tokens[end + 1 : end + 2] if token.type == "text")
+    is_link = any(token.type == "link_open" for token in tokens[:end])
+    return raised.read_as(mark, before=before, after=after, is_link=is_link)
 
 
 def _plain(text: str) -> str:
@@ -129,32 +153,7 @@ def _plain(text: str) -> str:
     return _HIGHLIGHT.sub(r"\1", _BLOCK_ID.sub("", text))
 
 
-class _Words(HTMLParser):
-    """Collects the text between tags; scripts and styles are not text."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self._hidden = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        if tag in ("script", "style"):
-            self._hidden = tag
-        elif tag in ("p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "td", "th"):
-            self.words.append("\n" if tag not in ("td", "th") else " ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._hidden:
-            self._hidden = ""
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words.append(data)
-
-
-def _without_tags(html: str) -> str:
-    parser = _Words()
-    parser.feed(html)
-    parser.close()
-    return tidy("".join(parser.words))
+def _html(block: str) -> str:
+    """The words of a block of HTML within the text."""
+    tree = markup.parse_tree(block)
+    return "" if tree is None else markup.text_of(tree)
