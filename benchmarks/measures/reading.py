@@ -3,6 +3,8 @@
 The pages and what is expected of them are the test pages of Mozilla's Readability. Expected is what Readability.js
 extracts, checked by its authors: not an independent judgment, and an extractor of the same family agrees with it
 more easily than another. Names in bylines are compared without "By", dates and addresses on either side.
+
+And texts that other programs wrote into documents, read back word for word (round_trip.py).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.measures import round_trip
 from index.errors import ReadError
 from index.read import html, markup
 from index.read.draft import Draft, byline
@@ -64,6 +67,8 @@ def run(arguments: argparse.Namespace) -> None:
     worst = sorted(scores["citewire"]["text"].items(), key=lambda item: item[1])[: arguments.worst]
     for name, score in worst:
         print(f"  {score:.3f}  {name}")
+    written = round_trip.measure(arguments.data)
+    round_trip.show(written)
     packages = ("trafilatura", "readability-lxml", "lxml")
     result = {
         "measure": "token F1 of the text; share of pages with the exact title, byline names and day of publication",
@@ -73,6 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         "packages": {name: version(name) for name in packages},
         "targets": TARGETS,
         "readers": table,
+        "round trip": {"texts": round_trip.TEXTS, "target": round_trip.TARGET, "formats": written},
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

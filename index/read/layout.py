@@ -15,7 +15,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from statistics import median
+from statistics import median, median_low
 from typing import TYPE_CHECKING
 
 from index.read.table import has_head
@@ -236,7 +236,8 @@ def _on_one_line(line: Line, piece: Line) -> bool:
 
 def _line(words: Sequence[Word]) -> Line:
     """Words on one line: marks of footnotes go, exponents stay raised, what touches stays one word."""
-    full = max(words, key=lambda word: (word.size, len(word.text)))
+    size = median_low(word.size for word in words for _ in word.text)
+    full = max((word for word in words if word.size == size), key=lambda word: len(word.text))
     text, before = "", None
     for word in words:
         is_small = word.size <= SMALL_SHARE * full.size and before is not None

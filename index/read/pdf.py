@@ -54,7 +54,9 @@ LOOK_BACK = 8
 UNREADABLE_SHARE = 0.3
 """A page whose letters are this often none of Unicode cannot be read: its fonts do not say which letters they draw."""
 
-_BULLET = re.compile(r"[•◦▪‣●–—-]\s|\(?\d{1,3}[.)]\s")
+_BULLET = re.compile(r"[•◦▪‣●]\s")
+_LISTED = re.compile(r"[–—-]\s|\(?\d{1,3}[.)]\s")
+"""What begins an item of a list, unless it goes on with a sentence: "in the years (1922-" "26) and"."""
 _FILE_NAME = re.compile(
     r"^(?:microsoft (?:word|powerpoint|excel)|powerpoint|untitled|print|document\d*$|about:|https?:|file:|slide \d)"
     r"|^\S+[_\d]\S*$|\.(?:docx?|pptx?|xlsx?|indd|qxd|pdf|tex|dvi|pages|rtf|odt|html?|txt)$",
@@ -250,7 +252,7 @@ def _words(textpage: Any) -> Iterator[tuple[int, Word]]:
 def _letter(code: int) -> str:
     if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000:
         return "\ufffd"
-    return _LIGATURES.get(code) or chr(code)
+    return _LIGATURES.get(code) or ("\ufffe" if code == 2 else chr(code))
 
 
 def _spans(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -352,6 +354,8 @@ def _goes_on(paragraph: _Paragraph, line: Line) -> bool:
     """Whether the first line of a page or column goes on with a paragraph: in the same type, within a sentence."""
     if paragraph.grid or abs(line.size - paragraph.size) > SIZE_SHARE * paragraph.size or _BULLET.match(line.text):
         return False
+    if _LISTED.match(line.text) and not paragraph.is_full:
+        return False
     text = paragraph.pieces[-1].rstrip()
     if _TERMINAL.search(text):
         return False
@@ -398,6 +402,8 @@ def _has_room(before: Line, line: Line, edges: Mapping[int, float]) -> bool:
 
 def _begins_paragraph(before: Line, line: Line, leading: float, width: float) -> bool:
     if abs(line.size - before.size) > SIZE_SHARE * before.size or _BULLET.match(line.text):
+        return True
+    if _LISTED.match(line.text) and (_TERMINAL.search(before.text) or before.right - before.left < SHORT_SHARE * width):
         return True
     if before.base - line.base > GAP_SHARE * leading:
         return True
