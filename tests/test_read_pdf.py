@@ -71,6 +71,8 @@ def text_of(tmp_path: Path, content: bytes) -> str:
         ("the years 1990-", "1995 in the town", "the years 1990-1995 in the town"),
         ("the Franco-", "German border", "the Franco-German border"),
         ("a state-of-the-", "art machine", "a state-of-the-art machine"),
+        ("the Carolingian-", "based and/or Carolingian cultures", "the Carolingian-based and/or Carolingian cultures"),
+        ("the yes/", "no question", "the yes/no question"),
         ("by e-", "mail on Monday", "by e-mail on Monday"),
     ],
 )

@@ -22,7 +22,7 @@ SAMPLE_WORDS = 2000
 LONG_LETTERS = 6
 """Words that are broken have at least so many letters: what a dictionary lacks of them is what it lacks of those."""
 SIDES_ARE_WORDS = 0.15
-"""How often both sides of a broken word are words, until the document shows it: of English words broken by TeX's rules."""
+"""How often both sides of a broken word are words, until the document shows it: of English words broken by TeX."""
 LINE_WORDS = 8
 """Words on a line of a column: one compound of so many is at a line's end."""
 

@@ -69,9 +69,13 @@ _PRINTED = re.compile(
 )
 """A page number, or what browsers print at the edge: the clock with the title, the address."""
 _TERMINAL = re.compile(r"[.!?…:。！？؟।][\"'”’»)\]」』]*$")
+_DASHED = re.compile(r"[^\s–—/][–—/]\n\w|\w\n[–—]\w")
+"""A line that ends at a dash without a space: "Polish–Lithuanian"."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
-_NO_LETTERS = re.compile("[\x00\ufffd\ue000-\uf8ff]")
+_NO_DASHED = re.compile(r"[^\s–—/][–—/]\n\w|\w\n[–—]\w")
+"""A line that ends at a dash without a space: "Polish–Lithuanian"."""
+_LETTERS = re.compile("[\x00\ufffd\ue000-\uf8ff]")
 _MAY_BE_RAISED = re.compile(r"[\d*†‡§¶#()‐-]")
 
 
@@ -94,7 +98,7 @@ class _Paragraph:
             self.pieces[-1] = before[:-1]
         elif before[-1:] in HYPHENS or (before[-1:] in "-‐" and before[-2:-1].isalnum()):
             self.pieces[-1] = before[:-1] + hyphen.BREAK
-        elif not layout.is_unspaced(before[-1:], text[:1]):
+        elif not layout.is_unspaced(before[-1:], text[:1]) and not _DASHED.search(f"{before[-2:]}\n{text[:2]}"):
             text = " " + text
         self.pieces.append(text)
 
