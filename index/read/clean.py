@@ -126,6 +126,11 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\ufeff\ud800-\udfff]+"
 _NO_BREAK = str.maketrans("\u00a0\u2007\u202f", "   ")
 _TERMINAL = re.compile(r"[.!?…。！？।؟][\"'”’»」』)\]]*$")
 _LIST_ITEM = re.compile(r"(?:[-*+•‣◦▪–—]|\(?\w{1,3}[.)])\s")
+_SENTENCE_END = re.compile(r"[.!?…。！？।؟][\"'”’»」』)\]]*(?:\s|(?<=[。！？]))")
+_UNDERLINE = re.compile(r"[=*~_-]{3,}")
+_BYLINE = re.compile(r"(?:by|von|par|por|di|door|av|af)\s", re.IGNORECASE)
+HEAD_PARAGRAPHS = 4
+"""How many paragraphs below a title the article may begin: after a byline, a date and a deck."""
 
 
 def tidy(text: str, *, indented: bool = False) -> str:
@@ -162,27 +167,51 @@ def is_marker(line: str) -> bool:
 
 
 def headline(text: str) -> str | None:
-    """The first line of an article's text if it clearly is a headline, else None.
+    """The title at the top of an article's text if there clearly is one, else None.
 
-    Clearly: one short line without a full stop that is no list item, byline, salutation or date, and is
-    followed by a paragraph of sentences: after a blank line, or at least 80 characters long.
+    Clearly: one short line without a full stop that is no list item, salutation or date, above the article: after a
+    blank line or a line that underlines it, or above a line of at least 80 characters that ends a sentence. Between
+    them may stand a byline, a date, and lines that are no sentences, such as a deck.
     """
     first, _, rest = text.lstrip().partition("\n")
-    first, following = first.strip(), rest.lstrip().split("\n", 1)[0].strip()
-    if not _may_be_headline(first) or not _ends_sentence(following) or following[:1].islower():
+    if _DATELINE.fullmatch(_spaced(first)) and rest.startswith("\n"):
+        first, _, rest = rest.lstrip().partition("\n")
+    first = first.strip()
+    if not _may_be_headline(first):
         return None
-    is_set_apart = rest.startswith("\n")
-    enough_chars = len(first) if is_set_apart else max(80, len(first) * 3 // 2)
-    return first if len(following) >= enough_chars and not is_marker(following) else None
+    underline, _, below = rest.partition("\n")
+    if _UNDERLINE.fullmatch(underline.strip()):
+        rest = "\n" + below
+    if not rest.startswith("\n"):
+        following = rest.split("\n", 1)[0].strip()
+        is_above = _ends_sentence(following) and len(following) >= max(80, len(first) * 3 // 2)
+        is_above = is_above and len(first.split()) > 1 and first[-1] not in "!?！？"
+        return first if is_above and not following[0].islower() and not is_marker(following) else None
+    for paragraph in rest.strip("\n").split("\n\n")[:HEAD_PARAGRAPHS]:
+        body = _spaced_lines(paragraph)
+        if body[:1].islower() or (is_marker(body) and len(body) <= MARKER_CHARS):
+            return None
+        # Wrapped lines end anywhere, so that it is the paragraph that must hold a sentence, and more than a title does.
+        if _SENTENCE_END.search(body + " ") and len(body) >= len(first) and not _BYLINE.match(body):
+            return first
+    return None
 
 
 def _may_be_headline(line: str) -> bool:
     words = line.split()
-    if not 2 <= len(words) <= 20 or len(line) > 140 or line[-1] in ".!?…:;,。！？":
+    if not line or len(words) > 20 or len(line) > 140 or line[-1] in ".…:;,。":
+        return False
+    if len(words) == 1 and not (line[0].isupper() or line[0].lower() == line[0].upper()):
         return False
     if line[0].islower() or _LIST_ITEM.match(line) or words[0].casefold() in {"by", "dear", "from", "to"}:
         return False
-    return not (is_marker(line) or _DATELINE.fullmatch(_spaced(line)))
+    if not any(map(str.isalpha, line)):
+        return False
+    return not (is_marker(line) or _BUTTON.fullmatch(line) or _DATELINE.fullmatch(_spaced(line)))
+
+
+def _spaced_lines(paragraph: str) -> str:
+    return " ".join(paragraph.split())
 
 
 def _is_consent(line: str) -> bool:

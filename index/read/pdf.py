@@ -73,9 +73,7 @@ _DASHED = re.compile(r"[^\s–—/][–—/]\n\w|\w\n[–—]\w")
 """A line that ends at a dash without a space: "Polish–Lithuanian"."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
-_NO_DASHED = re.compile(r"[^\s–—/][–—/]\n\w|\w\n[–—]\w")
-"""A line that ends at a dash without a space: "Polish–Lithuanian"."""
-_LETTERS = re.compile("[\x00\ufffd\ue000-\uf8ff]")
+_NO_LETTERS = re.compile("[\x00\ufffd\ue000-\uf8ff]")
 _MAY_BE_RAISED = re.compile(r"[\d*†‡§¶#()‐-]")
 
 
