@@ -32,7 +32,7 @@ from index.store import Store
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -335,7 +335,7 @@ class Index:
 
     def mentions(
         self, name: str, *, only: Filter = EVERYTHING, sort: mentioning.Sort = "relevance"
-    ) -> Iterator[Mentions]:
+    ) -> Generator[Mentions, None, None]:
         """Every article that has a name or phrase and passes `only`, copies as well, with the exact spans.
 
         It is found in any case and inflected; in quotation marks, as it is written. See index/mentions.py. Articles

@@ -68,7 +68,9 @@ TABLE = {
     "bus.summarize": Row(f"memory, {SCOPE}; article", "what its tab shows", "an error", {"article": UNSHOWN}),
     "bus.about": Row("; article", "what its tab shows", "an error", {"article": UNSHOWN}),
     "bus.csv": Row("memory; exchange", "an exchange of its tab", "an error", {"exchange": "99"}),
-    "bus.open": Row("memory; article, exchange, quote", "what its tab shows", "an error", {"article": UNSHOWN}),
+    "bus.open": Row(
+        "memory; article, exchange, quote, find, start, end", "what its tab shows", "an error", {"article": UNSHOWN}
+    ),
     "bus.close": Row("", "its own tab", NOTHING),
     "find.change": Row(LIST, "the list of its tab", "read as text; a wrong date is told"),
     "of.change": Row(LIST, "the list of its tab", "as find.change"),

@@ -20,13 +20,13 @@ from index import Article
 from index.article import Span
 from index.hit import Hit
 from index.models import Model
-from rag import Answer, Citation, Claim, Reason, Source
+from rag import Answer, Citation, Claim, Reason, Section, Source
 from rag.answer import Disagreement, Side
 from rag.grounding.lexicon import words
 from ui import markdown
 from ui.conversations import Summary
 from ui.html import lists, markup, reader, render
-from ui.library import Row
+from ui.library import Found, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ ADDRESSES = (
 HOSTILE = (*PAYLOADS, *ADDRESSES)
 
 ELEMENTS = set(
-    "article b bdi blockquote button details div em form h1 h2 h3 header input label li main mark option p pre "
+    "article b bdi blockquote button details div em form h1 h2 h3 header input label li main mark ol option p pre "
     "progress section select span strong summary textarea ul a".split()
 )
 ATTRIBUTES = set(
@@ -139,6 +139,7 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     "render.exchange": lambda text, url: render.exchange(text, OURS),
     "render.waiting": lambda text, url: render.waiting(text, share=0.5),
     "render.step": lambda text, url: render.step(text, 1, 2),
+    "render.finding": lambda text, url: render.finding("list", [Section(text, text, text)]),
     "render.writing": lambda text, url: render.writing(text),
     "render.problem": lambda text, url: render.problem(text, failed=text),
     "render.answer": lambda text, url: render.answer(an_answer(text, url), exchange_number=1),
@@ -165,7 +166,11 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     ),
     "lists.progress": lambda text, url: lists.progress(text, 1, 2),
     "lists.articles": lambda text, url: lists.articles(
-        [Row(text, text, text, text, text, 7, (text,))], found=2, total=3, chosen={text}
+        [Found(Row(text, text, text, text, text, 7, (text,)), f"Words {text}", (Span(0, 5),))],
+        found=2,
+        total=3,
+        chosen={text},
+        find=text,
     ),
     "lists.conversations": lambda text, url: lists.conversations([Summary(text, text, 2, text, text)]),
     "lists.models": lambda text, url: lists.models([a_model(text)], here=(), speeds={}),

@@ -13,7 +13,7 @@ from index.hit import Hit
 from rag.answer import Answer, Citation, Claim, Disagreement, Reason, Side, Source
 from ui.conversations import Summary
 from ui.html import lists, markup, reader, render
-from ui.library import Row
+from ui.library import Found, Row
 
 ARTICLE = Article(
     id="a1",
@@ -294,6 +294,10 @@ def test_a_link_out_gives_nothing_away() -> None:
     assert link == {"href": f"{ARTICLE.url}#:~:text=in%202009", "target": "_blank", "rel": "noopener noreferrer"}
 
 
+def found_by(words: str) -> Found:
+    return Found(Row(words, words, words, words, words, 3, (words,)), f"Words {words}", (Span(0, 5),))
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -> None:
     """With harmless words the page has the same elements and attributes, and the payload is seen as text."""
@@ -312,7 +316,7 @@ def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -
             render.answer(said("", reason=Reason.CANCELLED), exchange_number=2, draft=words),
             render.earlier_sources(words, render.evidence(answer.sources)),
             lists.uploads([lists.FileResult(words), lists.FileResult(words, words)], summary=words),
-            lists.articles([Row(words, words, words, words, words, 3, (words,))], found=1, total=1, chosen=()),
+            lists.articles([found_by(words)], found=1, total=1, chosen=()),
             lists.conversations([Summary(words, words, 1, words, words)]),
             lists.file(words, words),
             reader.article(evil, start=0, end=len(words), number=1, copies=[evil]),

@@ -19,7 +19,7 @@ from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from tests.test_migrate import as_layout_1
 from ui import cli, markdown, terminal
 from ui.html import lists
-from ui.library import Library
+from ui.library import Found, Library
 
 SENTENCES = (
     "The park of Arnes is open from the morning until the evening on every day of the week.",
@@ -477,5 +477,5 @@ def test_the_library_says_what_is_superseded(index: Index) -> None:
     index.add([replace(RULES, title="<i>Rules</i>"), replace(FORBIDDEN, title="<i>Rules</i>")])
     rows = Library(index).rows()
     assert [row.superseded_by for row in rows] == ["<i>Rules</i> (2024-04-01)", ""]
-    shown = lists.articles(rows, found=2, total=2, chosen=())
+    shown = lists.articles([Found(row) for row in rows], found=2, total=2, chosen=())
     assert shown.count("superseded by <bdi>&lt;i&gt;Rules&lt;/i&gt; (2024-04-01)</bdi>") == 1

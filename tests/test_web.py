@@ -310,6 +310,29 @@ def test_the_library_is_searched_sorted_and_filtered(library: Library, query: Qu
     assert "".join(row.id for row in library.find(query)) == found
 
 
+def test_the_library_is_searched_by_what_the_articles_say(home: Path) -> None:
+    """By a phrase, else by all its words, else by the subject; copies count for their original."""
+    text = "Rain fell on Monday. Ada Quill opened the harbor bridge on Friday. Ada Quill spoke."
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("a", text, "Bridge", "Post", None, "2018-03-21"), Article("b", text, "Bridge", "Sun")])
+        index.add([Article("c", "A report on bridges, and on who opened them.", "Quill", "Post", None, "2019")])
+        library = Library(index)
+        quill = library.search(Query(text="Ada Quill", sort="relevance"))
+        assert [(one.row.id, len(one.hits)) for one in quill.found] == [("a", 2)]
+        shown = lists.articles(quill.found, found=1, total=2, chosen=(), find="Ada Quill")
+        assert "<bdi><mark>Ada Quill</mark> opened the harbor bridge on Friday.</bdi>" in shown
+        assert 'data-start="21" data-end="30" data-find="Ada Quill"' in shown
+        assert "2 mentions" in shown
+        assert [one.row.id for one in library.search(Query(text="quill")).found] == ["c", "a"], "by title, by text"
+        words = library.search(Query(text="Friday rain"))
+        assert [(one.row.id, len(one.hits)) for one in words.found] == [("a", 2)]
+        assert library.search(Query(text="Ada Quill", outlet="Sun")).found[0].row.id == "a"
+        assert library.search(Query(text="Ada Quill", since="2019")).found == ()
+        about = library.search(Query(text="Ada Quill opened the harbor bridge at noon"))
+        assert about.is_about
+        assert about.found[0].row.id == "a"
+
+
 def test_the_library_follows_the_index(library: Library) -> None:
     assert library.outlets() == ("CGTN", "Reuters")
     library.index.remove(["a"])

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from index.article import also_in
+from index.article import Span, also_in
 from index.errors import InputError
 from index.filters import DATES, Filter
+from index.mentions import SORTS as SORTS_OF_MENTIONS
+from index.mentions import Name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from index import Article, Failure, Index
     from index.listed import Listed
 
 SHOWN = 100
 """Most rows of one list; a search narrows it down."""
-SORTS = {"Newest first": "newest", "Oldest first": "oldest", "Title": "title", "Outlet": "outlet", "As added": "added"}
+MOST_FOUND = 2000
+"""Most articles that are looked for in an order that the index does not have, such as by title."""
+MOST_WORDS = 8
+"""Of a phrase, that are looked for one by one."""
+FEWEST_CHARS = 2
+"""Shorter words are looked for in titles, outlets and authors only: nearly every text has them."""
+SORTS = {
+    "Newest first": "newest",
+    "Oldest first": "oldest",
+    "Best match": "relevance",
+    "Title": "title",
+    "Outlet": "outlet",
+    "As added": "added",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +58,34 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for in the list: words of title, outlet or author, an outlet, days, an order."""
+    """What is looked for in the list: words of text, title, outlet or author, an outlet, days, an order."""
 
     text: str = ""
     outlet: str = ""
     since: str = ""
     until: str = ""
     sort: str = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row with the words that it was found by: `text` is that of the article if they stand in it, `hits` are their
+    spans, and `sentence` is one that has them, or that is nearest to them."""
+
+    row: Row
+    text: str = ""
+    hits: tuple[Span, ...] = ()
+    sentence: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a search of the library found. `has_more` if it was not looked to the end; `is_about` if no article has the
+    words, and these are on the subject."""
+
+    found: tuple[Found, ...]
+    has_more: bool = False
+    is_about: bool = False
 
 
 class Library:
@@ -110,6 +148,78 @@ class Library:
             and all(word in _searched(row) for word in wanted)
         ]
         return _sorted(found, query.sort)
+
+    def search(self, query: Query) -> Findings:
+        """The rows that `query` asks for by their title, outlet or author, or whose text mentions it: the phrase, or
+        else all of its words. If there is none, those on the subject (see index/mentions.py and index/about.py).
+
+        Raises InputError for a date that is none.
+        """
+        text = query.text.strip()
+        named = self.find(query)
+        if len(text) < FEWEST_CHARS:
+            return Findings(tuple(map(Found, named)))
+        allowed = {row.id: place for place, row in enumerate(self.find(replace(query, text="")))}
+        mentioned, has_more = self._mentioned(text, query, allowed)
+        if not mentioned and not named:
+            words = text.split()
+            if 1 < len(words) <= MOST_WORDS and '"' not in text and "“" not in text:
+                each = [self._mentioned(word, query, allowed)[0] for word in words]
+                mentioned = {
+                    one: replace(found, hits=hits(text, found.text))
+                    for one, found in each[0].items()
+                    if all(one in others for others in each[1:])
+                }
+        found = {**mentioned, **{row.id: Found(row) for row in named if row.id not in mentioned}}
+        if found or len(text) <= FEWEST_CHARS:
+            return Findings(_in_order(found, allowed, query.sort), has_more)
+        only = narrowed(since=query.since, until=query.until)
+        for one in self.index.about(text, only=only):
+            row = self._by_id.get(one.article.id)
+            if row is not None and row.id in allowed and row.id not in found:
+                found[row.id] = Found(row, one.article.text, (), one.nearest)
+        return Findings(_in_order(found, allowed, query.sort), is_about=bool(found))
+
+    def _mentioned(self, text: str, query: Query, allowed: Mapping[str, int]) -> tuple[dict[str, Found], bool]:
+        """The allowed rows whose text mentions `text`, and whether there may be more of them."""
+        found: dict[str, Found] = {}
+        only = narrowed(since=query.since, until=query.until)
+        sort = next((one for one in SORTS_OF_MENTIONS if one == query.sort), None)
+        most = MOST_FOUND if sort is None else SHOWN
+        with (
+            contextlib.suppress(InputError),
+            contextlib.closing(self.index.mentions(text, only=only, sort=sort or "relevance")) as mentions,
+        ):  # not a word, or too long
+            for one in mentions:
+                row = self._by_id.get(one.article.id)
+                if not one.spans or row is None or row.id not in allowed or row.id in found:
+                    continue
+                if len(found) == most:
+                    return found, True
+                found[row.id] = Found(row, one.article.text, one.spans)
+        return found, False
+
+
+def _in_order(found: Mapping[str, Found], places: Mapping[str, int], sort: str) -> tuple[Found, ...]:
+    """As they were found, the best first, or in the order of the list."""
+    ids = list(found) if sort == "relevance" else sorted(found, key=lambda one: places[one])
+    return tuple(found[one] for one in ids)
+
+
+def hits(text: str, article: str) -> tuple[Span, ...]:
+    """Where the text of an article has what was looked for: the phrase, or else each of its words."""
+    try:
+        found = Name.of(text).find(article)
+    except InputError:
+        return ()
+    if found or len(text.split()) > MOST_WORDS:
+        return found
+    spans: list[Span] = []
+    for word in text.split():
+        with contextlib.suppress(InputError):
+            spans += Name.of(word).find(article)
+    spans.sort(key=lambda span: span.start)
+    return tuple(span for before, span in pairwise([Span(0, 0), *spans]) if span.start >= before.end)
 
 
 def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Collection[str] = ()) -> Filter:

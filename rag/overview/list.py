@@ -265,7 +265,7 @@ def _found(
 def _section(row: _Row) -> Section:
     """An article of the list with its sentence, quoted."""
     article = row.article
-    sentence = row.sentence or _best_sentence(article, row.mentions)
+    sentence = row.sentence or best_sentence(article.text, row.mentions)
     known = [article.source, (article.published or "")[:10]]
     if row.mentions:
         known.append(f"{len(row.mentions)} mention{'s' * (len(row.mentions) != 1)}")
@@ -278,13 +278,13 @@ def _section(row: _Row) -> Section:
     return Section(heading, (article.published or "")[:10] or None, article.id, claims, len(row.mentions))
 
 
-def _best_sentence(article: Article, mentions: Sequence[Span]) -> Span | None:
+def best_sentence(text: str, mentions: Sequence[Span]) -> Span | None:
     """The first whole sentence with a mention, where its bearer is introduced, or the first of the text."""
-    spans = sentences(article.text)
+    spans = sentences(text)
     having = [one for one in spans if any(one.start < each.end and each.start < one.end for each in mentions)]
     whole = [
         one for one in having or spans
-        if one.end - one.start >= TELLING_CHARS and article.text[one.end - 1] in ".!?…\"”’»)"
+        if one.end - one.start >= TELLING_CHARS and text[one.end - 1] in ".!?…\"”’»)"
     ]  # fmt: skip
     return next(iter(whole or having or spans), None)
 

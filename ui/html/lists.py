@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rag.overview.list import best_sentence
 from ui.html.markup import button, count, day, escape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from index.article import Span
     from index.models import Model
     from ui.conversations import Summary
-    from ui.library import Row
+    from ui.library import Found
 
 
 UNREAD_SHOWN = 100
@@ -54,23 +56,31 @@ def progress(stage: str, done: int, total: int) -> str:
 
 
 def articles(
-    rows: Sequence[Row],
+    shown: Sequence[Found],
     *,
     found: int,
     total: int,
+    has_more: bool = False,
+    is_about: bool = False,
+    find: str = "",
     chosen: Collection[str],
     can_remove: bool = True,
     unread: Sequence[FileResult] = (),
 ) -> str:
-    """The articles of the library; `rows` are those shown of `found`, `unread` the files without an article. Without
-    `can_remove`, nothing offers to remove."""
+    """The articles of the library; `shown` are the first of `found`, and of more if it `has_more`; those that were
+    found by the words `find` open at them. `is_about` if none has the words, and these are on the subject. `unread` are
+    the files without an article. Without `can_remove`, nothing offers to remove."""
     if not total:
         add = " Drop files above, or enter an address." if can_remove else ""
         return f'<p class="empty">No articles yet.{add}</p>{_unread(unread)}'
     number = count(total, "article") if found == total else f"{found:,} of {count(total, 'article')}"
-    more = f", the first {len(rows)} are shown" if found > len(rows) else ""
+    if is_about:
+        number = f"No article has these words; {count(found, 'article')} on the subject"
+    elif has_more:
+        number = f"More than {found:,} of {count(total, 'article')}"
+    more = f", the first {len(shown)} are shown" if found > len(shown) or has_more else ""
     head = f'<p class="note">{number}{more}</p>'
-    lines = "".join(_article(row, chosen=row.id in chosen, can_remove=can_remove) for row in rows)
+    lines = "".join(_article(one, chosen=one.row.id in chosen, can_remove=can_remove, find=find) for one in shown)
     return f'{head}<ul class="rows" aria-label="Articles">{lines}</ul>{_unread(unread)}'
 
 
@@ -114,8 +124,28 @@ def _left_out(reasons: Sequence[str]) -> str:
     return "".join(f'<p class="origin">Left out: <bdi>{escape(reason)}</bdi></p>' for reason in reasons)
 
 
-def _article(row: Row, *, chosen: bool, can_remove: bool) -> str:
-    known = [part for part in (row.source, day(row.published), count(row.words, "word")) if part]
+def _snippet(found: Found, sentence: Span | None) -> str:
+    """The sentence that an article was found by, with the words marked."""
+    if sentence is None:
+        return ""
+    parts, at = [], sentence.start
+    for hit in found.hits:
+        if sentence.start <= hit.start and hit.end <= sentence.end:
+            parts.append(f"{escape(found.text[at : hit.start])}<mark>{escape(hit.of(found.text))}</mark>")
+            at = hit.end
+    return f'<p class="snippet"><bdi>{"".join(parts)}{escape(found.text[at : sentence.end])}</bdi></p>'
+
+
+def _article(found: Found, *, chosen: bool, can_remove: bool, find: str) -> str:
+    row, sentence = found.row, found.sentence
+    if found.hits:
+        sentence = best_sentence(found.text, found.hits)
+    mentions = count(len(found.hits), "mention") if found.hits else ""
+    known = [part for part in (row.source, day(row.published), count(row.words, "word"), mentions) if part]
+    place: dict[str, object] = {}
+    if sentence is not None:
+        here = next((hit for hit in found.hits if sentence.start <= hit.start and hit.end <= sentence.end), sentence)
+        place = {"start": here.start, "end": here.end, "find": find}
     about = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)
     also = f" · also in {' · '.join(f'<bdi>{escape(one)}</bdi>' for one in row.also_in)}" if row.also_in else ""
     if row.superseded_by:
@@ -125,8 +155,8 @@ def _article(row: Row, *, chosen: bool, can_remove: bool) -> str:
     return (
         f'<li><label class="choose"><input type="checkbox" data-act="choose" data-article="{escape(row.id)}"{checked}>'
         f'<span class="hidden">Ask only about {escape(row.headline)}</span></label><div class="entry">'
-        f"{button('open', f'<bdi>{escape(row.headline)}</bdi>', article=row.id, classes='title')}"
-        f'<p class="origin">{about}{also}</p>{_left_out(row.left_out)}</div>{remove}</li>'
+        f"{button('open', f'<bdi>{escape(row.headline)}</bdi>', article=row.id, **place, classes='title')}"
+        f'<p class="origin">{about}{also}</p>{_snippet(found, sentence)}{_left_out(row.left_out)}</div>{remove}</li>'
     )
 
 

@@ -28,7 +28,7 @@ from ui.backend import explain
 from ui.follow import batches
 from ui.html import lists, reader, render
 from ui.html.markup import button, count, escape
-from ui.library import narrowed
+from ui.library import hits, narrowed
 from ui.session import MOST_QUESTIONS, Exchange, Session, history, kept
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import threading
 
     from index import Article, Index
+    from index.article import Span
     from index.mentions import Sort
     from rag.engine import Engine
     from rag.event import Event
@@ -51,6 +52,8 @@ HEADLINE_CHARS = 200
 """How much of a headline a question names."""
 NAME_CHARS = 60
 """Longest name of a saved file, without date and ending."""
+DIGITS_OF_OFFSET = 9
+"""Longest number of an offset in a text."""
 TOO_MANY = (
     f"{MOST_QUESTIONS} of your questions are waiting or being answered, the most for one person. Wait for one of them."
 )
@@ -453,7 +456,9 @@ class AskTab:
                     raise InputError(OUT_OF_DATE)
                 article = index.article(words(wanted.get("article")))
                 session.show(_newer_ids(index, article))
-                return _whole(index, article)
+                start, end = _found_place(wanted, article)
+                find = words(wanted.get("find"), most_chars=QUESTION_CHARS).strip()
+                return _whole(index, article, start=start, end=end, also=hits(find, article.text) if find else ())
             place = self.whole(session, exchange, memory, request).place(wanted)
             if place is None:
                 return ""
@@ -525,10 +530,27 @@ def _at_words(index: Index, article: Article, start: int, end: int, number: int 
     return _whole(index, known, start=start, end=start + len(words), number=number)
 
 
-def _whole(index: Index, article: Article, *, start: int = 0, end: int = 0, number: int | None = None) -> str:
+def _found_place(wanted: Mapping[str, Any], article: Article) -> tuple[int, int]:
+    """Where the library found the words that were looked for; an empty place where it did not."""
+    start, end = (words(wanted.get(name)) for name in ("start", "end"))
+    if not all(one.isdecimal() and len(one) <= DIGITS_OF_OFFSET for one in (start, end)):
+        return 0, 0
+    last = min(int(end), len(article.text))
+    return min(int(start), last), last
+
+
+def _whole(
+    index: Index,
+    article: Article,
+    *,
+    start: int = 0,
+    end: int = 0,
+    number: int | None = None,
+    also: Sequence[Span] = (),
+) -> str:
     """The article with its copies and its newest version."""
     copies, newer = index.copies(article.id), _newer(index, article)
-    return reader.article(article, start=start, end=end, number=number, copies=copies, newer=newer)
+    return reader.article(article, start=start, end=end, number=number, also=also, copies=copies, newer=newer)
 
 
 def _newer(index: Index, article: Article) -> Article | None:

@@ -91,7 +91,12 @@ class LibraryTab:
         self.added = region("", "added", live=True)
         with gr.Row(elem_id="finding"):
             self.text = gr.Textbox(
-                label="Find", placeholder="title, outlet or author", elem_id="find", max_lines=1, scale=2, min_width=180
+                label="Find",
+                placeholder="words, title, outlet or author",
+                elem_id="find",
+                max_lines=1,
+                scale=2,
+                min_width=180,
             )
             self.of = _choice("Outlet", [("All outlets", EVERYWHERE)], "of")
             self.after = _date("From", "after")
@@ -124,16 +129,18 @@ class LibraryTab:
     def _find(self, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request) -> str:
         try:
             library = self.frame.library()
-            found = library.find(
-                Query(*(words(one, most_chars=FIELD_CHARS) for one in (text, outlet, since, until, sort)))
-            )
-            shown = found[:SHOWN]
+            query = Query(*(words(one, most_chars=FIELD_CHARS) for one in (text, outlet, since, until, sort)))
+            findings = library.search(query)
+            shown = findings.found[:SHOWN]
             session = self.frame.session(request)
-            session.show(row.id for row in shown)
+            session.show(one.row.id for one in shown)
             return lists.articles(
                 shown,
-                found=len(found),
+                found=len(findings.found),
                 total=len(library.rows()),
+                has_more=findings.has_more,
+                is_about=findings.is_about,
+                find=query.text.strip(),
                 chosen=session.chosen,
                 can_remove=self.frame.can_edit(request),
                 unread=[FileResult(Path(one.path).name, _without_commands(one.reason)) for one in library.unread()],
