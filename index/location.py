@@ -58,12 +58,12 @@ def real(path: str | Path) -> str:
     The ending of a name says how a file is read, so a link to a file whose own name does not say it (notes.md → blob)
     is a file of its own.
     """
-    from index.read.formats import PARSERS  # index.read needs this module
+    from index.read.formats import PARSERS, ending  # index.read needs this module
 
     given = os.path.expanduser(path)  # noqa: PTH111 - Path would drop what is not a good path
     target = os.path.realpath(given)
     folder, name = os.path.split(given)
-    if _suffix(name) in PARSERS and _suffix(target) not in PARSERS and Path(target).is_file():
+    if ending(name) in PARSERS and ending(target) not in PARSERS and Path(target).is_file():
         return str(Path(os.path.realpath(folder), name))
     return target
 
@@ -133,10 +133,6 @@ def _in_moved_home(path: Path, home: Path) -> str | None:
         return None
     uri = UPLOADS if path == folder else f"{UPLOADS}/{path.name}"
     return uri if (home / uri).exists() else None
-
-
-def _suffix(name: str) -> str:
-    return Path(name).suffix.lower()
 
 
 def _encoded(character: re.Match[str]) -> str:

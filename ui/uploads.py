@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from filelock import FileLock, Timeout
 
 from index.errors import InputError
-from index.read.formats import PARSERS
+from index.read.formats import PARSERS, ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +143,7 @@ class Batch:
         Raises InputError for a type that is not in TYPES and for a file over MOST_BYTES, OSError when it cannot be read
         or written, as on a full disk; then nothing of it is left.
         """
-        suffix = upload.suffix.lower()
+        suffix = ending(upload.name)
         if suffix not in TYPES:
             raise InputError(_unsupported(suffix))
         with upload.open("rb") as file:
@@ -154,7 +154,7 @@ class Batch:
         part = self._aside / f"{self._name}.part"
         try:
             _write(part, content)
-            for copy in self._names(harmless(upload.stem), suffix):
+            for copy in self._names(harmless(upload.name[: -len(suffix)]), suffix):
                 self._note(copy)
                 taken = self._uploads._take(part, copy, content)
                 if taken == "taken":

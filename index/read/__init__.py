@@ -64,7 +64,7 @@ def read(
     noted: Callable[[str], None] | None = None,
     expected: str | None = None,
 ) -> tuple[Article, ...]:
-    """The articles in the file at `path`: one, but for JSON Lines.
+    """The articles in the file at `path`: one, but for data, mailboxes and archives.
 
     `left_out` is called with each part of a file that could not be read while others could; without it such a part
     fails the file. `noted` is called with each part that is left out on purpose, such as hidden text; without it
@@ -75,7 +75,7 @@ def read(
     """
     beside = sidecar.beside(path)
     with _naming(path):
-        kind = path.suffix.lower()
+        kind = formats.ending(path.name)
         if kind not in formats.PARSERS:
             raise ReadError(f"no reader for this kind of file; the kinds are {', '.join(formats.PARSERS)}")
     content, extra = _load(path)
@@ -121,12 +121,12 @@ def stop() -> None:
 
 def readable(path: Path) -> bool:
     """Whether the name says that `path` is an article for read(); hidden and editors' lock files are not."""
-    return path.suffix.lower() in formats.PARSERS and not path.name.startswith((".", "~$"))
+    return formats.ending(path.name) in formats.PARSERS and not path.name.startswith((".", "~$"))
 
 
 def is_parsed_apart(path: Path) -> bool:
     """Whether the name says that another process parses `path`, so that reading several at once saves time."""
-    return path.suffix.lower() not in formats.INLINE
+    return formats.ending(path.name) not in formats.INLINE
 
 
 def is_sidecar(path: Path) -> bool:

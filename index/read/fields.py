@@ -54,6 +54,7 @@ _UPDATED = (
 )
 _LANGUAGES = "language lang inlanguage locale languagecode".split()
 _IDS = "id uuid guid articleid docid documentid url link permalink".split()
+_KNOWN = frozenset((*TEXTS, *_TITLES, *_SOURCES, *_ADDRESSES, *_AUTHORS, *_PUBLISHED, *_UPDATED, *_LANGUAGES, *_IDS))
 _HOLDERS = (
     "source fields attributes metadata meta frontmatter article node document post item entry data thread properties "
     "content".split()
@@ -84,6 +85,11 @@ _INLINE_TYPES = frozenset(
 def plain(name: object) -> str:
     """A key's name without case and punctuation: "dc:Creator" → "dccreator"."""
     return re.sub(r"[\W_]+", "", str(name)).lower()
+
+
+def is_known(name: str) -> bool:
+    """Whether something is read under a name."""
+    return plain(name) in _KNOWN
 
 
 def metadata(known: Mapping[str, Any], *, nodes: Mapping[str, Any] | None = None) -> Draft:

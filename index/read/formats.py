@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
@@ -24,6 +25,19 @@ PARSERS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".json": "jsonl",
+    ".csv": "delimited",
+    ".tsv": "delimited",
+    ".xlsx": "workbook",
+    ".xls": "workbook",
+    ".ods": "workbook",
+    ".odt": "odt",
+    ".rtf": "rtf",
+    ".srt": "subtitles",
+    ".vtt": "subtitles",
+    ".mhtml": "mhtml",
+    ".mht": "mhtml",
+    ".warc": "warc",
+    ".warc.gz": "warc",
     ".eml": "eml",
     ".mbox": "mbox",
     ".rss": "feed",
@@ -38,13 +52,19 @@ INLINE = frozenset((".txt",))
 
 _SIGNATURES = (
     (b"%PDF-", "a PDF", (".pdf",)),
-    (b"PK\x03\x04", "a zip archive", (".docx", ".epub")),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document", ()),
-    (b"{\\rtf", "an RTF document", ()),
-    (b"\x1f\x8b", "a gzip archive", ()),
+    (b"PK\x03\x04", "a zip archive", (".docx", ".epub", ".odt", ".xlsx", ".ods")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old office document", (".xls",)),
+    (b"{\\rtf", "an RTF document", (".rtf",)),
+    (b"\x1f\x8b", "a gzip archive", (".warc.gz",)),
     (b"\x89PNG", "a PNG image", ()),
     (b"\xff\xd8\xff", "a JPEG image", ()),
 )
+
+
+def ending(name: str) -> str:
+    """The ending of a file's name that says its format: ".txt", ".warc.gz"; lower case, empty if it has none."""
+    lower = name.lower()
+    return ".warc.gz" if lower.endswith(".warc.gz") else PurePath(lower).suffix
 
 
 def parse(kind: str, content: bytes, **options: Any) -> tuple[Draft | ReadError, ...]:

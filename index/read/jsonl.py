@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 LINE_BYTES = 16 * 1024 * 1024
 """Longest object of its own, an article with its metadata."""
-MAX_REPORTED = 20
-"""Bad places that are named one by one; a file of another kind would name them all."""
 MAX_DEPTH = 8
 """How deep within an object the articles are looked for; APIs nest them two or three deep."""
 TEXT_CHARS = 40
@@ -50,24 +48,15 @@ class _Item:
 
 def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
     """A draft for each object that is an article, with an id that no other has; errors for the rest."""
-    found: dict[str, Draft] = {}
-    errors: list[ReadError] = []
-    count = 0
+    return record.collected(_articles(content), "objects")
+
+
+def _articles(content: bytes) -> Iterator[tuple[str, Draft | ReadError]]:
     for place, item in _objects(content):
         try:
-            if isinstance(item, ReadError):
-                raise item
-            draft = _article(item)
-            if found.get(draft.id, draft) != draft:
-                draft = replace(draft, id=f"{draft.id}#{_hash(draft.text)}")
-            found[draft.id] = draft
+            yield place, item if isinstance(item, ReadError) else _article(item)
         except ReadError as error:
-            count += 1
-            if count <= MAX_REPORTED:
-                errors.append(ReadError(f"{place}: {error}"))
-    if count > MAX_REPORTED:
-        errors.append(ReadError(f"{count - MAX_REPORTED} more objects could not be read"))
-    return (*found.values(), *errors)
+            yield place, error
 
 
 def _objects(content: bytes) -> Iterator[tuple[str, _Item | ReadError]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from index.errors import ReadError
 from index.read import fields, html, markdown
 from index.read.clean import strip_furniture, tidy
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
 
     from index.read.draft import Draft
 
+
+MAX_REPORTED = 20
+"""Bad places that are named one by one; a file of another kind would name them all."""
 _PAGE = re.compile(r"<(?:!doctype html|html|body|head)\b", re.IGNORECASE)
 
 
@@ -23,6 +28,30 @@ def draft(
     """The article that an object is; its text is empty if none of `texts` has any. See fields.metadata."""
     name, text = fields.text_of(known, texts)
     return replace(fields.metadata(known, nodes=nodes), text=_plain(text, name))
+
+
+def collected(found: Iterable[tuple[str, Draft | ReadError]], unit: str) -> tuple[Draft | ReadError, ...]:
+    """Drafts and errors of the places of a file, each draft with an id that no other has, each error with its place.
+
+    `unit` is what there is many of: "objects", "rows". A draft that is there twice is kept once.
+    """
+    drafts: dict[str, Draft] = {}
+    errors: list[ReadError] = []
+    bad = 0
+    for place, item in found:
+        if isinstance(item, ReadError):
+            bad += 1
+            if bad <= MAX_REPORTED:
+                errors.append(type(item)(f"{place}: {item}"))
+            continue
+        key = item.id
+        if drafts.get(key, item) != item:
+            digest = hashlib.sha256(item.text.encode("utf-8", "surrogatepass")).hexdigest()
+            key = f"{key}#{digest}"
+        drafts[key] = replace(item, id=key)
+    if bad > MAX_REPORTED:
+        errors.append(ReadError(f"{bad - MAX_REPORTED} more {unit} could not be read"))
+    return (*drafts.values(), *errors)
 
 
 def _plain(text: str, name: str) -> str:
