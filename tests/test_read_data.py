@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,17 @@ def test_what_is_no_utf_8_is_recognized_without_a_declaration(encoding: str) -> 
     for text in (f"{BUDGET.replace('①', '案')}\n一つ、二つ。", "La réunion à Orléans est déjà très utile.\n"):
         if encoding != "iso2022_jp" or text.startswith("市"):
             assert decode(text.encode(encoding)) == text
+
+
+def test_headers_of_mail_are_decoded_as_the_body_is() -> None:
+    for name, encoding, text in (
+        ("gb2312", "gbk", "朱镕基"),
+        ("shift_jis", "cp932", "①髙"),
+        ("utf-7", "utf-7", "Zürich"),
+    ):
+        word = f"=?{name}?B?{base64.b64encode(text.encode(encoding)).decode()}?="
+        (draft,) = drafts(f"Subject: On {word}\nFrom: {word} <a@x.example>\n\n{TALKS}", ".eml")
+        assert (draft.title, draft.source) == (f"On {text}", text)
 
 
 def test_plus_signs_are_no_utf_7() -> None:

@@ -123,7 +123,7 @@ def _header(message: EmailMessage, name: str) -> str:
     if raw is None:
         return ""
     if str(raw).isascii():
-        return str(message[name])
+        return _encoded_words(str(raw)) if "=?" in str(raw) else str(message[name])
     content = str(raw).encode("utf-8", "surrogateescape")
     for encoding in ("utf-8", message.get_content_charset() or "cp1252", "cp1252", "latin-1"):
         try:
@@ -131,6 +131,17 @@ def _header(message: EmailMessage, name: str) -> str:
         except (UnicodeError, LookupError, ValueError, MessageError):
             continue
     return str(message[name])
+
+
+def _encoded_words(raw: str) -> str:
+    """A header with =?charset?B?…?= in it; the charset means what it means in the body."""
+    pieces: list[str] = []
+    for content, charset in decode_header(" ".join(raw.split())):
+        try:
+            pieces.append(content if isinstance(content, str) else decode(content, declared=charset) if content else "")
+        except ReadError:
+            pieces.append(content.decode("ascii", "replace") if isinstance(content, bytes) else "")
+    return "".join(pieces)
 
 
 def _text(part: EmailMessage, left_out: list[ReadError], depth: int = 0) -> str:
