@@ -2,7 +2,9 @@
 
 Names are looked up once; every answer must be a public address, and the connection goes to the very address that
 was checked, so that a second look-up cannot point elsewhere. Each redirect is a new address, checked like the first.
-Nothing is executed, no cookies are kept, no proxy of the environment is used. Knows no articles.
+Requests to one server follow each other with a pause; what may pass (429, 5xx, a lost connection) is tried again,
+later each time. Any thread may fetch. Nothing is executed, no cookies are kept, no proxy of the environment is used.
+Knows no articles.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ import ssl
 import threading
 import time
 import zlib
+from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
@@ -42,6 +47,18 @@ TOTAL_S = 60.0
 """Longest time for one address, redirects included: a server may send a byte a second without end."""
 PAUSE_S = 0.5
 """Between two requests to one server, so that a feed is no burden to it."""
+MOST_PAUSE_S = 10.0
+"""The longest Crawl-delay of a robots.txt that is kept; a site that asks for more gets this."""
+TRIES = 3
+"""How often an address is asked that may answer later."""
+RETRY_S = 2.0
+"""Before the second try, unless the server says how long; twice as long before the third."""
+MOST_RETRY_S = 30.0
+"""The longest Retry-After that is waited for; a server that asks for more is not asked again before that."""
+DOWN_FAILURES = 2
+"""Addresses in a row that a server failed on, with all their tries, before it is left alone …"""
+DOWN_S = 60.0
+"""… for so long, so that a feed with a hundred of them does not wait for each."""
 MAX_REDIRECTS = 5
 """As many as RFC 2068 allows (10.3)."""
 MOST_CHARS = 8192
@@ -52,11 +69,21 @@ PORTS = frozenset((80, 443, 8000, 8080, 8443))
 USER_AGENT = f"citewire/{__version__} (reads articles for one person; obeys robots.txt)"
 AGENT_NAME = "citewire"
 
+_PASSING = frozenset((429, 500, 502, 503, 504))
+"""Answers that may be another one a moment later (RFC 9110, RFC 6585)."""
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 """Letters, digits, hyphens, and the underscores that some servers have, at most 63 of them (RFC 1035)."""
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+class _PassingError(ReadError):
+    """What may be over in a moment; `after_s` is how long the server asks to wait, if it says."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +104,7 @@ class Fetched:
 
 @dataclass(slots=True)
 class Fetcher:
-    """Fetches pages and feeds; keeps the robots.txt of each site it has met.
+    """Fetches pages and feeds; keeps the robots.txt of each site it has met, and which servers are in trouble.
 
     `allowed` are addresses such as "127.0.0.1" that may be reached though they are not public, on any port: for
     tests, with a server of their own. `offline` refuses every address.
@@ -89,23 +116,58 @@ class Fetcher:
     timeout_s: float = TIMEOUT_S
     total_s: float = TOTAL_S
     pause_s: float = PAUSE_S
+    retry_s: float = RETRY_S
     _robots: dict[str, RobotFileParser] = field(default_factory=dict)
-    _asked: dict[str, float] = field(default_factory=dict)
+    _ready: dict[str, float] = field(default_factory=dict)
+    _turns: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    _failures: dict[str, int] = field(default_factory=dict)
+    _down: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _open: set[socket.socket] = field(default_factory=set)
 
-    def fetch(self, address: str, *, accept: Sequence[str], stamp: str = "") -> Fetched:
+    def fetch(
+        self, address: str, *, accept: Sequence[str], stamp: str = "", stop: threading.Event | None = None
+    ) -> Fetched:
         """What is at an http or https address, if its media type is one of `accept`.
 
         `stamp` is that of an earlier Fetched: if the server says that nothing has changed since, the result is
-        `is_unchanged`. Raises ReadError, without naming `address`, for an address that may not be reached, a site
-        whose robots.txt forbids it, an answer that is no success, and one that is too large, late or of another type.
+        `is_unchanged`. `stop` ends every wait. Raises ReadError, without naming `address`, for an address that may not
+        be reached, a site whose robots.txt forbids it, an answer that is no success, and one that is too large, late
+        or of another type; for what may pass only after TRIES.
         """
         if self.offline:
             raise ReadError("not asked: offline (CITEWIRE_OFFLINE), the network is not touched")
-        deadline = time.monotonic() + self.total_s
         place = normal(address)
+        server = host(place)
+        stop = stop or threading.Event()
+        for attempt in range(1, TRIES + 1):
+            self._check_up(server)
+            try:
+                got = self._followed(place, accept, stamp, stop)
+            except _PassingError as error:
+                wait_s = self.retry_s * 2 ** (attempt - 1) if error.after_s is None else error.after_s
+                if wait_s > MOST_RETRY_S:
+                    self._down[server] = (time.monotonic() + wait_s, f"it asked to wait for {wait_s:.0f} s")
+                    raise ReadError(f"{error}; {server} asks to wait for {wait_s:.0f} s") from error
+                if attempt == TRIES or stop.is_set():
+                    self._note_failure(server, str(error))
+                    raise ReadError(f"{error}; asked {attempt} times, try again later") from error
+                stop.wait(wait_s)
+            else:
+                self._failures.pop(server, None)
+                return got
+        raise AssertionError("unreachable")
+
+    def hang_up(self) -> None:
+        """End every connection that is open; what is being fetched fails."""
+        _hang_up(list(self._open))
+
+    def _followed(self, place: str, accept: Sequence[str], stamp: str, stop: threading.Event) -> Fetched:
+        """What is at an address, after redirects."""
+        deadline = time.monotonic() + self.total_s
         for _ in range(MAX_REDIRECTS + 1):
-            self._check_robots(place, deadline)
-            answer = self._get(place, deadline, {"Accept": ", ".join((*accept, "*/*;q=0.1")), **_conditions(stamp)})
+            self._check_robots(place, deadline, stop)
+            headers = {"Accept": ", ".join((*accept, "*/*;q=0.1")), **_conditions(stamp)}
+            answer = self._get(place, deadline, headers, stop)
             if answer.status == 304 and stamp:
                 return Fetched(place, b"", "", None, stamp, is_unchanged=True)
             target = answer.headers.get("Location") if answer.status in _REDIRECTS else None
@@ -114,38 +176,57 @@ class Fetcher:
             place = normal(urljoin(place, target))
         raise ReadError(f"it redirects more than {MAX_REDIRECTS} times; add the address it leads to")
 
-    def _check_robots(self, address: str, deadline: float) -> None:
+    def _check_up(self, server: str) -> None:
+        until_s, reason = self._down.get(server, (0.0, ""))
+        if time.monotonic() < until_s:
+            raise ReadError(f"not asked: {server} is in trouble ({reason}); try again later")
+
+    def _note_failure(self, server: str, reason: str) -> None:
+        self._failures[server] = self._failures.get(server, 0) + 1
+        if self._failures[server] >= DOWN_FAILURES:
+            self._down[server] = (time.monotonic() + DOWN_S, reason)
+
+    def _check_robots(self, address: str, deadline: float, stop: threading.Event) -> None:
         site = "{0.scheme}://{0.netloc}".format(urlsplit(address))
         known = self._robots.get(site)
         if known is None or time.time() - known.mtime() > ROBOTS_S:
-            self._robots[site] = self._fetched_robots(site, deadline)
+            self._robots[site] = self._fetched_robots(site, deadline, stop)
         if not self._robots[site].can_fetch(AGENT_NAME, address):
             raise ReadError("the site's robots.txt asks programs not to fetch it; save the page and add the file")
 
-    def _fetched_robots(self, site: str, deadline: float) -> RobotFileParser:
+    def _fetched_robots(self, site: str, deadline: float, stop: threading.Event) -> RobotFileParser:
         """RFC 9309: what is not there forbids nothing, a server in trouble forbids everything."""
         robots = RobotFileParser()
         place = f"{site}/robots.txt"
         for _ in range(MAX_REDIRECTS + 1):
-            answer = self._get(place, deadline, {"Accept": "text/plain"}, limit=ROBOTS_BYTES, is_cut=True)
+            answer = self._get(place, deadline, {"Accept": "text/plain"}, stop, limit=ROBOTS_BYTES, is_cut=True)
             target = answer.headers.get("Location") if answer.status in _REDIRECTS else None
             if target is None:
                 break
             place = normal(urljoin(place, target))
         if answer.status >= 500 or answer.status == 429:
-            raise ReadError(f"the site answers {answer.status} when asked for its robots.txt; try again later")
+            raise _PassingError(f"the site answers {answer.status} when asked for its robots.txt", _retry_after(answer))
         rules = answer.content.decode("utf-8-sig", "replace") if answer.status == 200 else ""
         robots.parse(rules.splitlines())
         robots.modified()
         return robots
 
     def _get(
-        self, address: str, deadline: float, headers: Mapping[str, str], *, limit: int | None = None,
-        is_cut: bool = False,
+        self, address: str, deadline: float, headers: Mapping[str, str], stop: threading.Event, *,
+        limit: int | None = None, is_cut: bool = False,
+    ) -> _Answer:  # fmt: skip
+        """One request, in its turn: a server gets one at a time from here."""
+        server, started_s = host(address), time.monotonic()
+        with self._turns[server]:
+            self._wait_for(server, stop)
+            deadline += time.monotonic() - started_s  # the wait was ours, not the server's
+            return self._asked(address, deadline, headers, limit=limit, is_cut=is_cut)
+
+    def _asked(
+        self, address: str, deadline: float, headers: Mapping[str, str], *, limit: int | None, is_cut: bool
     ) -> _Answer:  # fmt: skip
         pieces = urlsplit(address)
         host, port = pieces.hostname or "", pieces.port or (443 if pieces.scheme == "https" else 80)
-        self._wait_for(host)
         request = {"Accept-Encoding": "gzip", "User-Agent": USER_AGENT, **headers}
         target = (pieces.path or "/") + (f"?{pieces.query}" if pieces.query else "")
         connection: http.client.HTTPConnection | None = None
@@ -164,13 +245,16 @@ class Fetcher:
                 f"no secure connection to {host} ({error.reason or error}); open it in a browser"
             ) from error
         except TimeoutError as error:
-            raise ReadError(f"{host} took too long to answer; try again later") from error
+            raise _PassingError(f"{host} took too long to answer") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             if time.monotonic() >= deadline:
-                raise ReadError(f"{host} took too long to answer; try again later") from error
+                raise _PassingError(f"{host} took too long to answer") from error
+            if _is_passing(error):
+                raise _PassingError(f"{host} cannot be read ({_reason(error)})") from error
             raise ReadError(f"{host} cannot be read ({_reason(error)}); check the address") from error
         finally:
             watch.cancel()
+            self._open.difference_update(links)
             if connection is not None:
                 connection.close()
         known = {name.title(): value for name, value in reversed(response.getheaders())}
@@ -184,6 +268,7 @@ class Fetcher:
         for family, ip in self._checked_addresses(host, port):
             link = socket.socket(family, socket.SOCK_STREAM)
             links.append(link)
+            self._open.add(link)
             try:
                 link.settimeout(self._left(deadline))
                 link.connect((ip, port))
@@ -191,6 +276,7 @@ class Fetcher:
                 if scheme == "https":
                     link = _context().wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
                     links.append(link)
+                    self._open.add(link)
                     link.do_handshake()
             except ReadError:
                 link.close()
@@ -223,11 +309,14 @@ class Fetcher:
         if ip not in self.allowed and link.getsockname()[0] == ip:
             raise ReadError(f"{ip} is this machine, which is not on the public internet; save the page instead")
 
-    def _wait_for(self, host: str) -> None:
-        """Leave a pause between two requests to one server."""
-        ready = self._asked.get(host, 0.0) + self.pause_s
-        time.sleep(max(0.0, min(ready - time.monotonic(), self.pause_s)))
-        self._asked[host] = time.monotonic()
+    def _wait_for(self, server: str, stop: threading.Event) -> None:
+        """Leave a pause between two requests to one server: its robots.txt's Crawl-delay, if that is longer."""
+        stop.wait(max(0.0, self._ready.get(server, 0.0) - time.monotonic()))
+        if stop.is_set():
+            raise ReadError("not asked: the run was stopped")
+        delays = [rules.crawl_delay(AGENT_NAME) for site, rules in list(self._robots.items()) if host(site) == server]
+        asked_s = max((float(delay) for delay in delays if delay), default=0.0)
+        self._ready[server] = time.monotonic() + max(self.pause_s, min(asked_s, MOST_PAUSE_S))
 
     def _left(self, deadline: float, *, whole: bool = False) -> float:
         remaining_s = deadline - time.monotonic()
@@ -318,6 +407,25 @@ def host(address: str) -> str:
     return urlsplit(address).hostname or ""
 
 
+def _retry_after(answer: _Answer) -> float | None:
+    """Seconds that a server asks to wait, given as such or as a date; None if it does not say."""
+    given = answer.headers.get("Retry-After", "").strip()
+    if given.isascii() and given.isdecimal():
+        return float(given[:9])
+    with contextlib.suppress(ValueError, TypeError):
+        date = parsedate_to_datetime(given)
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return max(0.0, date.timestamp() - time.time())
+    return None
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether it may work a moment later. A name that no server has, and a refusal, will not."""
+    if isinstance(error, socket.gaierror):
+        return error.errno == socket.EAI_AGAIN
+    return isinstance(error, (ConnectionError, http.client.HTTPException)) or "cut short" in str(error)
+
+
 def _hang_up(links: Sequence[socket.socket]) -> None:
     for link in links:
         with contextlib.suppress(OSError):
@@ -374,7 +482,8 @@ def _received(
 
 def _accepted(address: str, answer: _Answer, accept: Sequence[str]) -> Fetched:
     if answer.status != 200:
-        raise ReadError(f"the site answers {answer.status} {http.client.responses.get(answer.status, '')}".rstrip())
+        reason = f"the site answers {answer.status} {http.client.responses.get(answer.status, '')}".rstrip()
+        raise _PassingError(reason, _retry_after(answer)) if answer.status in _PASSING else ReadError(reason)
     given = answer.headers.get("Content-Type", "")
     media_type = given.partition(";")[0].strip().lower()
     if media_type and media_type not in accept:

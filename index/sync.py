@@ -22,7 +22,7 @@ from index.location import UPLOADS, Locations, is_address, is_storable, quoted, 
 from index.original import settle
 from index.run import Interrupt, Run, SyncReport
 from index.walk import Found, is_empty, walk
-from index.web import read_address
+from index.web import read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -107,9 +107,7 @@ def sync(
             run.change.forget_roots.add(root)
             run.change.roots.append(uri)
     run.change.forget_origins.update(note for note in notes if _file_of(note) in run.change.forget_origins)
-    for address in wanted:
-        if is_address(address):
-            read_address(store, fetcher, address, run, interrupt)
+    read_addresses(store, fetcher, [address for address in wanted if is_address(address)], run, interrupt)
     return _finish(store, embedder, run, interrupt)
 
 

@@ -1,20 +1,26 @@
 """Web: a remembered address → articles, as part of a sync run. A page is one article, a feed announces many.
 
 The articles of a feed are fetched from where they stand and kept when they leave the feed. What cannot be fetched is
-reported, and what was indexed of it stays.
+reported, and what was indexed of it stays. Several servers are asked at once, each for one thing at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, replace
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import astuple, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from index import fetch, read
 from index.article import Article
 from index.errors import ReadError
+from index.read import transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Self
+
     from index.read.draft import Draft
     from index.run import Interrupt, Run
     from index.store import Store
@@ -23,88 +29,217 @@ PAGE_TYPES = ("text/html", "application/xhtml+xml")
 FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/xml", "text/xml", "application/rdf+xml",
               "application/feed+json")  # fmt: skip
 DOCUMENTS = {"application/pdf": ".pdf", "text/plain": ".txt", "text/markdown": ".md", "application/epub+zip": ".epub"}
+HOSTS_AT_ONCE = 4
+"""Servers that are asked at the same time: parsing takes two cores, the rest of the time is waiting."""
+LOOK_S = 0.1
+"""How often a run that waits for servers looks whether it was stopped."""
 MORE_SHARE = 1.2
 """A feed that gives this much more of an article than its page does (a paywall, a notice) gives the article."""
 
 
-def read_address(store: Store, fetcher: fetch.Fetcher, address: str, run: Run, interrupt: Interrupt) -> None:
-    """Fetch the page or feed at `address` and put what is new or changed into the run. Raises Cancelled only."""
-    interrupt.tick("read", 0, 1)
-    with store.read() as generation:
-        fingerprint, is_excluded = generation.origins().get(address, ("", False))
-        known = generation.articles(origin=address)
-        entries = generation.entries(address)
-        known += [article for uri in entries for article in generation.articles(origin=uri)]
-    try:
-        got = fetcher.fetch(
-            address,
-            accept=(*FEED_TYPES, *PAGE_TYPES, *DOCUMENTS),
-            stamp="" if is_excluded else _stamp(fingerprint),
-        )
-        if got.is_unchanged:
-            run.count(unchanged=len(known))
-        elif read.is_feed(got.content):
-            is_whole = _read_feed(store, fetcher, address, got, run, interrupt)
-            # What failed is tried again at the next sync, so the server must not be asked for news only.
-            run.change.origins[address] = _fingerprint(got.stamp if is_whole else "")
-        else:
-            _put(store, _article(got, address), address, run)
-            run.change.origins[address] = _fingerprint(got.stamp)
-    except ReadError as error:
-        if address in run.change.roots and not known and not fingerprint:
-            run.change.roots.remove(address)
-            run.fail(address, f"{error}. It is not remembered, since nothing was ever read from it")
-        else:
-            run.fail(address, f"{error}. It stays remembered; to forget it: citewire index remove {address}")
-    interrupt.tick("read", 1, 1)
+def read_addresses(
+    store: Store, fetcher: fetch.Fetcher, addresses: Sequence[str], run: Run, interrupt: Interrupt
+) -> None:
+    """Fetch the pages and feeds at `addresses` and put what is new or changed into the run. Raises Cancelled only.
 
-
-def _read_feed(
-    store: Store, fetcher: fetch.Fetcher, address: str, got: fetch.Fetched, run: Run, interrupt: Interrupt
-) -> bool:
-    """Read the entries that are new or changed; False if any could not be fetched."""
-    drafts = read.entries(got.content, address=got.address)
+    Each server has a queue of its own, so that a slow one holds up only what stands there. First come the pages and
+    feeds, then the entries of all the feeds.
+    """
+    if not addresses:
+        return
     with store.read() as generation:
         origins = generation.origins()
-    is_whole = True
-    for done, draft in enumerate(drafts):
-        interrupt.tick("read", done, len(drafts))
-        uri = _uri(draft, address)
-        fingerprint, is_excluded = origins.get(uri, ("", False))
-        if is_excluded or uri in run.change.origins:
-            continue
-        if fingerprint == _entry_fingerprint(draft):
-            run.count(unchanged=1)
-            continue
-        is_whole &= _read_entry(store, fetcher, uri, draft, address, run)
-    interrupt.tick("read", len(drafts), len(drafts))
-    return is_whole
+    with _Queues(fetcher, interrupt) as queues:
+
+        def ask(address: str, stop: threading.Event) -> _Got:
+            fingerprint, is_excluded = origins.get(address, ("", False))
+            return _asked(fetcher, address, "" if is_excluded else _stamp(fingerprint), stop)
+
+        feeds: dict[str, _Got] = {}
+        for address, got in queues.results([(address, address) for address in addresses], ask):
+            if isinstance(got, ReadError):
+                _fail(store, address, got, run)
+            elif got.drafts is not None:
+                feeds[address] = got
+            else:
+                _take(store, address, got, run)
+        wanted: dict[str, tuple[Draft, str]] = {}
+        for address, got in feeds.items():
+            for draft in got.drafts or ():
+                uri = _uri(draft, address)
+                fingerprint, is_excluded = origins.get(uri, ("", False))
+                if is_excluded or uri in run.change.origins or uri in wanted:
+                    continue
+                if fingerprint == _entry_fingerprint(draft):
+                    run.count(unchanged=1)
+                else:
+                    wanted[uri] = (draft, address)
+
+        def ask_entry(uri: str, stop: threading.Event) -> _Got:
+            draft, feed = wanted[uri]
+            return _asked_entry(fetcher, uri, draft, feeds[feed].transcripts.get(draft.id), stop)
+
+        cut = set()
+        entries = [(uri, draft.url or uri) for uri, (draft, _) in wanted.items()]
+        for uri, got in queues.results(entries, ask_entry):
+            draft, feed = wanted[uri]
+            if not _take_entry(store, uri, draft, feed, got, run):
+                cut.add(feed)
+    for address, got in feeds.items():
+        # What failed is tried again at the next sync, so the server must not be asked for news only.
+        run.change.origins[address] = _fingerprint("" if address in cut else got.stamp)
 
 
-def _read_entry(store: Store, fetcher: fetch.Fetcher, uri: str, draft: Draft, feed: str, run: Run) -> bool:
-    given = _from_entry(uri, draft) if any(map(str.isalnum, draft.text)) else None
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """What an address gave: an article, the entries of a feed, or neither if it has not changed.
+
+    `transcripts` are addresses and media types of transcripts by the identity of their entry.
+    """
+
+    stamp: str
+    article: Article | None = None
+    drafts: tuple[Draft, ...] | None = None
+    transcripts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    lost: str = ""
+    """Why the transcript could not be read, if it could not."""
+
+
+class _Queues:
+    """One queue for each server, HOSTS_AT_ONCE of them at a time, on threads that end with the block."""
+
+    def __init__(self, fetcher: fetch.Fetcher, interrupt: Interrupt) -> None:
+        self._fetcher = fetcher
+        self._interrupt = interrupt
+        self._stop = threading.Event()
+        self._threads = ThreadPoolExecutor(HOSTS_AT_ONCE, thread_name_prefix="fetch")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is not None:
+            self._stop.set()
+            self._fetcher.hang_up()
+        self._threads.shutdown(cancel_futures=True)
+
+    def results(
+        self, jobs: Sequence[tuple[str, str]], ask: Callable[[str, threading.Event], _Got]
+    ) -> Iterator[tuple[str, _Got | ReadError]]:
+        """What `ask` gives for the name of each job, in their order; a job is a name and the address that it asks."""
+        found: dict[str, _Got | ReadError] = {}
+        queues: dict[str, list[str]] = {}
+        for name, address in jobs:
+            queues.setdefault(fetch.host(address), []).append(name)
+
+        def work(names: Sequence[str]) -> None:
+            for name in names:
+                if self._stop.is_set():
+                    return
+                try:
+                    found[name] = ask(name, self._stop)
+                except ReadError as error:
+                    found[name] = error
+
+        running = {self._threads.submit(work, names) for names in queues.values()}
+        while running:
+            self._interrupt.tick("read", len(found), len(jobs))
+            done, running = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
+            for each in done:
+                each.result()  # an error of ours is raised here
+        self._interrupt.tick("read", len(found), len(jobs))
+        for name, _ in jobs:
+            yield name, found[name]
+
+
+def _asked(fetcher: fetch.Fetcher, address: str, stamp: str, stop: threading.Event) -> _Got:
+    """The page or feed at an address."""
+    got = fetcher.fetch(address, accept=(*FEED_TYPES, *PAGE_TYPES, *DOCUMENTS), stamp=stamp, stop=stop)
+    if got.is_unchanged:
+        return _Got(got.stamp)
+    if read.is_feed(got.content):
+        drafts = read.entries(got.content, address=got.address)
+        return _Got(got.stamp, drafts=drafts, transcripts=read.transcripts(got.content, address=got.address))
+    return _Got(got.stamp, _article(got, address))
+
+
+def _asked_entry(
+    fetcher: fetch.Fetcher, uri: str, draft: Draft, place: tuple[str, str] | None, stop: threading.Event
+) -> _Got:
+    """The article of a feed's entry, and its transcript if the feed announces one."""
+    page, lost = None, ""
     try:
         if draft.url is None:
             raise ReadError("the feed gives no address for it")
-        page = _article(fetcher.fetch(uri, accept=(*PAGE_TYPES, *DOCUMENTS)), uri)
-        is_cut = given is not None and len(given.text) > MORE_SHARE * len(page.text)
-        _put(store, given if given is not None and is_cut else _merged(page, draft), uri, run)
+        page = _article(fetcher.fetch(uri, accept=(*PAGE_TYPES, *DOCUMENTS), stop=stop), uri)
+    except ReadError:
+        if place is None:
+            raise
+    if place is not None:
+        try:
+            said = _transcript(fetcher, *place, stop=stop)
+        except ReadError as error:
+            if page is None:
+                raise
+            lost = f"{place[0]}: {error}"
+        else:
+            text = page.text if page is not None else draft.text
+            page = replace(page or _from_entry(uri, draft), text=transcript.together(text, said))
+    return _Got("", page, lost=lost)
+
+
+def _transcript(fetcher: fetch.Fetcher, address: str, media_type: str, *, stop: threading.Event) -> str:
+    kinds = transcript.KINDS
+    got = fetcher.fetch(address, accept=tuple(kinds), stop=stop)
+    kind = kinds.get(got.media_type) or kinds.get(media_type, ".txt")
+    return read.spoken(got.content, kind)
+
+
+def _fail(store: Store, address: str, error: ReadError, run: Run) -> None:
+    with store.read() as generation:
+        is_known = bool(generation.origins().get(address, ("", False))[0] or generation.articles(origin=address))
+        is_known = is_known or bool(generation.entries(address))
+    if address in run.change.roots and not is_known:
+        run.change.roots.remove(address)
+        run.fail(address, f"{error}. It is not remembered, since nothing was ever read from it")
+    else:
+        run.fail(address, f"{error}. It stays remembered; to forget it: citewire index remove {address}")
+
+
+def _take(store: Store, address: str, got: _Got, run: Run) -> None:
+    if got.article is not None:
+        _put(store, got.article, address, run)
+        run.change.origins[address] = _fingerprint(got.stamp)
+        return
+    with store.read() as generation:
+        known = generation.articles(origin=address)
+        known += [article for uri in generation.entries(address) for article in generation.articles(origin=uri)]
+    run.count(unchanged=len(known))
+
+
+def _take_entry(store: Store, uri: str, draft: Draft, feed: str, got: _Got | ReadError, run: Run) -> bool:
+    """Put an entry's article, or the feed's own words, into the run; False if it is to be fetched again."""
+    given = _from_entry(uri, draft) if any(map(str.isalnum, draft.text)) else None
+    if isinstance(got, _Got) and got.article is not None:
+        is_cut = given is not None and len(given.text) > MORE_SHARE * len(got.article.text)
+        _put(store, given if given is not None and is_cut else _merged(got.article, draft), uri, run)
         run.change.origins[uri] = _entry_fingerprint(draft)
         run.change.feeds[uri] = feed
+        if got.lost:
+            run.leave_out(uri, f"its transcript cannot be read ({got.lost})")
         return True
-    except ReadError as error:
-        with store.read() as generation:
-            is_known = generation.article(read.article_id(uri)) is not None
-        if given is not None and not is_known:
-            _put(store, given, uri, run)
-            run.change.origins[uri] = ""
-            run.change.feeds[uri] = feed
-        if draft.url is None and given is not None:
-            run.change.origins[uri] = _entry_fingerprint(draft)
-            return True
-        kept = "what was indexed stays" if is_known else "the feed's own words are indexed" if given else "left out"
-        run.fail(uri, f"{error} ({kept})")
-        return False
+    with store.read() as generation:
+        is_known = generation.article(read.article_id(uri)) is not None
+    if given is not None and not is_known:
+        _put(store, given, uri, run)
+        run.change.origins[uri] = ""
+        run.change.feeds[uri] = feed
+    if draft.url is None and given is not None:
+        run.change.origins[uri] = _entry_fingerprint(draft)
+        return True
+    kept = "what was indexed stays" if is_known else "the feed's own words are indexed" if given else "left out"
+    run.fail(uri, f"{got} ({kept})")
+    return False
 
 
 def _article(got: fetch.Fetched, address: str) -> Article:

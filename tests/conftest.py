@@ -158,7 +158,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def fetcher() -> Fetcher:
     """It may reach the test's own server, and does not pause between two requests."""
-    return Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
+    return Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, retry_s=0)
 
 
 def one(path: Path) -> Article:

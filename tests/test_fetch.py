@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import ipaddress
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def test_addresses_inside_are_refused_for_every_name(monkeypatch: pytest.MonkeyP
     assert not is_public(ip)
     answers(monkeypatch, "93.184.216.34", ip)
     with pytest.raises(ReadError, match="not on the public internet"):
-        get(Fetcher(pause_s=0), "http://innocent.example/")
+        get(Fetcher(pause_s=0, retry_s=0), "http://innocent.example/")
 
 
 @pytest.mark.parametrize("ip", ["93.184.216.34", "1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"])
@@ -107,7 +108,7 @@ def test_public_addresses_are_public(ip: str) -> None:
 def test_this_machine_is_refused_however_it_is_written(site: Site, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve_for_real)  # numbers ask no server
     with pytest.raises(ReadError, match=r"not on the public internet|cannot be read"):
-        get(Fetcher(pause_s=0), f"http://{host}:{site.port}/")
+        get(Fetcher(pause_s=0, retry_s=0), f"http://{host}:{site.port}/")
     assert site.requests == []
 
 
@@ -217,7 +218,7 @@ def test_a_resolver_that_changes_its_mind_is_asked_once_for_each_connection(monk
     monkeypatch.setattr(socket.socket, "connect", connect)
     for _ in range(2):
         with pytest.raises(ReadError):
-            get(Fetcher(pause_s=0), "http://rebinding.example/")
+            get(Fetcher(pause_s=0, retry_s=0), "http://rebinding.example/")
     assert reached == ["93.184.216.34"], "the second answer was refused without a connection"
 
 
@@ -227,7 +228,7 @@ def test_a_public_address_of_this_machine_is_inside(site: Site, monkeypatch: pyt
     monkeypatch.setattr(fetch, "PORTS", frozenset((site.port,)))
     site.replies["/"] = (200, {}, b"<p>secret")
     with pytest.raises(ReadError, match="this machine"):
-        get(Fetcher(pause_s=0), f"http://innocent.example:{site.port}/")
+        get(Fetcher(pause_s=0, retry_s=0), f"http://innocent.example:{site.port}/")
     assert site.requests == []
 
 
@@ -243,7 +244,7 @@ def test_no_proxy_of_the_environment_is_used(
 def test_an_unusual_port_of_a_public_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, "93.184.216.34")
     with pytest.raises(ReadError, match="port 22"):
-        get(Fetcher(pause_s=0), "http://x.example:22/")
+        get(Fetcher(pause_s=0, retry_s=0), "http://x.example:22/")
 
 
 def test_a_redirect_to_the_inside_is_refused(site: Site, fetcher: Fetcher) -> None:
@@ -275,7 +276,7 @@ def test_redirects_are_followed_so_far_and_no_further(site: Site, fetcher: Fetch
 
 
 def test_too_much_is_refused_packed_or_not(site: Site) -> None:
-    small = Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, max_bytes=1000)
+    small = Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, retry_s=0, max_bytes=1000)
     bomb = gzip.compress(b" " * 50_000_000)
     site.replies["/plain"] = (200, {}, b"x" * 1001)
     site.replies["/bomb"] = (200, {"Content-Encoding": "gzip"}, bomb)
@@ -298,7 +299,7 @@ def test_a_server_that_dribbles_is_left(site: Site) -> None:
 
     site.replies["/"] = dribble
     with pytest.raises(ReadError, match=r"too long|longer than"):
-        get(Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, total_s=0.5), site.address)
+        get(Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, retry_s=0, total_s=0.5), site.address)
 
 
 def test_an_answer_cut_short_is_refused(site: Site, fetcher: Fetcher) -> None:
@@ -306,7 +307,7 @@ def test_an_answer_cut_short_is_refused(site: Site, fetcher: Fetcher) -> None:
     site.replies["/packed"] = (200, {"Content-Encoding": "gzip"}, gzip.compress(b"whole words" * 99)[:-9])
     for path in ("/", "/packed"):
         with pytest.raises(ReadError, match="cut short"):
-            get(Fetcher(allowed=fetcher.allowed, pause_s=0, timeout_s=1), site.address + path)
+            get(Fetcher(allowed=fetcher.allowed, pause_s=0, retry_s=0, timeout_s=1), site.address + path)
 
 
 @pytest.mark.parametrize(
@@ -356,3 +357,63 @@ def test_addresses_have_one_form() -> None:
 def test_offline_nothing_is_asked() -> None:
     with pytest.raises(ReadError, match="CITEWIRE_OFFLINE"):
         Fetcher(offline=True).fetch("https://example.org/", accept=("text/html",))
+
+
+def test_what_may_pass_is_asked_again(site: Site, fetcher: Fetcher) -> None:
+    for first in ((503, {}, b""), (429, {"Retry-After": "0"}, b""), (200, {"Content-Length": "9"}, b"half")):
+        replies = iter([first, (200, {}, b"<p>x")])
+
+        def reply(handler: BaseHTTPRequestHandler, replies: Any = replies) -> None:
+            status, headers, body = next(replies)
+            handler.send_response(status)
+            for name, value in {"Content-Type": "text/html", "Content-Length": str(len(body)), **headers}.items():
+                handler.send_header(name, value)
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        site.replies["/"] = reply
+        assert get(Fetcher(allowed=fetcher.allowed, pause_s=0, retry_s=0, timeout_s=1), site.address).content == b"<p>x"
+
+
+def test_what_does_not_pass_is_asked_so_often_and_no_more(site: Site, fetcher: Fetcher) -> None:
+    site.replies["/"] = (503, {}, b"")
+    with pytest.raises(ReadError, match="asked 3 times"):
+        get(fetcher, site.address)
+    assert site.paths() == ["/"] * 3
+    site.replies["/gone"] = (404, {}, b"")
+    with pytest.raises(ReadError, match="404"):
+        get(fetcher, f"{site.address}/gone")
+    assert site.paths().count("/gone") == 1
+
+
+def test_a_server_that_asks_to_wait_long_is_not_asked_again(site: Site, fetcher: Fetcher) -> None:
+    later = "Fri, 31 Dec 2100 23:59:59 GMT"
+    for wait in ("3600", later):
+        fetcher = Fetcher(allowed=fetcher.allowed, pause_s=0, retry_s=0)
+        site.requests.clear()
+        site.replies["/"] = (429, {"Retry-After": wait}, b"")
+        site.replies["/other"] = (200, {}, b"<p>x")
+        with pytest.raises(ReadError, match="asks to wait for"):
+            get(fetcher, site.address)
+        with pytest.raises(ReadError, match=r"not asked: 127\.0\.0\.1 is in trouble"):
+            get(fetcher, f"{site.address}/other")
+        assert site.paths() == ["/"]
+
+
+def test_a_server_in_trouble_is_given_up_after_two_addresses(site: Site, fetcher: Fetcher) -> None:
+    for name in "abc":
+        site.replies[f"/{name}"] = (500, {}, b"")
+        with pytest.raises(ReadError):
+            get(fetcher, f"{site.address}/{name}")
+    assert "/c" not in site.paths()
+
+
+def test_a_wait_can_be_ended(site: Site, fetcher: Fetcher) -> None:
+    stop = threading.Event()
+    site.replies["/robots.txt"] = (200, {}, b"User-agent: *\nCrawl-delay: 9\n")
+    site.replies["/"] = (200, {}, b"<p>x")
+    get(fetcher, site.address)
+    assert max(fetcher._ready.values()) > time.monotonic() + 5, "the Crawl-delay was not kept"
+    stop.set()
+    with pytest.raises(ReadError, match="stopped"):
+        get(fetcher, site.address, stop=stop)

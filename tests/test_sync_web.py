@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from index import Article, Index, InputError
 from index.fetch import Fetcher
 from index.home import DATABASE
+from index.run import Cancelled
 from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from http.server import BaseHTTPRequestHandler
     from pathlib import Path
 
     from tests.conftest import Site
@@ -121,7 +126,9 @@ def test_a_redirect_to_the_inside_is_not_remembered_and_not_read(
 ) -> None:
     """One server of the two may be reached, as if it were public; what it leads to may not."""
     with Index.open(
-        tmp_path / "home", embedder=BagOfWordsEmbedder(), fetcher=Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0)
+        tmp_path / "home",
+        embedder=BagOfWordsEmbedder(),
+        fetcher=Fetcher(allowed=frozenset(("127.0.0.1",)), pause_s=0, retry_s=0),
     ) as index:
         for number, target in enumerate(("http://127.1.1.1/", "http://[::1]/", "http://0x7f.2/", "//2130706434/")):
             site.replies[f"/{number}"] = (302, {"Location": target}, b"")
@@ -224,3 +231,145 @@ def test_a_rebuild_keeps_what_left_the_feed(site: Site, index: Index, fetcher: F
         assert titles(rebuilt) == {"talks & more", "snow & more"}
         assert rebuilt.stats().sources == (f"{site.address}/feed",)
     assert (index.home / DATABASE).exists()
+
+
+# Many servers, walls, transcripts
+
+
+def two_names(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """These names lead to this machine, as two servers would."""
+    resolve = socket.getaddrinfo
+
+    def known(host: Any, *args: Any, **kwargs: Any) -> Any:
+        return resolve("127.0.0.1" if host in names else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+
+
+def test_a_slow_server_does_not_hold_up_the_others(site: Site, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_names(monkeypatch, "slow.example", "quick.example")
+    is_read = threading.Event()
+
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        if not is_read.wait(20):
+            return  # the other server was not asked meanwhile
+        status, headers, body = page(SNOW)
+        handler.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def quick(handler: BaseHTTPRequestHandler) -> None:
+        is_read.set()
+        slow(handler)
+
+    site.replies["/slow"], site.replies["/quick"] = slow, quick
+    report = index.sync([f"http://slow.example:{site.port}/slow", f"http://quick.example:{site.port}/quick"])
+    assert report.failed == ()
+    assert is_read.is_set()
+
+
+def test_a_run_that_waits_for_a_server_can_be_stopped(site: Site, index: Index) -> None:
+    cancel, is_waiting = threading.Event(), threading.Event()
+
+    def silent(handler: BaseHTTPRequestHandler) -> None:
+        cancel.set()
+        is_waiting.wait(20)
+
+    site.replies["/a"] = silent
+    with pytest.raises(Cancelled):
+        index.sync(f"{site.address}/a", cancel=cancel)
+    is_waiting.set()
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ('<script type="application/ld+json">{"@type":"NewsArticle","isAccessibleForFree":false}</script>', ""),
+        (
+            '<script type="application/ld+json">{"@type":"NewsArticle","isAccessibleForFree":"False","wordCount":900}'
+            "</script>",
+            TALKS * 16,
+        ),
+        ("<meta property='article:content_tier' content='locked'>", ""),
+        ("", "<div class='paywall'>Become a member</div>"),
+    ],
+)
+def test_a_preview_is_not_indexed_as_the_article(site: Site, index: Index, head: str, body: str) -> None:
+    site.replies["/a"] = (200, {}, page(TALKS, head)[2].replace(b"</article>", f"{body}</article>".encode()))
+    report = index.sync(f"{site.address}/a")
+    assert "shows only a preview: subscription needed" in report.failed[0].reason
+    assert index.articles() == []
+    site.replies["/feed"] = feed(site, "a", summary="The feed says this much.")
+    index.sync(f"{site.address}/feed")
+    assert [article.text for article in index.articles()] == ["The feed says this much."]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<script type="application/ld+json">{"@type":"NewsArticle","isAccessibleForFree":false,'
+        '"wordCount":68}</script>',
+        '<script type="application/ld+json">{"@type":"NewsArticle","isAccessibleForFree":true}</script>',
+        "<style>.paywall {display: none}</style>",
+    ],
+)
+def test_an_article_that_is_whole_is_no_preview(site: Site, index: Index, head: str) -> None:
+    site.replies["/a"] = (200, {}, page(TALKS, head)[2].replace(b"<article>", b"<article class='paywall'>"))
+    assert index.sync(f"{site.address}/a").added == 1
+
+
+def test_consent_forms_and_riddles_are_no_articles(site: Site, index: Index) -> None:
+    consent = "We and our partners store cookies on your device. Cookies help us. You consent to this or you do not. "
+    site.replies["/a"] = (200, {}, f"<body><main><p>{consent * 2}</p><button>Agree</button></main></body>".encode())
+    site.replies["/b"] = (302, {"Location": "/consent/form?back=b"}, b"")
+    site.replies["/consent/form?back=b"] = page("Before you go on to The Post. ")
+    site.replies["/c"] = (
+        200,
+        {},
+        b"<body><p>Checking that you are no robot.</p><div class='g-recaptcha'></div></body>",
+    )
+    report = index.sync([f"{site.address}/{name}" for name in "abc"])
+    for failure, reason in zip(report.failed, ("consent form", "consent form", "proof"), strict=True):
+        assert reason in failure.reason
+
+
+def test_what_is_spoken_on_a_page_is_part_of_its_article(site: Site, index: Index) -> None:
+    spoken = "Good evening. The dam at Oldcastle holds, says the engineer."
+    linked = json.dumps({"@graph": [{"@type": "NewsArticle", "video": {"@type": "VideoObject", "transcript": spoken}}]})
+    site.replies["/a"] = page(TALKS, f'<script type="application/ld+json">{linked}</script>')
+    index.sync(f"{site.address}/a")
+    assert index.articles()[0].text == f"{(TALKS * 4).strip()}\n\nTranscript\n\n{spoken}"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content"),
+    [
+        (
+            "text/vtt",
+            "WEBVTT\n\nNOTE made by hand\n\n1\n00:00:01.000 --> 00:00:03.000\n<v Ann>Good evening.\n\n"
+            "00:00:03.000 --> 00:00:05.000\n<v Ann>The dam holds.\n\n00:05.000 --> 00:07.000\n"
+            "<v Ben>So they <b>say</b>.\n",
+        ),
+        ("application/srt", "1\r\n00:00:01,000 --> 00:00:03,000\r\nAnn: Good evening.\r\nThe dam holds.\r\n\r\n"
+         "2\r\n00:00:04,000 --> 00:00:05,000\r\nBen: So they say."),
+        ("application/json", '{"version":"1.0.0","segments":[{"speaker":"Ann","body":"Good evening."},'
+         '{"speaker":"Ann","body":"The dam holds."},{"speaker":"Ben","body":"So they say."}]}'),
+        ("text/plain", "Ann: Good evening. The dam holds.\n\nBen: So they say."),
+        ("text/html", "<p>Ann: Good evening. The dam holds.</p><p>Ben: So they say.</p>"),
+    ],
+)  # fmt: skip
+def test_the_transcript_of_a_podcast_is_read(site: Site, index: Index, media_type: str, content: str) -> None:
+    status, headers, body = feed(site, "talks", summary="Episode nine.")
+    tag = f"<podcast:transcript url='/spoken' type='{media_type}'/></item>".encode()
+    body = body.replace(b"</item>", tag).replace(
+        b"<rss", b"<rss xmlns:podcast='https://podcastindex.org/namespace/1.0'"
+    )
+    site.replies["/feed"], site.replies["/talks"] = (status, headers, body), page(TALKS)
+    site.replies["/spoken"] = (200, {"Content-Type": media_type}, content.encode())
+    assert index.sync(f"{site.address}/feed").failed == ()
+    (article,) = index.articles()
+    written, _, spoken = article.text.partition("\n\nTranscript\n\n")
+    assert written == (TALKS * 4).strip()
+    assert " ".join(spoken.split()) == "Ann: Good evening. The dam holds. Ben: So they say."

@@ -3,6 +3,8 @@
     read        a file → its articles
     page        a web page that was fetched → its article
     entries     a feed that was fetched → a draft of each article it announces
+    transcripts where the transcripts of its recordings are
+    spoken      a transcript that was fetched → its words
     is_feed     whether what was fetched is a feed
     readable    whether a file's name says that read() knows its format
     is_parsed_apart  whether it says that another process parses it
@@ -107,6 +109,20 @@ def entries(content: bytes, *, address: str) -> tuple[Draft, ...]:
     """What the feed fetched from `address` announces: drafts with what it gives of each. Raises ReadError."""
     found = _workers.parse(formats.FEED, content, {"address": address})
     return tuple(draft for draft in found if isinstance(draft, Draft))
+
+
+def transcripts(content: bytes, *, address: str) -> dict[str, tuple[str, str]]:
+    """Address and media type of the transcripts that a fetched feed announces, by the id of their entry's draft."""
+    if b"transcript" not in content:
+        return {}
+    found = _workers.parse("transcript", content, {"form": formats.FEED, "address": address})
+    return {one.id: (one.url, one.source or "") for one in found if isinstance(one, Draft) and one.url}
+
+
+def spoken(content: bytes, kind: str) -> str:
+    """The words of a fetched transcript of `kind`, an ending of transcript.KINDS. Raises ReadError."""
+    (draft,) = _with_text(_workers.parse("transcript", content, {"form": kind}), None)
+    return draft.text
 
 
 def is_feed(content: bytes) -> bool:

@@ -120,17 +120,36 @@ def _json_draft(entry: Mapping[str, Any], feed: Mapping[str, Any], address: str 
     )
 
 
+def transcripts(content: bytes, *, address: str | None = None) -> tuple[Draft, ...]:
+    """Where the transcripts of the entries are (podcast:transcript): see index.read.transcript."""
+    import feedparser
+
+    headers = {"content-location": address} if address else {}
+    found = []
+    for entry in feedparser.parse(content, response_headers=headers, sanitize_html=False).entries[:MAX_ENTRIES]:
+        given = entry.get("podcast_transcript")
+        place = _address(given.get("url"), address) if isinstance(given, dict) else None
+        if place is not None:
+            found.append(Draft(_identity(entry, address), "transcript", url=place, source=given.get("type")))
+    return tuple(found)
+
+
+def _identity(entry: Any, address: str | None) -> str:
+    contents = [item.get("value", "") for item in entry.get("content", ())] or [entry.get("summary", "")]
+    words = _words(max(contents, key=len))
+    url = _address(entry.get("link"), address)
+    return str(entry.get("id") or url or hashlib.sha256(words.encode()).hexdigest())[:500]
+
+
 def _draft(entry: Any, address: str | None, outlet: str | None, language: str | None) -> Draft:
     contents = [item.get("value", "") for item in entry.get("content", ())] or [entry.get("summary", "")]
     text = _words(max(contents, key=len))
-    url = _address(entry.get("link"), address)
-    identity = str(entry.get("id") or url or hashlib.sha256(text.encode()).hexdigest())
     return Draft(
-        identity[:500],
+        _identity(entry, address),
         strip_furniture(text),
         title=one_line(_words(entry.get("title", ""))),
         source=outlet,
-        url=url,
+        url=_address(entry.get("link"), address),
         published=web_date(str(entry.get("published", ""))),
         author=byline(entry.get("author")),
         updated=web_date(str(entry.get("updated", ""))),

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from index.errors import ReadError
-from index.read import markup, metadata
+from index.read import markup, metadata, transcript, wall
 from index.read.charset import decode
 from index.read.clean import strip_furniture, tidy
 from index.read.draft import Draft
@@ -41,16 +41,24 @@ _COMMENTS = re.compile(
 def parse(content: bytes, *, charset: str | None = None, address: str | None = None) -> Draft:
     """The article on the page, and what the page declares about itself.
 
-    `charset` is that of the server's or the mail's header, `address` where the page came from. Raises ReadError for
-    a page that cannot be parsed.
+    `charset` is that of the server's or the mail's header, `address` where the page was fetched. What is spoken in a
+    recording on the page follows its text. Raises ReadError for a page that cannot be parsed, and for a fetched one
+    that shows something else in the place of its article (wall.py).
     """
     page = decode(content, declared=charset or _declared_charset(content))
     try:
         tree = markup.parse_tree(page)
         if tree is None:
             return Draft("", "")
+        transcripts = metadata.transcripts(tree)
         draft = metadata.declared(tree, address=address)
-        return replace(draft, text=article_text(tree))
+        text = article_text(deepcopy(tree) if address else tree)
+        if address:
+            drop_hidden(tree)
+            wall.check(tree, text, address=address)
+        for spoken in transcripts:
+            text = transcript.together(text, spoken)
+        return replace(draft, text=text)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, AssertionError) as error:
         raise ReadError(
             f"the HTML cannot be parsed ({type(error).__name__}); save the page again, or as text"

@@ -16,7 +16,7 @@ from index.read.clean import tidy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HIDDEN = frozenset(
+HIDDEN = frozenset(
     "audio button canvas datalist embed head iframe input map meta noscript object script select style svg template "
     "textarea title video".split()
 )
@@ -30,6 +30,8 @@ _BLOCKS = frozenset(
     "footer form h1 h2 h3 h4 h5 h6 head header hgroup hr legend list main menu nav ol p pre quote section summary "
     "table tbody tfoot thead ul".split()
 )
+BREAKING = _BLOCKS | _ITEMS | _ROWS | _CELLS
+"""Elements that no run of text goes across."""
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -84,7 +86,7 @@ def _pieces(tree: Any, *, is_table_layout: bool) -> Iterator[str]:
             if not is_start and not hidden:
                 out.text(element.tail, preformatted)
             continue
-        if tag in _HIDDEN and not (tag == "head" and _is_heading(element)):
+        if tag in HIDDEN and not (tag == "head" and _is_heading(element)):
             hidden += 1 if is_start else -1
         elif not hidden:
             if tag == "pre":

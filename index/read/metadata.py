@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -118,6 +119,40 @@ def _one_date(candidates: Iterable[Iterable[str]]) -> str | None:
         if dates:
             return dates[0] if len({date[:10] for date in dates}) == 1 else None
     return None
+
+
+def is_article(node: Mapping[str, Any]) -> bool:
+    """Whether a JSON-LD node is an article or the like."""
+    return any(isinstance(kind, str) and ARTICLE_TYPE.search(kind) for kind in _listed(node.get("@type")))
+
+
+def linked_nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """All JSON-LD nodes of a page, those in other nodes too."""
+    for script in tree.iter("script"):
+        if "ld+json" not in (script.get("type") or ""):
+            continue
+        content = re.sub(r"^\s*<!\[CDATA\[|\]\]>\s*$", "", script.text or "")
+        try:
+            waiting: deque[object] = deque([json.loads(content, strict=False)])
+        except (ValueError, RecursionError):
+            continue
+        while waiting:
+            node = waiting.popleft()
+            if isinstance(node, dict):
+                yield node
+                waiting.extend(node.values())
+            elif isinstance(node, list):
+                waiting.extend(node)
+
+
+def transcripts(tree: Any) -> list[str]:
+    """What is spoken in the recordings of a page, as it declares it (schema.org `transcript`)."""
+    found = [node["transcript"] for node in linked_nodes(tree) if isinstance(node.get("transcript"), str)]
+    found += [
+        " ".join(" ".join(element.itertext()).split()) or element.get("content") or ""
+        for element in tree.xpath("//*[contains(concat(' ', @itemprop, ' '), ' transcript ')]")
+    ]
+    return [text.strip() for text in dict.fromkeys(found) if text.strip()]
 
 
 def _articles(tree: Any) -> Iterator[dict[str, Any]]:
