@@ -130,6 +130,23 @@ def test_a_table_is_read_in_rows_that_name_their_columns(tmp_path: Path) -> None
     ]
 
 
+def test_a_table_over_several_pages_keeps_every_row_and_its_heads(tmp_path: Path) -> None:
+    pages = []
+    for number in range(3):
+        rows = [("Name", "Year"), *((f"Item {row}", str(1900 + row)) for row in range(40 * number, 40 * number + 40))]
+        pages.append(
+            [
+                (x, 770.0 - 18 * place, 11.0, cell)
+                for place, row in enumerate(rows)
+                for x, cell in zip((50.0, 300.0), row, strict=True)
+            ]
+        )
+        pages[-1] += [(50.0, 793.0, 8.0, f"The Daily, page {number + 1} of 3"), (300.0, 12.0, 8.0, str(number + 1))]
+    assert text_of(tmp_path, pdf(*pages)).split("\n\n") == [
+        f"Name: Item {row}; Year: {1900 + row}" for row in range(120)
+    ]
+
+
 def test_cells_of_several_lines_stay_in_their_row(tmp_path: Path) -> None:
     cells = [
         *[(50.0, 600.0, 12.0, "Party"), (150.0, 600.0, 12.0, "Programme"), (420.0, 600.0, 12.0, "Seats")],

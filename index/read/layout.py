@@ -43,10 +43,13 @@ SMALL_SHARE = 0.85
 """Raised and lowered type is at most this size of the type it belongs to; most programs take 0.58 to 0.83."""
 RAISED_EM = 0.15
 """… and raised or lowered by at least this."""
+BOLDER = 50.0
+"""A bold font's weight is greater than that of the other by more than this, as PDFium estimates both."""
 GLUED_EM = 0.25
 """… and no further from it than this."""
 TOUCHING_EM = 0.12
-"""What is no further apart is one word, when one of the two is raised or lowered."""
+"""What is no further apart is one word, where one of the two is raised or lowered or PDFium takes the letters of a line
+for a column."""
 FILLED_SHARE = 0.7
 """Half of the lines of prose fill at least this share of the width of their column."""
 WRAPPED_SHARE = 0.3
@@ -78,21 +81,21 @@ class Word:
     right: float
     base: float
     size: float
-    is_bold: bool = False
+    weight: float = 0.0
     begins_run: bool = False
     """Whether the file, or the library that reads it, parts it from the word before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of type, or a piece of one: `is_bold` if all of it is."""
+    """A line of type, or a piece of one; `weight` is that of its lightest letters, 0 if unknown."""
 
     text: str
     left: float
     right: float
     base: float
     size: float
-    is_bold: bool = False
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def segments(words: Sequence[Word]) -> list[Line]:
     pieces: list[list[Word]] = []
     for run in _runs(words):
         gaps = sorted(_gap(before, word) for before, word in pairwise(run))
-        usual = gaps[(len(gaps) - 1) // 2] if len(gaps) > 2 else 0.0
+        usual = gaps[len(gaps) // 4] if len(gaps) > 2 else 0.0
         for word in run:
             before = pieces[-1][-1] if pieces else None
             size = word.size if before is None else max(before.size, word.size)
@@ -176,7 +179,7 @@ def row_line(row: Sequence[Line]) -> Line:
         max(piece.right for piece in row),
         largest.base,
         largest.size,
-        all(piece.is_bold for piece in row),
+        min(piece.weight for piece in row),
     )
 
 
@@ -251,7 +254,7 @@ def _line(words: Sequence[Word]) -> Line:
         elif (
             before is not None
             and gap < TOUCHING_EM * full.size
-            and (is_small or before.size <= SMALL_SHARE * full.size)
+            and (is_small or before.size <= SMALL_SHARE * full.size or word.begins_run)
         ):
             text += word.text
         else:
@@ -263,7 +266,7 @@ def _line(words: Sequence[Word]) -> Line:
         max(word.right for word in words),
         full.base,
         full.size,
-        all(word.is_bold for word in words),
+        min(word.weight for word in words),
     )
 
 
@@ -381,18 +384,29 @@ def _table(band: Sequence[Sequence[Line]]) -> list[Block]:
             columns[-1] = (columns[-1][0], max(right, columns[-1][1]))
         else:
             columns.append((left, right))
+    full = [row for row in inner if len(row) == most]
+    if len(columns) > most:  # heads are centered above cells that are not
+        columns = [
+            (min(piece.left for piece in cells), max(piece.right for piece in cells))
+            for cells in zip(*full, strict=True)
+        ]
     while end < len(band) and len(columns) > 1 and band[end][0].left >= columns[1][0] - band[end][0].size:
         end += 1  # the last row goes on below itself
     grid, lines = [], []
     for row in band[first:end]:
         cells = [""] * len(columns)
-        for piece in row:
-            column = max(range(len(columns)), key=lambda column: _overlap(columns[column], piece))
+        for number, piece in enumerate(row):
+            column = (
+                number
+                if len(row) == len(columns)
+                else max(range(len(columns)), key=lambda column: _overlap(columns[column], piece))
+            )
             cells[column] = f"{cells[column]} {piece.text}".strip()
         grid.append(cells)
         lines.append(row_line(row))
     joined, starts = _joined(grid, lines)
-    is_bold = len(joined) > 1 and lines[0].is_bold and not any(lines[start].is_bold for start in starts[1:])
+    others = [lines[start].weight for start in starts[1:]]
+    is_bold = bool(others) and lines[0].weight > median(others) + BOLDER
     is_head = has_head(joined) or (is_bold and len(set(joined[0])) == len(columns))
     table = Block(tuple(lines), tuple(map(tuple, joined)), is_head)
     above, below = tuple(map(row_line, band[:first])), tuple(map(row_line, band[end:]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from statistics import median
@@ -37,6 +37,8 @@ SHORT_SHARE = 0.8
 """A line that ends a sentence before this share of the column's width ends the paragraph too."""
 EDGE_SHARE = 0.1
 """Running heads and feet stand in this share of the page's height at either end."""
+APART_SHARE = 1.2
+"""… and apart from the text by a gap wider than that between its lines by this factor, or in another size."""
 RUNNING_PAGES = 3
 """A line at the edge is a running one if it comes back on so many pages, on each or on every second one."""
 TITLE_SHARE = 1.2
@@ -47,8 +49,6 @@ LANGUAGE_CHARS = 40
 """Longer than any tag of a language."""
 MIN_TITLE_LETTERS = 3
 """What has fewer is a number or an ornament."""
-BOLD_WEIGHT = 600
-"""Semibold and heavier."""
 LOOK_BACK = 8
 """How many paragraphs back an unfinished one is looked for: notes, a figure or a table stand between its halves."""
 UNREADABLE_SHARE = 0.3
@@ -242,12 +242,12 @@ def _words(textpage: Any) -> Iterator[tuple[int, Word]]:
             ]
         for start, stop in pairwise([*cuts, end]):
             (left, right, base, size), last = places[start], places.get(stop - 1, places[start])
-            is_bold = raw.FPDFText_GetFontWeight(page, start) >= BOLD_WEIGHT
+            weight = max(0.0, float(raw.FPDFText_GetFontWeight(page, start)))
             text = "".join(letters[start:stop])
             if stop - start > 1 and layout.is_rtl(text) and left < place(start + 1)[0]:
                 # PDFium gives the letters of some of these words from left to right, but not what closes them.
                 text = _LETTERS.sub(lambda found: found[0][::-1], text, count=1)
-            yield quarters, Word(text, min(left, last[0]), max(right, last[1]), base, size, is_bold, begins_run)
+            yield quarters, Word(text, min(left, last[0]), max(right, last[1]), base, size, weight, begins_run)
             begins_run = False
 
 
@@ -275,20 +275,42 @@ def _spans(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _without_running_rows(pages: Sequence[list[list[Line]]], heights: Sequence[float]) -> list[list[list[Line]]]:
-    """The pages without what stands at the edge of several pages, numbers aside, and without page numbers."""
+    """The pages without what stands at the edge of several pages, numbers aside, and without page numbers.
+
+    A row of a table may come back as well, with other numbers or as its head; it stands among others like it.
+    """
     seen: defaultdict[str, list[int]] = defaultdict(list)
     for number, (rows, height) in enumerate(zip(pages, heights, strict=True)):
+        marks = Counter(map(_mark, rows))
         for mark in {_mark(row) for row in rows if _at_edge(row, height)}:
-            seen[mark].append(number)
+            if marks[mark] == 1:
+                seen[mark].append(number)
     running = {mark for mark, numbers in seen.items() if _comes_back(numbers)}
-    return [
-        [
-            row
+    kept = []
+    for rows, height in zip(pages, heights, strict=True):
+        gone = [
+            _at_edge(row, height) and (_mark(row) in running or bool(_PRINTED.fullmatch(layout.row_line(row).text)))
             for row in rows
-            if not (_at_edge(row, height) and (_mark(row) in running or _PRINTED.fullmatch(layout.row_line(row).text)))
         ]
-        for rows, height in zip(pages, heights, strict=True)
-    ]
+        gaps = [above[0].base - below[0].base for above, below in pairwise(rows)]
+        inner = [gap for gap, above, below in zip(gaps, gone, gone[1:], strict=False) if not above and not below]
+        usual = median(inner) if inner else 0.0
+        is_apart = [
+            gap > APART_SHARE * usual
+            or abs(above[0].size - below[0].size) > SIZE_SHARE * max(above[0].size, below[0].size)
+            for gap, (above, below) in zip(gaps, pairwise(rows), strict=True)
+        ]
+        first, end = 0, len(rows)
+        while first < len(rows) and gone[first]:
+            first += 1
+        while 0 < first < len(rows) and not is_apart[first - 1]:
+            first -= 1
+        while end > first and gone[end - 1]:
+            end -= 1
+        while first < end < len(rows) and not is_apart[end - 1]:
+            end += 1
+        kept.append(rows[first:end])
+    return kept
 
 
 def _comes_back(numbers: Sequence[int]) -> bool:
