@@ -421,6 +421,12 @@ def test_the_entries_of_a_saved_feed_are_articles(tmp_path: Path, name: str, con
     assert ["1 of its 2 entries, which have no text" in reason for reason in reasons] == [True]
 
 
+def test_the_only_date_of_an_entry_is_that_of_publication(tmp_path: Path) -> None:
+    entry = f"<entry><id>1</id><updated>2018-03-21T09:30:00Z</updated><summary>{TALKS}</summary></entry>"
+    article = one(put(tmp_path, "a.xml", f'<feed xmlns="http://www.w3.org/2005/Atom">{entry}</feed>'))
+    assert article.published == "2018-03-21T09:30:00+00:00"
+
+
 def test_other_xml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"a\.xml: this XML is no RSS or Atom feed"):
         read(put(tmp_path, "a.xml", "<urlset><url><loc>https://x.example/</loc></url></urlset>"))

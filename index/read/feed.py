@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -65,7 +66,9 @@ def parse(content: bytes, *, address: str | None = None) -> tuple[Draft | ReadEr
     unique: dict[str, Draft] = {}
     for draft in drafts:
         unique.setdefault(draft.id, draft)
-    full = [draft for draft in unique.values() if any(map(str.isalnum, draft.text))]
+    # Feeds of RSS 1.0 and many of Atom date an entry only once.
+    dated = [replace(one, published=one.published or one.updated) for one in unique.values()]
+    full = [draft for draft in dated if any(map(str.isalnum, draft.text))]
     empty = len(unique) - len(full)
     notes = [LeftOut(f"{empty} of its {len(unique)} entries, which have no text; add the address of the feed")]
     return *full, *notes[: 1 if empty else 0]
