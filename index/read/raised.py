@@ -104,7 +104,8 @@ def settle(tree: Any) -> None:
         if _is_note_link(element) and not _within_sup(element):
             mark = _text(element)
             is_bare_number = element.find(".//sup") is None and bool(_NUMBERS.fullmatch(mark))
-            touches = bool(_before(element)[-1:].strip())
+            # A number after a row of dots is that of a page, in a table of contents.
+            touches = bool(re.search(r"(?<!\.)\S$", _before(element))) and (element.get("href") or "").startswith("#")
             if _is_mark_by_name(element) or not any(map(str.isalnum, mark)) or (is_bare_number and touches):
                 _replace(element, "")
     for element in list(tree.iter("sup")):
