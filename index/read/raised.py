@@ -6,6 +6,7 @@ the number that they belong to ("5th"). What cannot be told apart stays raised, 
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ MARK_CHARS = 12
 """Longer superscripts are no marks but text that somebody set small."""
 BEFORE_CHARS = 40
 """How much of the text before a superscript is looked at: a long word, or a number."""
+
+BEFORE_PIECES = 100
+"""How many pieces that text may be in."""
 
 _RAISED = str.maketrans("0123456789+-−–()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ⁿ")
 _NUMBERS = re.compile(r"\d{1,3}(?:\s?[,;–-]\s?\d{1,3})*,?")
@@ -137,8 +141,8 @@ def _text(element: Any) -> str:
 def _before(element: Any) -> str:
     """The end of the text right before an element, within its block."""
     found = ""
-    for piece in _backwards(element):
-        found = piece + found
+    for piece in itertools.islice(_backwards(element), BEFORE_PIECES):
+        found = piece[-BEFORE_CHARS:] + found
         if len(found) >= BEFORE_CHARS:
             break
     return found[-BEFORE_CHARS:]
@@ -165,8 +169,15 @@ def _backwards(element: Any) -> Iterator[str]:
         yield before.tail or ""
         if before.tag not in _INLINE:
             return
-        yield "".join(before.itertext())
+        yield from _text_backwards(before)
         element = before
+
+
+def _text_backwards(element: Any) -> Iterator[str]:
+    for child in reversed(element):
+        yield child.tail or ""
+        yield from _text_backwards(child)
+    yield element.text or ""
 
 
 def _after(element: Any) -> str:
@@ -176,31 +187,27 @@ def _after(element: Any) -> str:
             return str(element.tail)
         following = element.getnext()
         if following is not None:
-            return "".join(following.itertext()) if following.tag in _INLINE else ""
+            return next(filter(None, following.itertext()), "") if following.tag in _INLINE else ""
         element = element.getparent()
         if element is None or element.tag not in _INLINE:
             return ""
 
 
 def _replace(element: Any, text: str) -> None:
-    """Put `text` in the place of an element, and part words that the element kept apart."""
+    """Put `text` in the place of what an element holds, and part words that it kept apart."""
     parent, tail = element.getparent(), element.tail or ""
     if parent is None:
         return
-    before = _before(element)
-    if not text and before[-1:].isalnum() and tail[:1].isalnum() and element.tag not in ("rt", "rp", "rtc"):
+    is_reading = element.tag in ("rt", "rp", "rtc")
+    if not text and tail[:1].isalnum() and not is_reading and _before(element)[-1:].isalnum():
         text = " "
-    following = f"{text}{tail}"
-    previous = element.getprevious()
-    if previous is not None:
-        previous.tail = _joined(previous.tail or "", following, is_gone=not text)
-    else:
-        parent.text = _joined(parent.text or "", following, is_gone=not text)
-    parent.remove(element)
-
-
-def _joined(before: str, following: str, *, is_gone: bool) -> str:
-    """Without the space that parted a mark from its word, where a sign follows it: "2009 ¹." → "2009."."""
-    if is_gone and following[:1] in tuple(".,;:!?"):
-        before = before.rstrip(" ") or before
-    return before + following
+    if not text and tail[:1] in tuple(".,;:!?"):
+        # Without the space that parted the mark from its word: "2009 ¹." is "2009.".
+        previous = element.getprevious()
+        if previous is None:
+            parent.text = (parent.text or "").rstrip(" ") or parent.text
+        else:
+            previous.tail = (previous.tail or "").rstrip(" ") or previous.tail
+    # It stays as an empty element: joining the texts around thousands of marks would take minutes.
+    element.clear()
+    element.tag, element.text, element.tail = "span", text or None, tail
