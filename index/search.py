@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from index.rebuild import Repair
     from index.reranker import Reranker
     from index.store import Fault, Generation
+    from index.sync import Removed
 
 __all__ = ["DATABASE", "Index"]
 
@@ -220,6 +221,26 @@ class Index:
         Otherwise as `remove`. Raises InputError for an unknown id; then nothing is removed.
         """
         return self._remove(_listed(ids), only_ids=True)
+
+    def take_out(self, article_id: str) -> Removed:
+        """Remove one article by its id, as `remove_articles` does, and return what `put_back` needs to undo it."""
+        with self._store.read() as generation:
+            removed = syncing.Removed.of(generation, article_id)
+        self.remove_articles([article_id])
+        return removed
+
+    def put_back(self, removed: Removed) -> None:
+        """Undo `take_out`: the article is again as it was, and is followed where it came from.
+
+        Of an upload the file was deleted with its article, which is put back without it.
+        """
+        if removed.origin is not None:
+            file = Path(self._locations.path(removed.origin))
+            if file.is_relative_to(self._locations.uploads) and not file.exists():
+                removed = replace(removed, origin=None)
+        interrupt = Interrupt(None, None)
+        with self._writing(interrupt):
+            self._publish(syncing.put_back(self._store, self.embedder, removed, interrupt))
 
     def _remove(self, names: Iterable[str | Path], *, only_ids: bool) -> int:
         interrupt = Interrupt(None, None)

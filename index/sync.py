@@ -188,6 +188,52 @@ def remove(
     return _finish(store, embedder, Run(change), interrupt)[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An article that is removed, with all that says where it came from, so that it can be put back.
+
+    `fingerprint` is that of what was read at `origin`, which came by `feed` or was added by itself (`is_root`); `notes`
+    are those of other articles that were removed from the same file.
+    """
+
+    article: Article
+    origin: str | None = None
+    fingerprint: str = ""
+    feed: str | None = None
+    is_root: bool = False
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, generation: Generation, article_id: str) -> Removed:
+        """The article of this id, which is about to be removed. Raises InputError when there is none."""
+        article, origin = generation.article(article_id), generation.origin_of(article_id)
+        if article is None:
+            raise InputError(f"{article_id[:SHOWN_CHARS]!r}: no article has this id; see: citewire index list")
+        if origin is None:
+            return cls(article)
+        origins = generation.origins()
+        notes = tuple(uri for uri in origins if _is_note(uri, origins) and _file_of(uri) == origin)
+        fingerprint, _ = origins.get(origin, ("", False))
+        return cls(article, origin, fingerprint, generation.feed_of(origin), origin in generation.roots(), notes)
+
+
+def put_back(store: Store, embedder: Embedder, removed: Removed, interrupt: Interrupt) -> Change:
+    """The change that puts a removed article back as it was; none if an article has its id again."""
+    run, article, origin = Run(Change()), removed.article, removed.origin
+    with store.read() as generation:
+        if generation.article(article.id) is not None:
+            return run.change
+    run.put(article, None, origin)
+    if origin is not None:
+        run.change.origins[origin] = removed.fingerprint
+        run.change.feeds.update({origin: removed.feed} if removed.feed else {})
+        run.change.roots += [origin] if removed.is_root else []
+        run.change.forget_origins.add(_note(origin, article.id))
+        run.change.origins.update(dict.fromkeys(removed.notes, ""))
+        run.change.exclude_origins.update(removed.notes)
+    return _finish(store, embedder, run, interrupt)[1]
+
+
 def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], interrupt: Interrupt) -> int:
     """Embed and save the sentences whose vectors are not kept yet; returns how many there were."""
     texts = {

@@ -186,12 +186,21 @@ def test_an_article_is_found_read_removed_and_gone_from_old_answers(site: Site, 
     tab.page.locator("#reader").get_by_role("button", name="Close").click()
     tab.page.locator("#articles").get_by_role("button", name="Remove").click()
     tab.page.locator("#articles").get_by_role("button", name="Remove?").click()
-    tab.expect("#added", "Removed.")
+    tab.expect("#added", "Removed Talks on Korea.")
     assert [article.id for article in site.engine.index.articles()] == ["islands"]
     tab.open("Ask")
     tab.page.locator("#current .marker").first.click()
     tab.expect("#reader", "was removed since")
     tab.expect("#reader mark", "broke down in 2009")
+    tab.page.locator("#reader").get_by_role("button", name="Close").click()
+    tab.open("Library")
+    tab.page.get_by_role("button", name="Undo").click()
+    tab.expect("#added", "Restored.")
+    tab.page.locator("#articles .title").click()
+    expect(tab.page.locator("#reader mark#here")).to_have_text("Korea", timeout=PATIENCE_MS)
+    tab.page.get_by_role("button", name="Ask about this article").click()
+    expect(tab.page.locator(BOX)).to_be_focused(timeout=PATIENCE_MS)
+    tab.expect("#searching", "1 chosen article: “Talks on Korea”")
 
 
 def test_what_is_asked_about_is_narrowed(site: Site, visit: Visitor) -> None:

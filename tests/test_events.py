@@ -82,6 +82,7 @@ TABLE = {
     "add.click": Row(f"places, {LIST}", "addresses and allowed folders; editors", "told line by line"),
     "cancel.click": Row("", "what its tab is adding", NOTHING),
     "bus.remove": Row(f"{LIST}; article", "an id its tab was shown; editors", "an error", {"article": "/"}),
+    "bus.restore": Row(f"{LIST}; article", "what its tab removed last; editors", "an error", {"article": UNSHOWN}),
     "bus.choose": Row(f"{SCOPE}; article, checked", "an id its tab was shown", NOTHING, {"article": UNSHOWN}),
     "bus.unchoose": Row(LIST, "what its tab has chosen", NOTHING),
     "outlet.change": Row(SCOPE, "a label of its tab", "read as text"),
@@ -301,8 +302,11 @@ def test_only_an_article_that_the_tab_was_shown_is_removed(site: Site) -> None:
     assert "does not show that article" in client.send("bus.remove", remove, {"article": UNSHOWN})[1]
     other = site.client(client.tab)
     assert "does not show that article" in other.send("bus.remove", remove, {"article": SHOWN})[1]
-    assert "Removed." in client.send("bus.remove", remove, {"article": SHOWN})[1]
+    assert "Removed <bdi>Talks end</bdi>" in client.send("bus.remove", remove, {"article": SHOWN})[1]
     assert site.ids() == [UNSHOWN]
+    assert "removed too long ago" in other.send("bus.restore", remove, {"article": SHOWN}, tab="other")[1]
+    assert "Restored." in client.send("bus.restore", remove, {"article": SHOWN})[1]
+    assert site.ids() == [UNSHOWN, SHOWN]
 
 
 def test_only_articles_that_the_tab_was_shown_are_opened_and_chosen(site: Site) -> None:
@@ -446,7 +450,7 @@ def test_readers_ask_and_editors_add_and_remove(serving: Callable[..., Site]) ->
     roles["ann"] = "reader"  # the role of the moment counts, whatever the tab was shown
     assert "login is a reader" in editor.send("bus.remove", fields, {"article": SHOWN})[1]
     roles["ann"] = "editor"
-    assert "Removed." in editor.send("bus.remove", fields, {"article": SHOWN})[1]
+    assert "Removed <bdi>" in editor.send("bus.remove", fields, {"article": SHOWN})[1]
 
 
 def test_a_login_without_a_role_is_a_readers(serving: Callable[..., Site]) -> None:

@@ -175,6 +175,7 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     "lists.conversations": lambda text, url: lists.conversations([Summary(text, text, 2, text, text)]),
     "lists.models": lambda text, url: lists.models([a_model(text)], here=(), speeds={}),
     "lists.scope": lambda text, url: lists.scope([text, text]),
+    "lists.removed": lambda text, url: lists.removed(text, text),
     "lists.deleted": lambda text, url: lists.deleted(text, text),
     "lists.file": lambda text, url: lists.file(text, text),
     "reader.article": lambda text, url: reader.article(

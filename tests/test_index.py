@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -237,6 +238,34 @@ def test_an_uploaded_copy_goes_with_its_article_and_a_file_of_the_user_stays(ind
     index.remove([turbines, articles / "harvest.txt"])
     assert not copy.exists()
     assert (articles / "harvest.txt").exists()
+
+
+def test_an_article_that_was_taken_out_is_put_back_as_it_was(index: Index, articles: Path) -> None:
+    index.sync([articles])
+    index.sync([articles / "harvest.txt"])
+    index.add([Article("handed-in", "Snow fell in Oslo.")])
+    before = {article.id: article for article in index.articles()}
+    for article_id in before:
+        index.put_back(index.take_out(article_id))
+    assert {article.id: article for article in index.articles()} == before
+    assert index.search("Oslo")[0].article.id == "handed-in"
+    assert index.sync().unchanged == 2, "files are known, and not read again"
+    (articles / "harvest.txt").write_text("The harvest of Oslo was rich.")
+    assert index.sync().updated == 1, "and followed as before"
+
+
+def test_of_a_file_with_several_articles_one_is_put_back_and_the_other_stays_removed(
+    index: Index, tmp_path: Path
+) -> None:
+    file = tmp_path / "several.jsonl"
+    file.write_text("\n".join(json.dumps({"id": name, "text": f"{name} fell in Oslo."}) for name in ("Snow", "Rain")))
+    index.sync([file])
+    first, second = (article.id for article in index.articles())
+    index.remove([first])
+    index.put_back(index.take_out(second))
+    file.touch()
+    index.sync()
+    assert [article.id for article in index.articles()] == [second]
 
 
 def test_removing_an_unknown_name_removes_nothing(index: Index, articles: Path) -> None:

@@ -164,7 +164,7 @@ class Reader:
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         """Check everything but the members' bytes. Raises DamagedError."""
         self.path = path
-        with self._told():
+        with self._explained():
             _check_end(file)
             self._zip = zipfile.ZipFile(file)
             infos = self._zip.infolist()
@@ -190,7 +190,7 @@ class Reader:
 
     def _copy(self, member: Member, target: IO[bytes] | None, progress: Callable[[int], None] | None) -> None:
         digest, size_bytes = hashlib.sha256(), 0
-        with self._told(), self._zip.open(self._infos[member.name]) as source:
+        with self._explained(), self._zip.open(self._infos[member.name]) as source:
             while piece := source.read(PIECE_BYTES):
                 size_bytes += len(piece)
                 if size_bytes > member.size_bytes:
@@ -204,7 +204,7 @@ class Reader:
             raise DamagedError(f"{self.path} is damaged: {member.name!r} does not match the manifest")
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except DamagedError as error:

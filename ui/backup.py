@@ -248,7 +248,7 @@ def _write(
         "left_out": [],
         "damaged": [],
     }
-    with _explained(home), _told(path), archive.writing(path, replace=replace) as (writer, staging):
+    with _explained(home), _explained_file(path), archive.writing(path, replace=replace) as (writer, staging):
         staged = [
             name
             for name in (INDEX, CONVERSATIONS)
@@ -437,14 +437,14 @@ def _unpack(reader: Reader, place: Path, progress: _Steps, *, keep_uploads: bool
     """Write the databases, and the uploads if asked, to `place`, and compare every checksum."""
     total = reader.manifest.size_bytes
 
-    def told(size_bytes: int) -> None:
+    def report(size_bytes: int) -> None:
         progress.more("unpack", size_bytes, total)
 
     for member in reader.manifest.members:
         if keep_uploads or not member.name.startswith(archive.UPLOADS):
-            reader.extract(member, place / member.name, progress=told)
+            reader.extract(member, place / member.name, progress=report)
         else:
-            reader.check(member, progress=told)
+            reader.check(member, progress=report)
 
 
 def _examine(place: Path, manifest: Manifest) -> list[str]:
@@ -626,7 +626,7 @@ def _explained(place: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _explained_file(path: Path) -> Iterator[None]:
     """The system's error with the name of the backup."""
     try:
         yield

@@ -234,16 +234,18 @@ class Conversations:
         Case does not count, and part of a word is enough; an empty `text` finds all.
         """
         words = text.casefold().split()
-        said: dict[str, str] = {}
+        texts: dict[str, str] = {}
         with self._reading() as sql:
             rows = sql.execute(
                 "SELECT id, title, question, answer FROM turn JOIN conversation ON id = conversation WHERE owner = ?",
                 (_storable(owner),),
             )
             for conversation, title, question, answer in rows:
-                told = f"{title}\n{question}\n{json.loads(answer).get('text', '')}\n"
-                said[conversation] = said.get(conversation, "") + told.casefold()
-        found = {conversation for conversation, told in said.items() if all(word in told for word in words)}
+                text_of_turn = f"{title}\n{question}\n{json.loads(answer).get('text', '')}\n"
+                texts[conversation] = texts.get(conversation, "") + text_of_turn.casefold()
+        found = {
+            conversation for conversation, text_of_all in texts.items() if all(word in text_of_all for word in words)
+        }
         return tuple(summary for summary in self.list(owner) if summary.id in found)
 
     def get(self, conversation: str, owner: str) -> Conversation:
@@ -359,7 +361,7 @@ class Conversations:
         return {"conversations": conversations, "turns": turns}
 
     def _open(self) -> None:
-        with contextlib.ExitStack() as stack, self._told():
+        with contextlib.ExitStack() as stack, self._explained():
             self._sql = self._connect(stack)
             self._prepare()
             self._opened = stack.pop_all()
@@ -432,7 +434,7 @@ class Conversations:
     def _reading(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
         """One state of the file; given a conversation, only if it is the owner's."""
         self._process.check()
-        with self._lock, self._told(), database.transaction(self._sql, "DEFERRED"):
+        with self._lock, self._explained(), database.transaction(self._sql, "DEFERRED"):
             self._check(conversation, owner)
             yield self._sql
 
@@ -442,7 +444,7 @@ class Conversations:
         self._process.check()
         if not self.writable:
             raise StoreError(f"{self.path} can be read here but not written, so nothing new is kept")
-        with self._lock, self._told(), database.transaction(self._sql, "IMMEDIATE"):
+        with self._lock, self._explained(), database.transaction(self._sql, "IMMEDIATE"):
             self._check(conversation, owner)
             yield self._sql
 
@@ -462,14 +464,14 @@ class Conversations:
         """
         for copy in self.path.parent.glob(f"{FILE}.layout-*"):
             copy.unlink(missing_ok=True)
-        with self._lock, self._told():
+        with self._lock, self._explained():
             self._sql.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
             with contextlib.suppress(sqlite3.OperationalError):
                 self._sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._sql.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_MS}")
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Turn errors of SQLite into ours."""
         try:
             yield

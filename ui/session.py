@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from index.article import Article
     from index.filters import Filter
     from index.mentions import Sort
+    from index.sync import Removed
     from rag.answer import Answer, Section, Source, Turn
     from ui.conversations import Conversation
 
@@ -131,7 +132,7 @@ class Session:
     """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown.
 
     `owner` is the name that its browser was given, which a question may come sooner than; `deleted` is the conversation
-    that it deleted last, which can be put back.
+    that it deleted last and `removed` the article that it removed last, which can be put back.
     """
 
     person: str = ""
@@ -142,6 +143,7 @@ class Session:
     conversation: str = ""
     replacing: int = 0
     deleted: Conversation | None = None
+    removed: Removed | None = None
     chosen: set[str] = field(default_factory=set)
     _shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
 

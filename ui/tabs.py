@@ -106,11 +106,11 @@ class Tabs:
         elif path in ("queue/data", "upload_progress", "upload"):
             name = "session_hash" if path == "queue/data" else "upload_id"
             query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-            told = [(key, self._renamed(value, person or "") if key == name else value) for key, value in query]
-            if name == "session_hash" and not self._is_waiting(dict(told).get(name, "")):
+            renamed = [(key, self._renamed(value, person or "") if key == name else value) for key, value in query]
+            if name == "session_hash" and not self._is_waiting(dict(renamed).get(name, "")):
                 await _answer(send, 200, NO_SUCH_TAB, kind=b"text/event-stream")
                 return
-            await self.app({**scope, "query_string": urlencode(told).encode("latin-1")}, receive, send)
+            await self.app({**scope, "query_string": urlencode(renamed).encode("latin-1")}, receive, send)
         elif path.startswith("heartbeat/") and "/" not in path.removeprefix("heartbeat/"):
             tab = self._renamed(path.removeprefix("heartbeat/"), person or "")
             renamed_path = f"{API}heartbeat/{tab}"
@@ -210,8 +210,8 @@ async def _refuse(send: Any, status: int, reason: str) -> None:
     await _answer(send, status, {"detail": reason})
 
 
-async def _answer(send: Any, status: int, told: dict[str, Any] | bytes, *, kind: bytes = b"application/json") -> None:
-    content = told if isinstance(told, bytes) else json.dumps(told).encode()
+async def _answer(send: Any, status: int, body: dict[str, Any] | bytes, *, kind: bytes = b"application/json") -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = [(b"content-type", kind), (b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

@@ -302,10 +302,10 @@ def _heading(best: Entry, quotes: Sequence[Entry]) -> str:
         for entry in quotes
         if entry.expression is not None and (entry.days[0] > best.days[1] or entry.days[1] < best.days[0])
     }
-    told = [
+    dates_of_others = [
         f"{entry.article.source or entry.article.headline} says {written(entry.value)}" for entry in differing.values()
     ]
-    return " · ".join(filter(None, (when, ", ".join(outlets), "; ".join(told))))
+    return " · ".join(filter(None, (when, ", ".join(outlets), "; ".join(dates_of_others))))
 
 
 def _iso(value: str) -> str:

@@ -194,6 +194,12 @@ def deleted(title: str, conversation: str) -> str:
     return f'<p class="status ready">Deleted <bdi>{escape(title or "Conversation")}</bdi>. {undo}</p>'
 
 
+def removed(headline: str, article_id: str) -> str:
+    """Says that an article was removed, with a button that brings it back."""
+    undo = button("restore", "Undo", article=article_id)
+    return f'<p class="status ready">Removed <bdi>{escape(headline)}</bdi>. {undo}</p>'
+
+
 def file(name: str, text: str, *, serial: int = 0) -> str:
     """A text that the page's script saves as a file, each time that `serial` is another."""
     return f'<pre data-name="{escape(name)}" data-serial="{serial}">{escape(text)}</pre>'

@@ -50,12 +50,12 @@ def day(published: str | None) -> str | None:
 def at_words(url: str | None, quote: str) -> str | None:
     """A safe link to the very words of a page, as a text fragment; see WICG scroll-to-text-fragment."""
     url = safe_url(url)
-    told = " ".join(quote.encode("utf-8", "replace").decode("utf-8").split())
-    if url is None or not told:
+    words = " ".join(quote.encode("utf-8", "replace").decode("utf-8").split())
+    if url is None or not words:
         return url
-    ends = [told]
-    if len(told) > FRAGMENT_CHARS:
-        parts = told.split()
+    ends = [words]
+    if len(words) > FRAGMENT_CHARS:
+        parts = words.split()
         ends = [" ".join(parts[:4]), " ".join(parts[-4:])]
     named = ",".join(percent(end, safe="").replace("-", "%2D") for end in ends)
     return f"{url}{'' if '#' in url else '#'}:~:text={named}"

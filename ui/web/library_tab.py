@@ -118,6 +118,7 @@ class LibraryTab:
         self.add.click(self._add_places, [self.places, *query], changed, **QUIET)
         self.cancel.click(self._cancel, None, [self.added, self.cancel], **AT_ONCE)
         bus.remove(self._remove, query, [*changed, self.frame.reader], **QUIET)
+        bus.restore(self._restore, query, changed, **QUIET)
         narrowing = [self.outlet, self.since, self.until]
         bus.choose(self._choose, narrowing, self.scope, **AT_ONCE)
         bus.unchoose(self._unchoose, query, [self.scope, *narrowing, self.list], **AT_ONCE)
@@ -337,12 +338,36 @@ class LibraryTab:
             self.frame.require_editor(request)
             if not session.was_shown(article):
                 raise InputError(OUT_OF_DATE)
-            self.frame.engine().index.remove_articles([words(article)])
+            session.removed = None
+            session.removed = self.frame.engine().index.take_out(words(article))
             session.chosen.discard(words(article))
-            added = render.status("Removed.", "ready")
+            added = lists.removed(session.removed.article.headline, words(article))
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
             added = render.problem(explain(error), failed="The article was not removed.")
         return {**self._after((text, outlet, since, until, sort, request)), self.added: added, self.frame.reader: ""}
+
+    def _restore(
+        self,
+        text: str,
+        outlet: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Updates:
+        """Put back the article that this tab removed last, and nothing else."""
+        session, wanted = self.frame.known_session(request), words(details(event).get("article"))
+        removed, session.removed = session.removed, None
+        try:
+            self.frame.require_editor(request)
+            if removed is None or removed.article.id != wanted:
+                raise InputError("it was removed too long ago; add it again")
+            self.frame.engine().index.put_back(removed)
+            added = render.status("Restored.", "ready")
+        except Exception as error:  # noqa: BLE001 (shown in place of the result)
+            added = render.problem(_without_commands(explain(error)), failed="The article is not back.")
+        return {**self._after((text, outlet, since, until, sort, request)), self.added: added}
 
     def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> str:
         session = self.frame.known_session(request)

@@ -1,6 +1,6 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
 const EVENTS = ['about', 'ask', 'choose', 'close', 'csv', 'delete', 'edit', 'export', 'keep', 'open', 'pull', 'rate', 'remove',
-  'rename', 'reopen', 'retry', 'summarize', 'unchoose', 'undo'];
+  'rename', 'reopen', 'restore', 'retry', 'summarize', 'unchoose', 'undo'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
 const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
