@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from index import ranking
+from index import ranking, tokens
 from index.article import Article, Span
+from index.language import language_of_article, stemmer_of
 from index.passage import sentences
+from index.store.words import expression
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -107,11 +107,10 @@ class Judge:
         self._query = query
         self._among = generation.passing(only) if only else None
         self._sentences_among = None if self._among is None else generation.vectors.ids_of_passages(self._among)
-        self._words = ranking.terms(subject)
+        self._words = ranking.terms(subject, generation.languages)
+        self._asked = _asked(subject, generation.languages)
         self._read: dict[str, _Read] = {}
         self._counted: dict[str, int] = {}
-        self._written: dict[str, str] = {}
-        """Stem → a word that has it, for the word index, which stems by itself."""
         self._passages, self._articles = generation.searched()
 
     def judge(self, report: Callable[[About], None] | None = None) -> list[About]:
@@ -181,8 +180,7 @@ class Judge:
     def _larger_pool(self, names: Sequence[str], seeds: Sequence[str]) -> list[str]:
         """The articles of the first round, and those that are like the seeds."""
         terms, _ = self._terms(seeds)
-        written = [self._written[term] for term in terms]
-        matched = self._generation.words.match(written, LARGE_POOL, among=self._among)
+        matched = self._generation.words.match(list(map(expression, terms)), LARGE_POOL, among=self._among)
         centre = np.mean([self._read[name].centre for name in seeds], axis=0)
         centre /= max(float(np.linalg.norm(centre)), 1e-9)
         near = self._vectors.search(centre.astype(np.float32), LARGE_POOL, among=self._sentences_among)
@@ -210,17 +208,8 @@ class Judge:
             article = self._generation.article(name)
             if article is not None and spoken:
                 rows = np.searchsorted(ids, [one for _, one in spoken])
-                read = re.findall(r"\w+", f"{article.title or ''}\n{article.text}".lower())
-                counts = Counter(self._stems(word for word in read if word not in ranking.STOP_WORDS))
+                counts = Counter(_stems(f"{article.title or ''}\n{article.text}", article.language))
                 self._read[name] = _Read(article, tuple(span for span, _ in spoken), matrix[rows], counts)
-
-    def _stems(self, words: Iterable[str]) -> list[str]:
-        """The stems of words, each with a word that has it noted."""
-        stems = []
-        for word in words:
-            stems.append(_stem(word))
-            self._written.setdefault(stems[-1], word)
-        return stems
 
     def _about(self, name: str, probability: float) -> About:
         read = self._read[name]
@@ -228,9 +217,9 @@ class Judge:
 
     def _coverage(self, read: _Read) -> float:
         """The share of the subject's words that the article has, by rarity."""
-        stems = list(dict.fromkeys(self._stems(self._words)))
-        rarity = {stem: self._rarity(stem) for stem in stems}
-        return sum(rarity[stem] for stem in stems if stem in read.counts) / (sum(rarity.values()) or 1.0)
+        rarity = [min(map(self._rarity, forms)) for forms in self._asked]
+        held = (any(form in read.counts for form in forms) for forms in self._asked)
+        return sum(rare for rare, has in zip(rarity, held, strict=True) if has) / (sum(rarity) or 1.0)
 
     def _terms(self, seeds: Sequence[str]) -> tuple[list[str], list[float]]:
         """The words that the seeds are recognized by, and their weights."""
@@ -267,7 +256,7 @@ class Judge:
     def _count(self, stems: Sequence[str]) -> None:
         """Look up how many passages have each of these."""
         missing = [stem for stem in stems if stem not in self._counted]
-        counts = self._generation.words.frequencies([self._written[stem] for stem in missing])
+        counts = self._generation.words.frequencies(list(map(expression, missing)))
         self._counted.update(zip(missing, counts, strict=True))
 
     def _beside(
@@ -305,14 +294,14 @@ def _bm25(counts: Mapping[str, int], terms: Sequence[str], weights: Sequence[flo
     )
 
 
-@lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
-    stem: str = _stemmer().stemWord(word)
-    return stem
+def _asked(subject: str, languages: Sequence[str]) -> list[tuple[str, ...]]:
+    """The words of a subject, each in the forms that the languages of the index give it."""
+    algorithms = dict.fromkeys(map(stemmer_of, languages or (None,)))
+    wanted = ranking.content(subject, languages)
+    return list(dict.fromkeys(tuple(dict.fromkeys(tokens.term(one, each) for each in algorithms)) for one in wanted))
 
 
-@cache
-def _stemmer() -> Any:
-    import snowballstemmer
-
-    return snowballstemmer.stemmer("porter")  # as in the word index
+def _stems(text: str, tag: str | None) -> list[str]:
+    language = language_of_article(text, tag)
+    algorithm, stop = stemmer_of(language), ranking.stop_words(language)
+    return [tokens.term(token, algorithm) for token in tokens.tokens(text, language) if token.text not in stop]

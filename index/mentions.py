@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from index import tokens
 from index.article import Article, Span
 from index.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from index.filters import Filter
     from index.store import Generation
@@ -114,9 +115,8 @@ class Name:
 
 def find(generation: Generation, name: Name, only: Filter, sort: Sort) -> Iterator[Mentions]:
     """Every article that has `name` and passes `only`, copies as well, in the order `sort`."""
-    for article_id, copy_of in generation.articles_with(
-        None if _UNSPACED.search(name.text) else _candidates(name), only, sort
-    ):
+    phrases = None if _UNSPACED.search(name.text) else _candidates(name, generation.languages)
+    for article_id, copy_of in generation.articles_with(phrases, only, sort):
         article = generation.article(article_id)
         if article is None:
             continue
@@ -126,15 +126,16 @@ def find(generation: Generation, name: Name, only: Filter, sort: Sort) -> Iterat
             yield Mentions(article, spans, in_title, copy_of)
 
 
-def _candidates(name: Name) -> list[str]:
-    """Phrases for the word index, which stems them: any of them is in every text that has the name."""
+def _candidates(name: Name, languages: Sequence[str]) -> list[str]:
+    """Phrases for the word index, in the `languages` of its articles: each text that has the name has one."""
     *before, last = _WORD.findall(name.text)
-    phrases = [" ".join([*before, form]) for form in ([last] if name.is_exact else sorted(_forms(last.lower(), "a")))]
-    if not name.is_exact and _joined(name.text) != name.text:
-        phrases.append(_joined(name.text))
-    elif name.is_acronym:
-        phrases.append(" ".join(name.text))
-    return phrases
+    forms = [last] if name.is_exact else sorted(_forms(last.lower(), "a"))
+    written = [name.text, *(" ".join([*before, form]) for form in forms)]
+    # "J. K. Rowling" may be written with initials that the word index has as one word, "J.K.", and the other way round.
+    written += [re.sub(r"\b(\w) (?=\w\b)", r"\1", one) for one in written[1:]]
+    if name.is_acronym:
+        written += [_joined(name.text), " ".join(_joined(name.text))]
+    return list(dict.fromkeys(" ".join(tokens.terms(one, each)) for each in languages or (None,) for one in written))
 
 
 @lru_cache(maxsize=64)

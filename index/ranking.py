@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from index import tokens
+from index.language import function_words, language_of, stemmer_of
+from index.store.words import expression
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from index.article import Span
     from index.filters import Filter
     from index.store import Generation, StoredPassage
+    from index.tokens import Token
     from index.vectors import Vectors
 
 CANDIDATES = 32
@@ -38,7 +42,7 @@ STOP_WORDS = frozenset(
     "a an and are as at be been by did do does for from had has have how in is it its of on or that the their there "
     "these they this to was were what when where which who whom whose why will with".split()
 )
-"""Words that say nothing of what a question is about; they are left out of the word search."""
+"""Words of English that say nothing of what a question is about; they are left out of the word search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ def look_up(generation: Generation, query: str, *, context: str = "", only: Filt
     # The filter comes before the candidates are chosen: a rare outlet would have none among the best of all.
     among = generation.passing(only) if only else None
     bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
-    of_context = _shares(generation.words.match(terms(context), MATCHES, among=among), CONTEXT_WEIGHT)
+    words_of_context = terms(context, generation.languages)
+    of_context = _shares(generation.words.match(words_of_context, MATCHES, among=among), CONTEXT_WEIGHT)
     return Found(among, bm25, of_context, tuple(generation.passages(_first(bm25) | _first(of_context))))
 
 
@@ -93,7 +98,9 @@ def rank(
     `look_up` gave for it.
     """
     sentences = None if found.among is None else generation.vectors.ids_of_passages(found.among)
-    near = {vector_id for wording in wordings for vector_id in vectors.search(wording, CANDIDATES, among=sentences)}
+    # What the embedder cannot read has a zero vector, to which all are equally near: there the words alone count.
+    read = [wording for wording in wordings if wording.any()] or (() if found.passages else wordings)
+    near = {vector_id for wording in read for vector_id in vectors.search(wording, CANDIDATES, among=sentences)}
     nearby = generation.vectors.passages_with(list(near))
     # Another article may have the very sentence.
     nearby = nearby if found.among is None else nearby & found.among
@@ -125,8 +132,8 @@ def scored(
 
 def _matches(generation: Generation, query: str, among: Collection[int] | None) -> dict[int, float]:
     """Passage id → BM25 of the words of `query` and, for less, of its pairs of words."""
-    scores = generation.words.match(terms(query), MATCHES, among=among)
-    for passage_id, score in generation.words.match_phrases(pairs(query), among=among).items():
+    scores = generation.words.match(terms(query, generation.languages), MATCHES, among=among)
+    for passage_id, score in generation.words.match_phrases(pairs(query, generation.languages), among=among).items():
         scores[passage_id] = scores.get(passage_id, 0.0) + PAIR_WEIGHT * score
     return scores
 
@@ -155,17 +162,58 @@ def _nearest(passage: StoredPassage, near_to: dict[int, float]) -> tuple[Span, f
     return span, near_to[vector_id]
 
 
-def terms(text: str) -> list[str]:
-    """The words of `text` worth looking up, each once; its stop words only when it has no others."""
-    words = list(dict.fromkeys(_words(text)))
-    return [word for word in words if word not in STOP_WORDS] or words
+def most_words(query: str, text: str, spans: Sequence[Span]) -> Span:
+    """Of sentences of a text that no vector tells apart, the one with most words of the query, the first of them."""
+    wanted = {token.text for token in content(query, ())}
+    language = language_of(text)
+    return max(spans, key=lambda span: len(wanted & {token.text for token in tokens.tokens(span.of(text), language)}))
 
 
-def pairs(text: str) -> list[str]:
+def terms(text: str, languages: Sequence[str]) -> list[str]:
+    """What to ask the word index for, in the `languages` of its articles: the words of `text` worth looking up, each
+    once, in any way they may be spelt; its stop words only when it has no others."""
+    wanted = content(text, languages)
+    # "start-ups" is looked for as "startups" as well, "Müller" as "Mueller"; where the index has both, once.
+    stemmers = _stemmers(languages)
+    runs = list(tokens.compounds(wanted))
+    forms = dict.fromkeys(expression(tokens.term(token, each)) for token in wanted for each in stemmers)
+    forms |= dict.fromkeys(
+        expression(form, as_written=True)
+        for each in stemmers
+        for form in (
+            *(form for token in wanted for form in tokens.other_forms(token, each)),
+            *(tokens.joined(run, each) for run in runs),
+        )
+    )
+    return list(forms)
+
+
+def content(text: str, languages: Sequence[str]) -> list[Token]:
+    """The words of `text` without its stop words; these only when it has no others."""
+    found, stop = _read(text, languages)
+    return [token for token in found if token.text not in stop] or found
+
+
+def pairs(text: str, languages: Sequence[str]) -> list[str]:
     """Each two words of `text` that follow each other, unless both are stop words."""
-    both = itertools.pairwise(_words(text))
-    return list(dict.fromkeys(" ".join(pair) for pair in both if not STOP_WORDS.issuperset(pair)))
+    found, stop = _read(text, languages)
+    both = [pair for pair in itertools.pairwise(found) if not stop.issuperset(token.text for token in pair)]
+    phrases = (" ".join(tokens.term(token, each) for token in pair) for each in _stemmers(languages) for pair in both)
+    return list(dict.fromkeys(phrases))
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", text.lower())
+def stop_words(language: str | None) -> frozenset[str]:
+    """The words of a language that the word search leaves out."""
+    return STOP_WORDS if language in (None, "English") else function_words(language)
+
+
+def _read(text: str, languages: Sequence[str]) -> tuple[list[Token], frozenset[str]]:
+    """The words of a query, and the stop words of its language; if it does not tell, those of the index."""
+    language = language_of(text)
+    spoken = [language] if language else languages
+    found = tokens.tokens(text, language or next(iter(languages), None))
+    return list(found), frozenset[str]().union(*map(stop_words, spoken))
+
+
+def _stemmers(languages: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(map(stemmer_of, languages))) or [stemmer_of(None)]

@@ -300,7 +300,7 @@ class Index:
             first = k if self.reranker is None else max(k, rerankers.CANDIDATES)
             ranked, superseding, newer = precedence.with_newer(generation, wordings, found.result(), ranked, first)
             ranked = precedence.ordered(ranked, lambda one: one.passage.id, superseding)[:first]
-            hits = [_hit(generation, one, newer.get(one.passage.article_id, ())) for one in ranked]
+            hits = [_hit(generation, one, newer.get(one.passage.article_id, ()), query) for one in ranked]
             if self.reranker is None:
                 return hits
             names = {one.passage.id: (one.passage.article_id, one.passage.start) for one in ranked}
@@ -350,7 +350,7 @@ class Index:
             visits = walk.best(starts, k, cancel)
             most = max(visits.values())
             return [
-                replace(_hit(generation, one, ()), score=visits[one.passage.id] / most)
+                replace(_hit(generation, one, (), query), score=visits[one.passage.id] / most)
                 for one in ranking.scored(generation, [wording], ranking.NOTHING, walk.passages(list(visits)))
             ]
 
@@ -599,11 +599,13 @@ def _listed(names: Iterable[str | Path] | str | Path) -> list[str | Path]:
     return [names] if isinstance(names, (str, os.PathLike)) else list(names)
 
 
-def _hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...]) -> Hit:
+def _hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...], query: str) -> Hit:
     passage = ranked.passage
     article = generation.article(passage.article_id)
     if article is None:
         raise StoreError(f"passage {passage.id} has lost its article; run: citewire index rebuild")
+    sentences = tuple(span for span, _ in passage.sentences)
+    is_read = ranked.similarity != 0.0 or len(sentences) == 1
     return Hit(
         article,
         passage.start,
@@ -611,11 +613,11 @@ def _hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...]) -> 
         ranked.score,
         ranked.similarity,
         ranked.bm25,
-        ranked.nearest,
+        ranked.nearest if is_read else ranking.most_words(query, article.text, sentences),
         ranked.context,
         also_in=also_in(article, generation.copies(article.id)),
         newer=newer,
-        sentences=tuple(span for span, _ in passage.sentences),
+        sentences=sentences,
     )
 
 

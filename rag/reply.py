@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError, ModelError
+from index.language import language_of
 from rag import evidence, overview, prompt, recency
 from rag.answer import Answer, Reason
 from rag.clock import Clock
@@ -29,7 +30,6 @@ from rag.event import Evidence, Progress, Row, Token
 from rag.find import Found, find
 from rag.grounding import answerability, claims, support
 from rag.grounding.answerability import Signals
-from rag.language import language_of
 from rag.quote import Quoting
 from rag.relevance import covered
 from rag.settings import MODES

@@ -12,9 +12,9 @@ import pytest
 
 from index import Article, Index, InputError
 from index.filters import Filter
+from index.language import language_of
 from rag import Answer, Engine, Evidence, Progress, Settings, Token, Turn
 from rag.answer import CANNOT_ANSWER, Reason
-from rag.language import language_of
 from rag.prompt import Prompt
 from rag.quote import Quoting
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM

@@ -15,6 +15,7 @@ import pytest
 
 from index import Article, Index, LayoutError, StoreError
 from index.home import DATABASE
+from index.store import LAYOUT
 from tests.fakes import BagOfWordsEmbedder
 
 LAYOUT_1 = """
@@ -137,7 +138,7 @@ def test_an_older_home_is_opened_with_everything_in_it(old_home: Path, embedder:
         assert index.sync().unchanged == 2, "what was removed stays removed"
     assert len(embedder.embedded) == embedded
     assert content(old_home / DATABASE) == before
-    assert layout(old_home / DATABASE) == 2
+    assert layout(old_home / DATABASE) == LAYOUT
 
 
 def test_a_copy_of_the_older_database_is_kept_beside_it(old_home: Path, embedder: BagOfWordsEmbedder) -> None:
@@ -195,10 +196,33 @@ def test_a_damaged_older_database_is_told_and_left_as_it_is(old_home: Path, embe
     assert (old_home / DATABASE).read_bytes() == before
 
 
+def test_the_word_index_of_layout_2_is_made_anew_without_embedding(
+    tmp_path: Path, embedder: BagOfWordsEmbedder
+) -> None:
+    text = "渡轮停运。市长说没有人受伤。"
+    with Index.open(tmp_path, embedder=embedder) as index:
+        index.add([Article("ferry", text), Article("islands", ISLANDS, title="Straße")])
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE words")
+        connection.execute(LAYOUT_1[LAYOUT_1.index("CREATE VIRTUAL TABLE") :])
+        connection.execute("DELETE FROM meta WHERE key = 'languages'")
+        connection.execute("PRAGMA user_version = 2")
+    embedded = len(embedder.embedded)
+    with Index.open(tmp_path, embedder=embedder) as index:
+        found = index.search("市长")
+        assert (found[0].article.id, found[0].bm25 > 0) == ("ferry", True)
+        assert index.search("Strasse")[0].article.id == "islands"
+        assert index.check()[1:] == []
+        assert layout(tmp_path / DATABASE) == LAYOUT
+        index.remove(["ferry"])
+        assert index.search("市长")[0].bm25 == 0
+    assert len(embedder.embedded) == embedded
+
+
 def test_a_layout_that_is_not_known_is_refused(old_home: Path, embedder: BagOfWordsEmbedder) -> None:
     with closing(sqlite3.connect(old_home / DATABASE)) as connection:
-        connection.execute("PRAGMA user_version = 3")
-    with pytest.raises(LayoutError, match="layout 3"):
+        connection.execute(f"PRAGMA user_version = {LAYOUT + 1}")
+    with pytest.raises(LayoutError, match=f"layout {LAYOUT + 1}"):
         Index.open(old_home, embedder=embedder)
 
 
@@ -221,7 +245,8 @@ def dying(function):
 left = int(sys.argv[2])
 for module, name in (
     (database, "copy_beside"), (database, "sync_file"), (migrate, "migrate"), (migrate, "_copy_sources"),
-    (migrate, "_copy_passages"), (migrate, "_copy_articles"), (migrate, "_complete_vectors"), (schema, "seal"),
+    (migrate, "_copy_passages"), (migrate, "_copy_articles"), (migrate, "_complete_vectors"), (migrate, "_index_words"),
+    (schema, "seal"),
 ):
     setattr(module, name, dying(getattr(module, name)))
 Index.open(sys.argv[1], embedder=BagOfWordsEmbedder()).close()
@@ -231,13 +256,13 @@ Index.open(sys.argv[1], embedder=BagOfWordsEmbedder()).close()
 def test_killed_at_any_step_either_layout_is_whole(old_home: Path, embedder: BagOfWordsEmbedder) -> None:
     before = content(old_home / DATABASE)
     script = KILLED.format(root=str(Path(__file__).parent.parent))
-    for step in range(1, 11):
+    for step in range(1, 12):
         done = subprocess.run(
             [sys.executable, "-c", script, str(old_home), str(step)], env={**os.environ}, capture_output=True
         )
-        assert done.returncode == (0 if step == 10 else -signal.SIGKILL), done.stderr
+        assert done.returncode == (0 if step == 11 else -signal.SIGKILL), done.stderr
         assert content(old_home / DATABASE) == before
-        assert layout(old_home / DATABASE) == (2 if step == 10 else 1)
+        assert layout(old_home / DATABASE) == (LAYOUT if step == 11 else 1)
     with Index.open(old_home, embedder=embedder) as index:
         assert index.search("wheat harvest")[0].text == HARVEST
         assert not list(old_home.glob("*.tmp"))

@@ -10,7 +10,7 @@ embedder and no file formats.
     generation   what can be read: sources, articles, passages; with their `words` and `vectors`
     writer       what a change writes
     check        whether every row is as it was written
-    migrate      layout 1 → 2
+    migrate      layout 1 or 2 → 3
 """
 
 from __future__ import annotations

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from index.checksum import checksum, passage_checksum, vector_key, verified_vectors
 from index.duplicate import split
+from index.language import language_of_article
 from index.store import schema
 from index.store.schema import APPLICATION_ID, ARTICLE_ROW
+from index.store.words import word_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -201,14 +203,13 @@ def _words(connection: sqlite3.Connection) -> Iterator[Fault]:
         fresh.execute(statement)
         articles: dict[int, str] = {}
         rows = connection.execute(
-            "SELECT passage.id, article_id, start, end, title, text "
+            "SELECT passage.id, article_id, start, end, title, text, language "
             "FROM passage JOIN article ON article.id = article_id ORDER BY passage.id"
         )
-        for passage_id, article_id, start, end, title, text in rows:
+        for passage_id, article_id, start, end, title, text, tag in rows:
             articles[passage_id] = article_id
-            fresh.execute(
-                "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", (passage_id, title or "", text[start:end])
-            )
+            columns = word_columns(title, text[start:end], language_of_article(text, tag))
+            fresh.execute("INSERT INTO words (rowid, title, text, other) VALUES (?, ?, ?, ?)", (passage_id, *columns))
         both = (connection, fresh)
         wrong: set[object] = set()
         for one in both:

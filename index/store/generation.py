@@ -61,6 +61,7 @@ class Generation:
             self.number = int(meta["generation"])
             self.database = meta["database"]
             self.rules = int(meta.get("rules", 0))
+            self.languages = tuple(meta.get("languages", "").split())
         except (KeyError, ValueError) as error:
             raise StoreError(f"the number of the generation, or the id of the database, was altered; {MEND}") from error
 

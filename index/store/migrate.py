@@ -1,7 +1,8 @@
-"""Migrate: a database of layout 1 → layout 2, in one transaction of its own connection. Knows no files.
+"""Migrate: a database of layout 1 or 2 → layout 3, in one transaction of its own connection. Knows no files.
 
-Layout 2 adds checksums, the id of the newer version of an article, and the random id of the database. The word index,
-the ids of articles, passages and vectors, and the order of adding stay as they are.
+Layout 2 added checksums, the id of the newer version of an article, and the random id of the database; layout 3 the
+words of every language to the word index, which is made from the texts again. The ids of articles, passages and
+vectors, the vectors, and the order of adding stay as they are.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from index.checksum import checksum, passage_checksum, vector_checksums
 from index.duplicate import Story, joined
+from index.language import language_of_article
 from index.store import schema
+from index.store.words import word_columns
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
 OLDEST = 1
-"""The first layout, and the only one besides the present one."""
+"""The first layout."""
 
 COPIED = ("root", "origin", "article", "passage", "sentence", "story")
 """Tables that are made anew. The vectors, most of the file, are completed where they are."""
@@ -29,7 +32,15 @@ _AT_ONCE = 1000
 
 
 def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
-    """Bring the tables of layout 1 to layout 2. `uri` gives the present form of the uri of a root or an origin."""
+    """Bring the tables to the present layout. `uri` gives the present form of the uri of a root or an origin that
+    layout 1 kept."""
+    if schema.layout(connection) == OLDEST:
+        _with_checksums(connection, uri)
+    _index_words(connection)
+
+
+def _with_checksums(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
+    """Layout 1 → layout 2."""
     for (name,) in connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'index' AND sql NOT NULL"
     ).fetchall():
@@ -47,6 +58,23 @@ def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
     _complete_vectors(connection)
     for table in COPIED:
         connection.execute(f"DROP TABLE old_{table}")
+
+
+def _index_words(connection: sqlite3.Connection) -> None:
+    """Make the word index from the texts."""
+    connection.execute("DROP TABLE words")
+    connection.execute(next(one for one in schema.STATEMENTS if "CREATE VIRTUAL TABLE words" in one))
+    columns = "rowid, title, text, other"
+    for article_id, title, text, tag in connection.execute(
+        "SELECT id, title, text, language FROM article WHERE copy_of IS NULL ORDER BY rowid"
+    ).fetchall():
+        language = language_of_article(text, tag)
+        schema.note_language(connection, language)
+        for passage_id, start, end in connection.execute(
+            "SELECT id, start, end FROM passage WHERE article_id = ? ORDER BY id", (article_id,)
+        ).fetchall():
+            values = (passage_id, *word_columns(title, text[start:end], language))
+            connection.execute(f"INSERT INTO words ({columns}) VALUES (?, ?, ?, ?)", values)
 
 
 def _copy_sources(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:

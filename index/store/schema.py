@@ -1,13 +1,15 @@
 """Schema: the tables of the database, and what its meta table and its header say.
 
-    meta      the random id of this database, the number of its generation, and the embedder of its vectors
+    meta      the random id of this database, the number of its generation, the embedder of its vectors, and the
+              languages of its articles
     root      what the user asked to be indexed: folders, files, pages and feeds, read again by a bare sync
     origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by;
               after the fingerprint, and LEFT_OUT, a JSON array of what was not read of it and why
     article   clean text and metadata;  passage  spans of it;  sentence  spans of a passage, each with a vector
     story     keys by which an article that repeats another is found; the copy has no passages (index/original.py)
     vector    one row per distinct sentence text, by hash: an edit embeds only what is new
-    words     the word index: FTS5 over titles and passages, without a copy of their text
+    words     the word index: FTS5 over the words of titles and passages (index/tokens.py) and, as `other`, their other
+              spellings, without a copy of the text
 
 Every row has a checksum, or follows from rows that have one (index/checksum.py), so that altered bytes are noticed.
 """
@@ -28,7 +30,7 @@ Value = TypeVar("Value", int, bytes, str)
 LEFT_OUT = "\x1f"
 """In no fingerprint. A table for what is left out would be a new layout, for which each home would be copied."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of these tables, kept in SQLite's user_version."""
 
 APPLICATION_ID = 0x43495445
@@ -71,7 +73,7 @@ CREATE TABLE vector (
     checksum BLOB NOT NULL DEFAULT x''
 );
 CREATE VIRTUAL TABLE words USING fts5 (
-    title, text, content = '', tokenize = 'porter unicode61 remove_diacritics 2'
+    title, text, other, content = '', tokenize = 'ascii tokenchars ''.'''
 );
 """.split(";\n")
 )
@@ -104,6 +106,18 @@ def meta(connection: sqlite3.Connection) -> dict[str, str]:
 def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
     """Write a row of the meta table; `seal` must follow in the same transaction."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def languages(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The languages whose rules the words in the word index follow; also those of articles that are gone."""
+    return tuple(meta(connection).get("languages", "").split())
+
+
+def note_language(connection: sqlite3.Connection, language: str) -> None:
+    """Add a language to those of the word index; `seal` must follow in the same transaction."""
+    known = languages(connection)
+    if language not in known:
+        set_meta(connection, "languages", " ".join([*known, language]))
 
 
 def seal(connection: sqlite3.Connection) -> None:

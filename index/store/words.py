@@ -1,11 +1,17 @@
-"""Words: the word index of one generation, searched by BM25 (SQLite's FTS5)."""
+"""Words: the word index of one generation, searched by BM25 (SQLite's FTS5).
+
+What it holds, and what a query asks it for, is made by index/tokens.py: FTS5 only separates words at spaces.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
 import math
+import re
 from typing import TYPE_CHECKING
+
+from index.tokens import HANGUL, UNSPACED, other_terms, terms
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +28,19 @@ ENOUGH = 2048
 of 29,000 passages, 1 in 1,000 is missed so (docs/experiments.md)."""
 
 
+def word_columns(title: str | None, text: str, language: str) -> tuple[str, str, str]:
+    """What the word index holds of a passage: the words of the title, of the text, and other spellings of both."""
+    others = [*other_terms(title or "", language), *other_terms(text, language)]
+    return " ".join(terms(title or "", language)), " ".join(terms(text, language)), " ".join(others)
+
+
+def expression(form: str, *, as_written: bool = False) -> str:
+    """A word as FTS5 is asked for it, in all columns, or only where it is written so. A single character of a script
+    without spaces stands for all that begins with it."""
+    is_character = len(form) == 1 and re.match(f"[{UNSPACED}{HANGUL}]", form)
+    return f'{"{title text} : " if as_written else ""}"{form}"{"*" if is_character else ""}'
+
+
 class Words:
     """The words of one generation. Valid inside `Store.read`."""
 
@@ -30,7 +49,7 @@ class Words:
         self._sql = connection
 
     def match(self, words: Sequence[str], k: int, *, among: Collection[int] | None = None) -> dict[int, float]:
-        """The `k` passages best by BM25 for any of `words`, id → score; greater is better.
+        """The `k` passages best by BM25 for any of `words`, each an `expression`, id → score; greater is better.
 
         `among` are the ids of the passages that may be found, if not all may. How rare a word is, is counted in all
         of them even so. Without it, passages that hold none but common words may be passed over, if ENOUGH others
@@ -38,7 +57,7 @@ class Words:
         """
         if not words:
             return {}
-        bm25 = f"-bm25(words, {OCCURRENCE_WEIGHT}, {OCCURRENCE_WEIGHT})"
+        bm25 = f"-bm25(words{f', {OCCURRENCE_WEIGHT}' * 3})"
         which = "SELECT rowid FROM words WHERE words MATCH ?" if among is None else "SELECT value FROM json_each(?)"
         chosen = self._rarest(words) if among is None else json.dumps(list(among))
         # The plus keeps SQLite from searching the word index anew for every id.
@@ -72,19 +91,17 @@ class Words:
         return scores if among is None else {one: score for one, score in scores.items() if one in among}
 
     def frequencies(self, words: Sequence[str]) -> list[int]:
-        """How many passages have each of `words`, in their text or title."""
+        """How many passages have each of `words`, each an `expression`."""
         if not words:
             return []
         count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
-        counts = self._sql.execute(f"SELECT {', '.join([count] * len(words))}", [f'"{word}"' for word in words])
+        counts = self._sql.execute(f"SELECT {', '.join([count] * len(words))}", words)
         return list(counts.fetchone())
 
     def _rarest(self, words: Sequence[str]) -> str | None:
         """The rarest of `words`, as a search for any of them, that ENOUGH passages hold; None if that is all."""
         count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
-        counts = self._sql.execute(
-            f"SELECT {', '.join([count] * len(words))}", [f'"{word}"' for word in words]
-        ).fetchone()
+        counts = self._sql.execute(f"SELECT {', '.join([count] * len(words))}", words).fetchone()
         by_rarity = sorted(zip(counts, words, strict=True))
         for last, held in enumerate(itertools.accumulate(number for number, _ in by_rarity), start=1):
             if held >= ENOUGH and last < len(words):
@@ -93,4 +110,4 @@ class Words:
 
 
 def _any_of(words: Sequence[str]) -> str:
-    return " OR ".join(f'"{word}"' for word in words)
+    return " OR ".join(words)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from index.checksum import checksum, passage_checksum, vector_key
 from index.duplicate import joined, split
 from index.errors import StoreError
+from index.language import language_of_article
 from index.store.generation import Generation
-from index.store.schema import ARTICLE_ROW, LEFT_OUT, marks
+from index.store.schema import ARTICLE_ROW, LEFT_OUT, marks, note_language
+from index.store.words import word_columns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -64,7 +66,10 @@ def write_articles(connection: sqlite3.Connection, change: Change) -> bool:
 
 def _insert_article(connection: sqlite3.Connection, put: Put, place: int | None) -> None:
     article = put.article
-    sums = [_insert_passage(connection, article, passage) for passage in put.passages]
+    language = language_of_article(article.text, article.language)
+    sums = [_insert_passage(connection, article, passage, language) for passage in put.passages]
+    if sums:
+        note_language(connection, language)
     values = (
         article.id, article.text, article.title, article.source, article.url, article.published, article.author,
         article.updated, article.language, put.origin, joined(put.keys), put.copy_of, put.superseded_by,
@@ -78,7 +83,7 @@ def _insert_article(connection: sqlite3.Connection, put: Put, place: int | None)
         connection.executemany("INSERT OR IGNORE INTO story VALUES (?, ?)", [(key, article.id) for key in put.keys])
 
 
-def _insert_passage(connection: sqlite3.Connection, article: Article, passage: Passage) -> bytes:
+def _insert_passage(connection: sqlite3.Connection, article: Article, passage: Passage, language: str) -> bytes:
     """Insert a passage with its sentences and words; returns its checksum."""
     keys = [vector_key(sentence.of(article.text)) for sentence in passage.sentences]
     vector_ids = dict(connection.execute(f"SELECT key, id FROM vector WHERE key IN ({marks(keys)})", keys).fetchall())
@@ -91,10 +96,8 @@ def _insert_passage(connection: sqlite3.Connection, article: Article, passage: P
         "INSERT INTO passage (article_id, start, end, checksum) VALUES (?, ?, ?, ?)", (*values, passage_sum)
     ).lastrowid
     connection.executemany("INSERT INTO sentence VALUES (?, ?, ?, ?)", [(passage_id, *one) for one in sentences])
-    connection.execute(
-        "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
-        (passage_id, article.title or "", article.text[passage.start : passage.end]),
-    )
+    columns = word_columns(article.title, article.text[passage.start : passage.end], language)
+    connection.execute("INSERT INTO words (rowid, title, text, other) VALUES (?, ?, ?, ?)", (passage_id, *columns))
     return passage_sum
 
 
@@ -109,12 +112,13 @@ def _delete_article(connection: sqlite3.Connection, article_id: str) -> None:
     """Delete an article that there is, with all that hangs on it."""
     (row,) = Generation(connection).article_rows("WHERE id = ?", (article_id,))
     title, text, keys = row.article.title, row.article.text, row.keys
+    language = language_of_article(text, row.article.language)
     passages = connection.execute("SELECT id, start, end FROM passage WHERE article_id = ?", (article_id,)).fetchall()
     for passage_id, start, end in passages:
         # The word index has no copy of the text: it needs the old words to delete them.
         connection.execute(
-            "INSERT INTO words (words, rowid, title, text) VALUES ('delete', ?, ?, ?)",
-            (passage_id, title or "", text[start:end]),
+            "INSERT INTO words (words, rowid, title, text, other) VALUES ('delete', ?, ?, ?, ?)",
+            (passage_id, *word_columns(title, text[start:end], language)),
         )
         connection.execute("DELETE FROM sentence WHERE passage_id = ?", (passage_id,))
     connection.execute("DELETE FROM passage WHERE article_id = ?", (article_id,))

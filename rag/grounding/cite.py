@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import Word, stems, words
+from rag.grounding.lexicon import Word, known, stems, words
 from rag.grounding.statement import is_statement
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def align(claim: str, sources: Sequence[Source], *, question: str = "") -> tuple
             break
         chosen.append(best)
         candidates.remove(best)
-        covered |= stems(best.text)
+        covered |= known(best.text)
     return tuple(_informative(chosen, wanted, asked))
 
 
@@ -86,21 +86,21 @@ def quotes(sources: Sequence[Source]) -> Iterator[Quote]:
 
 def _informative(chosen: Sequence[Quote], wanted: Sequence[Word], asked: frozenset[str]) -> Iterator[Quote]:
     """Those of `chosen` that add something. A number always does: the quotes must have it."""
-    known: set[str] = {word.stem for word in wanted if word.stem in asked and not word.is_number}
+    repeated: set[str] = {word.stem for word in wanted if word.stem in asked and not word.is_number}
     for number, quote in enumerate(chosen):
-        has = stems(quote.text)
-        if number == 0 or any(word.stem in has and word.stem not in known for word in wanted):
-            known |= has
+        has = known(quote.text)
+        if number == 0 or any(word.stem in has and word.stem not in repeated for word in wanted):
+            repeated |= has
             yield quote
 
 
 def _gain(quote: Quote, wanted: Sequence[Word], covered: set[str]) -> float:
-    has = stems(quote.text)
+    has = known(quote.text)
     return sum(word.weight for word in wanted if word.stem in has and word.stem not in covered)
 
 
 def _fit(quote: Quote, wanted: Sequence[Word], covered: set[str], asked: frozenset[str]) -> tuple[float, int, int]:
-    has = stems(quote.text)
+    has = known(quote.text)
     question_share = len(asked & has) / len(asked) if asked else 0.0
     gain = _gain(quote, wanted, covered)
     weight = sum(word.weight for word in wanted)

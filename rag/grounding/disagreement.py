@@ -19,6 +19,7 @@ from index.version import counterparts
 from rag.answer import Citation, Disagreement, Side
 from rag.grounding import cite
 from rag.grounding.lexicon import APPROXIMATE, BOUNDS, DENIAL, MODALS, MONTHS, stems, words
+from rag.grounding.lexicon import known as spellings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,7 +175,7 @@ class _Sentence:
     @cached_property
     def known(self) -> frozenset[str]:
         """The stems of its whole article."""
-        return stems(f"{self.quote.article.text}\n{self.quote.article.title or ''}")
+        return spellings(f"{self.quote.article.text}\n{self.quote.article.title or ''}")
 
     @cached_property
     def time(self) -> float:

@@ -3,10 +3,21 @@ something."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from index import tokens
+from index.language import STEMMERS, function_words, language_of, stemmer_of, without_function_words
+from rag.grounding import foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from index.tokens import Token
 
 ANTONYMS = Path(__file__).with_name("antonyms.txt")
 """The antonyms of WordNet 3.0, those of all words of a synset."""
@@ -88,8 +99,13 @@ BOUNDS = re.compile(
 )
 """Words before a number that make it a bound."""
 
-# U.S. is one word, and the same as US.
-_TOKEN = re.compile(r"(?:[^\W\d_]\.){2,}|\d+(?:[.,]\d+)*(?:st|nd|rd|th)?|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
+_CONTRACTED = frozenset(("t", "re", "ve", "ll", "d", "m"))
+IDENTIFIER_LETTERS = 6
+"""Most letters of a code before its digits: INV-2023-0043, COVID-19; a longer word is a word."""
+_SPELT_OUT = re.compile("ae|oe|ue")
+"""Umlauts of a name where they cannot be typed: "Mueller"."""
+_SPELT_OTHERWISE = re.compile(r"\w[-/_'+&]\w|\d|[A-Z]\w*[aou]e")
+"""What may be spelt otherwise in an English text without accents: compounds, numbers and dates, names with umlauts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +129,91 @@ class Word:
 
 
 @lru_cache(maxsize=4096)
-def words(text: str) -> tuple[Word, ...]:
-    """The content words of `text` in order; stop words are left out."""
-    found = []
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        lower = re.sub(r"['’]s?$", "", token.lower()) if "." not in token or token[0].isdigit() else _joined(token)
-        if token[0].isdigit():
-            found.append(Word(_number(lower), "number", match.start(), match.end()))
-        elif lower in _NUMBERS and not (lower in ("first", "second") and token[0].isupper()):
-            found.append(Word(_NUMBERS[lower], "word", match.start(), match.end()))
-        elif lower not in STOP_WORDS and (len(lower) > 1 or token.isupper()):
-            named = token[0].isupper() and not _starts_sentence(text, match.start())
-            found.append(Word(_stem(lower), "name" if named else "word", match.start(), match.end()))
-    return tuple(found)
+def words(text: str, language: str | None = None) -> tuple[Word, ...]:
+    """The content words of `text` in order; stop words are left out. It is in `language`, or in that which it tells."""
+    spoken = language or language_of(text)
+    found = tokens.tokens(without_function_words(text, spoken), spoken)
+    stop = STOP_WORDS if spoken in (None, "English") else function_words(spoken)
+    numbers = _NUMBERS | foreign.NUMBERS.get(spoken or "", {})
+    in_digits = {
+        start: (end, day) for start, end, day in foreign.full_dates(text) if not re.search(r"[^\W\d]", text[start:end])
+    }
+    content: list[Word] = []
+    place = 0
+    while place < len(found):
+        token = found[place]
+        start, end, written = token.start, token.end, text[token.start : token.end]
+        if start in in_digits:  # 25/04/2021, which may stand elsewhere as 25 April 2021
+            end, day = in_digits[start]
+            content.append(Word(day.isoformat(), "number", start, end))
+            while place < len(found) and found[place].start < end:
+                place += 1
+            continue
+        if token.text in _CONTRACTED and token.glue in ("'", "’"):  # "don't", "she'll"
+            if token.text == "t" and content and content[-1].end == found[place - 1].end:
+                content.pop()
+            place += 1
+            continue
+        run = _identifier(text, found, place)
+        place += len(run)
+        if len(run) > 1 or _is_code(token.text):
+            content.append(Word(_code(run), "number", start, run[-1].end))
+        elif token.kind == "pair":
+            content.append(Word(tokens.fold(token.text), "word", start, end))
+        elif token.text[0].isdigit():
+            content.extend(_counted(token, numbers))
+        elif token.text in numbers and not (token.text in ("first", "second") and written[0].isupper()):
+            content.append(Word(numbers[token.text], "word", start, end))
+        elif token.text not in stop and (len(token.text) > 1 or written.isupper()):
+            kind = "name" if _is_name(text, found, place - 1, spoken) else "word"
+            content.append(Word(_stem(token.text, spoken), kind, start, end))
+    return tuple(content)
 
 
 @lru_cache(maxsize=4096)
 def stems(text: str) -> frozenset[str]:
     """The stems of the content words of `text`, whatever their kind."""
     return frozenset(word.stem for word in words(text))
+
+
+@lru_cache(maxsize=4096)
+def known(text: str) -> frozenset[str]:
+    """The stems of the content words of `text`, and what these would be if they were spelt in another way: what a claim
+    or a question may have of it."""
+    found = stems(text)
+    spoken = language_of(text)
+    if text.isascii() and spoken == "English" and not _SPELT_OTHERWISE.search(text):
+        return found
+    others: set[str] = set()
+    read = tokens.tokens(text, spoken)
+    for token in read:
+        if token.kind == "pair":
+            others |= {tokens.fold(token.text), *token.text}
+        elif token.kind == "number":
+            others.add(token.text)
+        elif token.text not in STOP_WORDS:
+            # A claim in another language, or one that does not tell its language, is stemmed in another way.
+            forms = [token.text, tokens.fold(token.text), tokens.spelt_out(token.text)]
+            if text[token.start].isupper():
+                forms.append(_SPELT_OUT.sub(lambda match: match[0][0], token.text))
+            others |= {_stem(form, each) for form in forms if form for each in (spoken, None)}
+    for run in tokens.compounds(read):
+        others |= {_stem("".join(token.text for token in run), spoken), _code(run)}
+    # "ISO 9001" may be written "ISO-9001"
+    for one, other in itertools.pairwise(read):
+        if other.text[0].isdigit() and text[one.start : one.end].isupper():
+            others.add(_code((one, other)))
+    others |= {day.isoformat() for _, _, day in foreign.full_dates(text)}
+    if spoken in ("Chinese", "Japanese"):
+        others |= set(foreign.han_numbers(text))
+    return found | others
+
+
+def negations(text: str) -> tuple[list[re.Match[str]], bool]:
+    """Where a text negates something, and whether it negates what stands before."""
+    spoken = language_of(text)
+    pattern = foreign.NEGATIONS.get(spoken or "", NEGATION)
+    return list(pattern.finditer(text)), spoken in foreign.NEGATED_BEFORE
 
 
 def antonyms(stem: str) -> frozenset[str]:
@@ -154,12 +235,51 @@ def _antonyms() -> dict[str, frozenset[str]]:
     return {stem: frozenset(others) for stem, others in found.items()}
 
 
-def _joined(letters: str) -> str:
-    return letters.replace(".", "").lower()
+def _identifier(text: str, found: Sequence[Token], place: int) -> Sequence[Token]:
+    """The tokens from `place` on that are one code: "E-1074", "INV-2023-0043", "12-B"; else that token alone."""
+    end = place + 1
+    while end < len(found) and found[end].glue and found[end].glue in "-‐‑/_":
+        end += 1
+    run = found[place:end]
+    written = [text[token.start : token.end] for token in run]
+    has_digits = any(any(map(str.isdigit, one)) for one in written[1:])
+    is_coded = written[0].isupper() and len(written[0]) <= IDENTIFIER_LETTERS and has_digits
+    is_lettered = written[0].isdigit() and len(run) == 2 and len(written[1]) == 1 and written[1].isupper()
+    is_single = len(written[0]) == 1 and written[0].isalpha() and len(run) > 1 and all(map(str.isdigit, written[1:]))
+    return run if len(run) > 1 and (is_coded or is_lettered or is_single) else found[place : place + 1]
 
 
-def _number(token: str) -> str:
-    return token.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", token) else token
+def _is_code(token: str) -> bool:
+    """Whether letters and digits stand together: "e1074", "mh370"; not "1990s", "3km"."""
+    return token[0].isalpha() and any(map(str.isdigit, token))
+
+
+def _code(run: Sequence[Token]) -> str:
+    """The parts of a code, together; "F-16s" are some of them."""
+    return re.sub(r"(?<=\d)s$", "", tokens.fold("".join(token.text for token in run)))
+
+
+def _counted(token: Token, numbers: Mapping[str, str]) -> Iterator[Word]:
+    """A number, and the unit that is written together with it: "3km"; in "1990s" there is none."""
+    ordinal = re.fullmatch(r"\d+(?:st|nd|rd|th)", token.text)
+    digits = token.text if ordinal else re.match(r"[\d.,]*\d", token.text)[0]  # type: ignore[index]
+    unit = token.text[len(digits) :]
+    at = token.end - len(unit)
+    yield Word(digits, "number", token.start, at)
+    if len(unit) > 1:
+        yield Word(numbers.get(unit) or _stem(unit, None), "word", at, token.end)
+
+
+def _is_name(text: str, found: Sequence[Token], place: int, language: str | None) -> bool:
+    """Whether a word is a name: it has a capital that begins no sentence. German writes all nouns so: there, only
+    capitals in a row are a name."""
+    token = found[place]
+    if not text[token.start].isupper() or _starts_sentence(text, token.start):
+        return False
+    if language != "German" or text[token.start : token.end].isupper():
+        return True
+    beside = [*found[max(place - 1, 0) : place], *found[place + 1 : place + 2]]
+    return any(text[other.start].isupper() and not _starts_sentence(text, other.start) for other in beside)
 
 
 def _starts_sentence(text: str, start: int) -> bool:
@@ -167,21 +287,7 @@ def _starts_sentence(text: str, start: int) -> bool:
     return not before or before[-1] in ".!?:\n"
 
 
-@lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(_IRREGULAR.get(word, word)))
-
-
-@cache
-def _stemmer() -> _Stemmer:
-    import snowballstemmer
-
-    stemmer: _Stemmer = snowballstemmer.stemmer("english")
-    return stemmer
-
-
-class _Stemmer:
-    """What we use of snowballstemmer's objects."""
-
-    def stemWord(self, word: str) -> str:  # noqa: N802 - the library's name
-        raise NotImplementedError
+def _stem(word: str, language: str | None = None) -> str:
+    if language in (None, "English") or language not in STEMMERS:
+        return tokens.stem(_IRREGULAR.get(word, word), "english")
+    return tokens.stem(word, stemmer_of(language))

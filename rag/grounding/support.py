@@ -15,8 +15,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from index.language import language_of
 from index.passage import sentences
-from rag.grounding.lexicon import COLLECTION, COUNTED_ARTICLES, NEGATION, Word, antonyms, stems, words
+from rag.grounding.lexicon import COLLECTION, COUNTED_ARTICLES, Word, antonyms, known, negations, stems, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -55,7 +56,7 @@ _CLAUSE = re.compile(
     r"including)\b",
     re.IGNORECASE,
 )
-_PAUSE = re.compile(r"[,;:.!?()–—]")
+_PAUSE = re.compile(r"[,;:.!?()–—，；：。！？、،؛؟।]")
 _QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")
 
 
@@ -131,6 +132,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
         or word in view.closest.replaced
         or word.stem in view.flipped
         or word in view.unbound
+        or word in view.miscoded
         or word.stem in view.opposed
     ]
     spoken = [_plain(quote) for quote in pair.quotes]
@@ -150,7 +152,7 @@ class _View:
 
     @cached_property
     def each(self) -> list[frozenset[str]]:
-        return [stems(quote) for quote in self.pair.quotes]
+        return [known(quote) for quote in self.pair.quotes]
 
     @cached_property
     def quoted(self) -> frozenset[str]:
@@ -159,7 +161,7 @@ class _View:
 
     @cached_property
     def near(self) -> frozenset[str]:
-        return stems(self.pair.nearby)
+        return known(self.pair.nearby)
 
     @cached_property
     def clauses(self) -> list[list[Word]]:
@@ -177,7 +179,7 @@ class _View:
     @cached_property
     def closest(self) -> _Alignment:
         """The claim aligned with the quote that has most of its words in their order."""
-        alignments = (_Alignment(self.wanted, quote) for quote in self.pair.quotes)
+        alignments = (_Alignment(self.wanted, quote, language_of(self.pair.claim)) for quote in self.pair.quotes)
         return max(alignments, key=lambda each: each.order, default=_Alignment(self.wanted, ""))
 
     @cached_property
@@ -189,13 +191,36 @@ class _View:
         """
         if self.closest.order < ALIKE:
             return frozenset()
-        claim, quote = self.pair.claim, self.closest.quote
-        ours, theirs = _negated(claim), _negated(quote)
-        shared, both = stems(claim) & stems(quote), ours.keys() & theirs.keys()
-        in_ours, in_theirs = (frozenset().union(*negated.values()) for negated in (ours, theirs))
-        only_ours = frozenset().union(*(under for first, under in ours.items() if first not in both)) - in_theirs
-        only_theirs = frozenset().union(*(under for first, under in theirs.items() if first in shared - both)) - in_ours
-        return (only_ours | only_theirs) & shared
+        return _flipped(self.pair.claim, self.closest.quote)
+
+    @cached_property
+    def miscoded(self) -> frozenset[Word]:
+        """Codes ("E-1074") of which the quotes say otherwise: what the claim says of one stands in the quote of another
+        code that the claim has not, or no quote of the code negates what the claim negates, or the other way round."""
+        codes = [word for word in self.wanted if _is_code(word.stem)]
+        if not codes:
+            return frozenset()
+        claimed = {word.stem for word in codes}
+        says = {word.stem for word in self.wanted if not word.is_number}
+        shared = [len(says & has) for has in self.each]
+        others = [
+            n
+            for n, quote, has in zip(shared, self.pair.quotes, self.each, strict=True)
+            if not claimed & has and any(_is_code(word.stem) for word in words(quote))
+        ]
+        found: set[Word] = set()
+        for code in codes:
+            own = [
+                (n, quote)
+                for n, quote, has in zip(shared, self.pair.quotes, self.each, strict=True)
+                if code.stem in has
+            ]
+            if own and (
+                max(others, default=0) - max(n for n, _ in own) >= CLAUSE_WORDS
+                or all(_flipped(self.pair.claim, quote) for _, quote in own)
+            ):
+                found.add(code)
+        return frozenset(found)
 
     @cached_property
     def opposed(self) -> frozenset[str]:
@@ -213,10 +238,10 @@ class _View:
 
         A quote has the names of what stands before it as well, for it may speak of them as "he"; a date line dates all.
         """
-        around = [stems(span.of(self.pair.nearby)) for span in sentences(self.pair.nearby)]
-        before = [stems(context) for context in self.pair.contexts] or [self.near] * len(self.each)
+        around = [known(span.of(self.pair.nearby)) for span in sentences(self.pair.nearby)]
+        before = [known(context) for context in self.pair.contexts] or [self.near] * len(self.each)
         every = {word.stem for word in self.wanted if not (word.is_number or self.is_name(word))}
-        dated = frozenset[str]().union(*(stems(quote) for quote in self.pair.quotes if _is_date_line(quote)))
+        dated = frozenset[str]().union(*(known(quote) for quote in self.pair.quotes if _is_date_line(quote)))
         found: set[Word] = set()
         for clause in self.clauses:
             says = every.intersection(word.stem for word in clause)
@@ -229,8 +254,8 @@ class _View:
                     own = [n for n, has in zip(shared, self.each, strict=True) if word.stem in has]
                     others = [*shared, *(len(says & has) for has in around)]
                 elif self.is_name(word):
-                    known = zip(shared, self.each, before, strict=True)
-                    own = [n for n, has, context in known if _is_akin(word.stem, has | context)]
+                    both = zip(shared, self.each, before, strict=True)
+                    own = [n for n, has, context in both if _is_akin(word.stem, has | context)]
                     others = shared
                 else:
                     continue
@@ -257,7 +282,7 @@ class _View:
 
     def carried(self, word: Word) -> float:
         """1 for a word of a quote, NEARBY for one around it, else 0. Names need only be akin."""
-        has = _is_akin if word.kind == "name" else lambda stem, known: stem in known
+        has = _is_akin if word.kind == "name" else lambda stem, names: stem in names
         return 1.0 if has(word.stem, self.quoted) else NEARBY if has(word.stem, self.near) else 0.0
 
 
@@ -267,10 +292,12 @@ class _Alignment:
 
     wanted: tuple[Word, ...]
     quote: str
+    language: str | None = None
+    """That of the claim, so that both are stemmed alike."""
 
     @cached_property
     def matcher(self) -> SequenceMatcher[str]:
-        ours, theirs = ([word.stem for word in text] for text in (self.wanted, words(self.quote)))
+        ours, theirs = ([word.stem for word in text] for text in (self.wanted, words(self.quote, self.language)))
         return SequenceMatcher(None, ours, theirs, autojunk=False)
 
     @cached_property
@@ -281,13 +308,13 @@ class _Alignment:
     @cached_property
     def replaced(self) -> list[Word]:
         """The names, or numbers, that are all of a stretch for which the quote has others."""
-        theirs, ours, replaced = words(self.quote), {word.stem for word in self.wanted}, []
+        theirs, ours, replaced = words(self.quote, self.language), {word.stem for word in self.wanted}, []
         for how, start, end, their_start, their_end in self.matcher.get_opcodes():
             gone, instead = self.wanted[start:end], theirs[their_start:their_end]
             kinds = {word.kind for word in gone}
             if how == "replace" and kinds in ({"name"}, {"number"}):
                 others = [word for word in instead if word.kind in kinds and word.stem not in ours]
-                has = stems(self.quote)
+                has = known(self.quote)
                 replaced += [
                     word
                     for word in gone
@@ -307,14 +334,35 @@ def _share(wanted: Sequence[Word], carried: Iterable[float]) -> float:
     return sum(word.weight * each for word, each in zip(wanted, carried, strict=True)) / weight if weight else 0.0
 
 
+def _flipped(claim: str, quote: str) -> frozenset[str]:
+    """Stems that a claim and a quote share, and only one of them negates."""
+    ours, theirs = _negated(claim), _negated(quote)
+    shared, both = stems(claim) & stems(quote), ours.keys() & theirs.keys()
+    in_ours, in_theirs = (frozenset().union(*negated.values()) for negated in (ours, theirs))
+    only_ours = frozenset().union(*(under for first, under in ours.items() if first not in both)) - in_theirs
+    only_theirs = frozenset().union(*(under for first, under in theirs.items() if first in shared - both)) - in_ours
+    return (only_ours | only_theirs) & shared
+
+
+def _is_code(stem: str) -> bool:
+    """Whether letters and digits stand together in it."""
+    return stem[0].isalpha() and any(map(str.isdigit, stem))
+
+
 def _negated(text: str) -> dict[str, frozenset[str]]:
     """For the first content word under each negation, the stems that stand under it and nowhere in `text` without
     one."""
     content, negated = words(text), list[list[Word]]()
-    for negation in NEGATION.finditer(text):
-        pause = _PAUSE.search(text, negation.end())
-        end = pause.start() if pause else len(text)
-        negated.append([word for word in content if negation.end() <= word.start < end][:NEGATED_WORDS])
+    found, is_before = negations(text)
+    for negation in found:
+        if is_before:
+            start = max((pause.end() for pause in _PAUSE.finditer(text, 0, negation.start())), default=0)
+            under = [word for word in content if start <= word.start and word.end <= negation.start()][::-1]
+        else:
+            pause = _PAUSE.search(text, negation.end())
+            end = pause.start() if pause else len(text)
+            under = [word for word in content if negation.end() <= word.start < end]
+        negated.append(under[:NEGATED_WORDS])
     plain = {word.stem for word in content if not any(word in under for under in negated)}
     return {under[0].stem: frozenset(word.stem for word in under) - plain for under in negated if under}
 
@@ -331,9 +379,9 @@ def _is_date_line(quote: str) -> bool:
     return sum(word.is_number for word in content) * 2 >= len(content)
 
 
-def _is_akin(name: str, known: Collection[str]) -> bool:
-    """Whether `known` has the name or one that begins alike."""
-    return name in known or any(_begin_alike(name, other) for other in known)
+def _is_akin(name: str, names: Collection[str]) -> bool:
+    """Whether `names` has the name or one that begins alike."""
+    return name in names or any(_begin_alike(name, other) for other in names)
 
 
 def _begin_alike(one: str, other: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.harness import dataset
 from benchmarks.harness.report import Mean
-from rag.language import language_of
+from index.language import language_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,170 @@
+"""Words of every spelling and language: what the word index finds, and what an answer is checked by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from index import Article, Index
+from index.language import language_of_article
+from index.tokens import fold, tokens
+from rag.grounding import support
+from rag.grounding.lexicon import known, words
+from rag.question import understand
+from rag.relevance import is_relevant
+from tests.fakes import BagOfWordsEmbedder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+
+class Unread(BagOfWordsEmbedder):
+    """An embedder that can read nothing."""
+
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.zeros((len(texts), self.dimension), dtype=np.float32)
+
+
+TEXTS = {
+    "zh": "由于风暴，港口关闭到星期五。渡轮停运。市长说没有人受伤。",
+    "zh2": "小学因为花园获得了九千欧元的奖金。学生们种了三百棵树。",
+    "ja": "横浜港は金曜日まで閉鎖される。嵐のためフェリーは運航しない。",
+    "ja2": "京都の図書館は来月から日曜日も開館する。利用者は無料で入れる。",
+    "ko": "부산시는 월요일에 새 도서관을 열었다. 학생들은 책을 무료로 빌릴 수 있다.",
+    "ko2": "제주의 공항은 눈 때문에 이틀 동안 문을 닫았다.",
+    "th": "สะพานใหม่เปิดในวันจันทร์ นายกเทศมนตรีกล่าวขอบคุณ",
+    "ru": "Мэр открыл новую библиотеку в понедельник, и школьники получили книги.",
+    "ar": "افتتح رئيس البلدية المدرسة الجديدة يوم الاثنين في وسط المدينة.",
+    "hi": "महापौर ने सोमवार को नए विद्यालय का उद्घाटन किया।",
+    "de": "Frau Özdemir aus Köln wurde zur Pra\u0308sidentin des Vereins gewählt und dankte den Wählern.",
+    "muller": "Günther Müller of Straße voted against the bridge.",
+    "hyphen": "The council's long-term programme helps co-operatives and start-ups with 870,000 euros.",
+    "full": "Ｔｈｅ ｔｉｃｋｅｔ ｃｏｓｔｓ ４５ ｅｕｒｏｓ; the oﬃce sells it.",
+    "code": "When the printer shows error E-1074, restart the router.",
+    "code2": "When the printer shows error E-4107, replace the ink.",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Index]:
+    with Index.open(Path(tmp_path_factory.mktemp("languages")), embedder=Unread()) as opened:
+        opened.add(Article(name, text) for name, text in TEXTS.items())
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("市长", "zh"), ("渡轮", "zh"), ("港口为什么关闭？", "zh"), ("学生们种了多少棵树？", "zh2"),
+        ("横浜港はいつまで閉鎖されますか", "ja"), ("嵐", "ja"), ("図書館", "ja2"),
+        ("京都の図書館は日曜日に開いていますか", "ja2"),
+        ("부산의 새 도서관은 언제 열었습니까?", "ko"), ("제주 공항", "ko2"), ("สะพานใหม่เปิดเมื่อไร", "th"),
+        ("Кто открыл библиотеки?", "ru"), ("المدرسه", "ar"), ("विद्यालय", "hi"),
+        ("Wer ist Präsidentin in Köln?", "de"), ("prasidentin koln", "de"), ("Praesidentin Koeln", "de"),
+        ("Muller", "muller"), ("Mueller", "muller"), ("Strasse", "muller"),
+        ("startups", "hyphen"), ("start-ups", "hyphen"), ("longterm", "hyphen"), ("cooperatives", "hyphen"),
+        ("870000", "hyphen"), ("870 000", "hyphen"), ("870’000", "hyphen"), ("45 euros", "full"), ("office", "full"),
+        ("What does error E-1074 mean?", "code"), ("e1074", "code"), ("E-4107", "code2"),
+    ],
+)  # fmt: skip
+def test_words_are_found_however_they_are_written(index: Index, query: str, name: str) -> None:
+    hits = index.search(query, 16)
+    assert (hits[0].article.id, hits[0].bm25 > 0) == (name, True)
+    assert is_relevant(understand(query), hits)
+
+
+def test_what_the_embedder_cannot_read_is_relevant_by_its_words_alone(index: Index) -> None:
+    assert not is_relevant(understand("大统领的猫在哪里"), index.search("大统领的猫在哪里", 16))
+
+
+def test_the_sentence_with_the_words_stands_for_a_passage_that_cannot_be_read(index: Index) -> None:
+    hit = index.search("渡轮")[0]
+    assert hit.nearest.of(hit.article.text) == "渡轮停运。"
+
+
+def test_the_words_of_a_text_stand_where_they_are_in_it() -> None:
+    text = "Pra\u0308sident O\u2019Brien\u2019s 1 234,5 km² in ｆｕｌｌ"
+    found = tokens(text, "German")
+    assert [text[token.start : token.end] for token in found] == [
+        "Pra\u0308sident", "O", "Brien", "1 234,5", "km", "in", "ｆｕｌｌ",
+    ]  # fmt: skip
+    assert [token.text for token in found][3:] == ["1234.5", "km", "in", "full"]
+    assert fold("präsident") == "prasident"
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "language"),
+    [
+        ("Der Hund ist in der Stadt und nicht hier.", None, "German"),
+        ("Zug Bern", "de-CH", "German"),
+        ("x", None, "English"),
+    ],
+)
+def test_an_article_has_the_language_of_its_text_or_else_of_its_tag(text: str, tag: str | None, language: str) -> None:
+    assert language_of_article(text, tag) == language
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("Muller voted against it.", "Günther Müller voted against it."),
+        ("Müller voted against it.", "Günther Mueller voted against it."),
+        ("It cost 870000 euros.", "It cost 870 000 euros."),
+        ("It opened on 25 April 2021.", "It opened on 25 April 2021 at noon."),
+        ("It opened on 25/04/2021.", "It opened on 25 April 2021."),
+        ("Many start-ups came.", "Many startups came."),
+        ("Die Brücke wurde nicht gebaut.", "Die Brücke wurde in der Stadt nicht gebaut."),
+        ("市长说没有人受伤。", "市长说没有人受伤。"),
+        ("奖金是9000欧元。", "小学获得了九千欧元的奖金。"),
+    ],
+)
+def test_another_spelling_is_no_flaw(claim: str, quote: str) -> None:
+    assert support.flaws(support.Pair(claim, (quote,))) == ()
+
+
+@pytest.mark.parametrize(
+    ("claim", "quote"),
+    [
+        ("Error A-12 means that the tray is empty.", "Error B-12 means that the tray is empty."),
+        ("Invoice INV-2023-0042 was never paid.", "Invoice INV-2023-0043 was never paid."),
+        ("It opened on 25/04/2021.", "It opened on 24 April 2021."),
+        ("Die Brücke wurde in der Stadt gebaut.", "Die Brücke wurde in der Stadt nicht gebaut."),
+        ("Le maire a signé la lettre.", "Le maire n’a jamais signé la lettre."),
+        ("El puente fue construido en la ciudad.", "El puente no fue construido en la ciudad."),
+        ("Мост был построен в городе.", "Мост не был построен в городе."),
+        ("市长关闭了港口。", "市长没有关闭港口。"),
+    ],
+)
+def test_another_code_a_day_and_a_negation_are_flaws_in_any_language(claim: str, quote: str) -> None:
+    assert support.flaws(support.Pair(claim, (quote,)))
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Error E-1074 indicates that the ink cartridge is empty and needs to be replaced.",
+        "Invoices INV-2023-0042 and INV-2023-0043 were not paid.",
+    ],
+)
+def test_a_code_and_what_is_said_of_it_must_stand_in_one_quote(claim: str) -> None:
+    quotes = (
+        "When the printer shows error E-1074, restart the router and enter the network password again.",
+        "When the printer shows error E-4107, the ink cartridge is empty and has to be replaced.",
+        "Invoice INV-2023-0042 of Arnes Ltd was paid late; the reminder cost twelve euros.",
+        "Invoice INV-2023-0043 of Bree Ltd was never paid and went to court.",
+    )
+    chosen = quotes[:2] if "1074" in claim else quotes[2:]
+    for order in (chosen, chosen[::-1]):
+        assert support.probability(support.Pair(claim, order, nearby=" ".join(chosen))) <= support.FAILED
+
+
+def test_what_a_text_may_be_spelt_as_is_known_of_it() -> None:
+    assert {"e1074", "2021-04-25", "870000"} <= known(
+        "E 1074, 25 April 2021: 870.000 Menschen und die Stadt ist in der Not."
+    )
+    assert [word.stem for word in words("She didn't see MH370 in the 1990s.")] == ["see", "mh370", "1990"]
