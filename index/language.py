@@ -59,6 +59,9 @@ _LANGUAGES_OF: dict[str, list[str]] = {}
 for _language, _known in _WORDS.items():
     for _word in _known:
         _LANGUAGES_OF.setdefault(_word, []).append(_language)
+LEAST_SHARE = 0.15
+"""Share of function words in an article of another language than English: prose has .3 and more, and a list of figures or
+a program in English, which has none of English either, a few letters that are words elsewhere ("a", "o", "e")."""
 READ_CHARS = 4000
 """How much of an article is read to tell its language."""
 STEMMERS = {
@@ -102,8 +105,13 @@ def script(letter: str) -> str:
 def language_of_article(text: str, tag: str | None = None) -> str:
     """The language of an article by its first READ_CHARS, or else by the `tag` that it bears ("de-AT"); English if
     neither tells."""
-    tagged = _TAGS.get((tag or "").lower().replace("_", "-").split("-")[0])
-    return language_of(text[:READ_CHARS]) or tagged or "English"
+    opening = text[:READ_CHARS]
+    found = language_of(opening)
+    if found in _WORDS and found != "English":
+        read = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", opening.lower()))
+        if sum(word in _WORDS[found] for word in read) < LEAST_SHARE * len(read):
+            found = None
+    return found or _TAGS.get((tag or "").lower().replace("_", "-").split("-")[0]) or "English"
 
 
 def stemmer_of(language: str | None) -> str:
