@@ -60,8 +60,8 @@ for _language, _known in _WORDS.items():
     for _word in _known:
         _LANGUAGES_OF.setdefault(_word, []).append(_language)
 LEAST_SHARE = 0.15
-"""Share of function words in an article of another language than English: prose has .3 and more, and a list of figures or
-a program in English, which has none of English either, a few letters that are words elsewhere ("a", "o", "e")."""
+"""Share of function words in an article of another language than English: prose has .3 and more. A list of figures or a
+program has a few letters that are words elsewhere ("a", "o", "e")."""
 READ_CHARS = 4000
 """How much of an article is read to tell its language."""
 STEMMERS = {
