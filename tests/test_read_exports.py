@@ -249,6 +249,13 @@ def test_subtitles_are_prose_without_times(kind: str, content: str, text: str) -
     assert draft.title == ("The talk" if "The talk" in content else None)
 
 
+def test_a_reference_to_no_character_does_not_cost_a_feed() -> None:
+    for reference in ("&#x110000;", "&#99999999;", "&#xFFFFFFFF;"):
+        entry = f"<item><title>T</title><link>https://x.example/1</link><description>{reference}{TALKS}</description></item>"
+        (draft,), _ = parsed(".rss", f"<rss version='2.0'><channel><title>N</title>{entry}</channel></rss>")
+        assert draft.text == TALKS
+
+
 # Saved pages
 
 

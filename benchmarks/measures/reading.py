@@ -4,7 +4,8 @@ The pages and what is expected of them are the test pages of Mozilla's Readabili
 extracts, checked by its authors: not an independent judgment, and an extractor of the same family agrees with it
 more easily than another. Names in bylines are compared without "By", dates and addresses on either side.
 
-And texts that other programs wrote into documents, read back word for word (round_trip.py).
+And texts that other programs wrote into documents, read back word for word (round_trip.py), and damaged files of every
+format (fuzz.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measures import round_trip
+from benchmarks.measures import fuzz, round_trip
 from index.errors import ReadError
 from index.read import html, markup
 from index.read.draft import Draft, byline
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 PAGES = "readability_pages/test/test-pages"
 RESULT = Path(__file__).parents[1] / "results" / "reading.json"
 TARGETS = {"text": 0.93, "title": 0.95, "byline": 0.85, "published": 0.90}
+PARTS = ("pages", "documents", "fuzz")
 RESAMPLES = 2000
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|\w+")
 """Words, and single characters of scripts that put no space between words."""
@@ -54,11 +56,31 @@ def options(parser: argparse.ArgumentParser) -> None:
     """The arguments of `run`."""
     default = Path(__file__).parents[3] / "shared" / "evaldata"
     parser.add_argument("--data", type=Path, default=default, help="folder of the evaluation data")
+    parser.add_argument("--parts", default=",".join(PARTS), help="which parts, with commas between")
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="also print the N pages read worst")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, print the table, write the result."""
+    chosen = arguments.parts.split(",")
+    if unknown := set(chosen) - set(PARTS):
+        raise SystemExit(f"--parts {','.join(sorted(unknown))}: there is no such part; choose among {', '.join(PARTS)}")
+    result: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
+    if "pages" in chosen:
+        result |= _measured_pages(arguments)
+    if "documents" in chosen:
+        written = round_trip.measure(arguments.data)
+        round_trip.show(written)
+        result["round trip"] = {"texts": round_trip.TEXTS, "target": round_trip.TARGET, "formats": written}
+    if "fuzz" in chosen:
+        damaged = fuzz.measure()
+        fuzz.show(damaged)
+        result["damaged files"] = {"files": fuzz.FILES, "seed": fuzz.SEED, "formats": damaged}
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def _measured_pages(arguments: argparse.Namespace) -> dict[str, Any]:
     saved = list(pages(arguments.data / PAGES))
     readers = {"citewire": _citewire, "trafilatura": _trafilatura}
     scores = {name: _scores(saved, read) for name, read in readers.items()}
@@ -67,10 +89,8 @@ def run(arguments: argparse.Namespace) -> None:
     worst = sorted(scores["citewire"]["text"].items(), key=lambda item: item[1])[: arguments.worst]
     for name, score in worst:
         print(f"  {score:.3f}  {name}")
-    written = round_trip.measure(arguments.data)
-    round_trip.show(written)
     packages = ("trafilatura", "readability-lxml", "lxml")
-    result = {
+    return {
         "measure": "token F1 of the text; share of pages with the exact title, byline names and day of publication",
         "pages": len(saved),
         "expected": "output of Readability.js, checked by its authors",
@@ -78,10 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
         "packages": {name: version(name) for name in packages},
         "targets": TARGETS,
         "readers": table,
-        "round trip": {"texts": round_trip.TEXTS, "target": round_trip.TARGET, "formats": written},
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def pages(folder: Path) -> Iterator[Page]:

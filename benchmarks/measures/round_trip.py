@@ -60,6 +60,12 @@ def measure(data: Path) -> dict[str, Any]:
     }
 
 
+def documents(paragraphs: Sequence[str]) -> dict[str, bytes]:
+    """A document of each format with these English paragraphs, by its ending, without a browser."""
+    writers = {".pdf": _set, ".docx": _docx, ".epub": _epub, ".eml": _mail}
+    return {ending: write("en", paragraphs) for ending, write in writers.items()}
+
+
 def show(table: dict[str, Any]) -> None:
     """Print the result of `measure`."""
     print(f"\n{'round trip of ' + str(TEXTS) + ' texts':46}{'read back':>10}{'added':>10}{'words':>8}{'target':>8}")

@@ -28,6 +28,8 @@ MAX_ENTRIES = 1000
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?(?:rss|feed|rdf)[\s>]", re.IGNORECASE)
 _JSON_VERSION = re.compile(rb"\"version\"\s*:\s*\"https?:(?:\\?/){2}jsonfeed\.org\\?/version\\?/", re.IGNORECASE)
 """What every JSON Feed says of itself (https://jsonfeed.org/version/1.1)."""
+_NO_CHARACTER = re.compile(rb"&#(?:x0*[1-9a-f][0-9a-f]{5,}|0*[1-9]\d{6,});?", re.IGNORECASE)
+"""References to characters beyond Unicode (and its last plane, of private use), which feedparser cannot take."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -83,7 +85,10 @@ def _xml_entries(content: bytes, address: str | None) -> list[Draft]:
         raise ReadError("the feed defines entities of its own, which no honest feed does; it is not read")
     headers = {"content-location": address} if address else {}
     # Sanitizing is for those who show the markup; we take the words out of it.
-    found = feedparser.parse(content, response_headers=headers, sanitize_html=False)
+    try:
+        found = feedparser.parse(_NO_CHARACTER.sub(b"", content), response_headers=headers, sanitize_html=False)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, AssertionError) as error:
+        raise ReadError(f"the feed is damaged ({type(error).__name__}); save it again") from error
     outlet, language = one_line(found.feed.get("title")), found.feed.get("language")
     return [_draft(entry, address, outlet, language_tag(str(language or ""))) for entry in found.entries[:MAX_ENTRIES]]
 
