@@ -41,12 +41,13 @@ from rag import Answer, Citation, Claim, Reason, Section, Settings, Source, Turn
 
 if TYPE_CHECKING:
     from index import Failure, Hit, Index, Listed, Stats, SyncReport
-    from rag import Engine, Evidence, Progress, Row, Token, ask
+    from rag import Check, Checked, Engine, Evidence, Progress, Row, Token, ask, check
 
 __all__ = [
-    "Answer", "Article", "Citation", "Claim", "Engine", "Error", "Evidence", "Failure", "ForkError", "Hit", "Index",
-    "InputError", "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Row", "Section",
-    "Settings", "Source", "Span", "Stats", "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask", "kind_of",
+    "Answer", "Article", "Check", "Checked", "Citation", "Claim", "Engine", "Error", "Evidence", "Failure", "ForkError",
+    "Hit", "Index", "InputError", "LayoutError", "Listed", "ModelError", "Progress", "ReadError", "Reason", "Row",
+    "Section", "Settings", "Source", "Span", "Stats", "StoreError", "SyncReport", "Token", "Turn", "__version__", "ask",
+    "check", "kind_of",
 ]  # fmt: skip
 
 

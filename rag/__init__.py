@@ -1,4 +1,4 @@
-"""The read path: question → cited answer. Importing it is quick: models and arrays load when first used."""
+"""The read path: question → cited answer, draft → checked draft. Importing it is quick: models load when first used."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from rag.kind import kind_of
 from rag.settings import Settings
 
 if TYPE_CHECKING:
-    from rag.engine import Engine, Evidence, Progress, Row, Token, ask
+    from rag.engine import Check, Checked, Engine, Evidence, Progress, Row, Token, ask, check
 
 __all__ = [
-    "Answer", "Citation", "Claim", "Engine", "Evidence", "Progress", "Reason", "Row", "Section", "Settings", "Source",
-    "Token", "Turn", "ask", "kind_of",
+    "Answer", "Check", "Checked", "Citation", "Claim", "Engine", "Evidence", "Progress", "Reason", "Row", "Section",
+    "Settings", "Source", "Token", "Turn", "ask", "check", "kind_of",
 ]  # fmt: skip
 
-_LATER = ("Engine", "Evidence", "Progress", "Row", "Token", "ask")
+_LATER = ("Check", "Checked", "Engine", "Evidence", "Progress", "Row", "Token", "ask", "check")
 
 
 def __getattr__(name: str) -> Any:

@@ -15,8 +15,9 @@ from index.errors import InputError
 from index.filters import EVERYTHING, Filter
 from index.mentions import SORTS
 from index.process import Process
-from rag import prompt, question
+from rag import checked, prompt, question
 from rag.answer import Answer, Turn
+from rag.checked import Check, Checked
 from rag.event import Evidence, Progress, Row, Token
 from rag.llm import Reader
 from rag.llm.kv_cache import KVCache
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from rag.event import Event
     from rag.llm import LLM
 
-__all__ = ["Engine", "Evidence", "Progress", "Row", "Token", "ask"]
+__all__ = ["Check", "Checked", "Engine", "Evidence", "Progress", "Row", "Token", "ask", "check"]
 
 LONGEST_QUESTION = 2000
 """Characters of the longest question; a longer one is a pasted article, which belongs in the index."""
@@ -173,6 +174,46 @@ class Engine:
         events = stream(answer, cancel or threading.Event())
         return events if progress is None else _reporting(events, progress)
 
+    def check(
+        self,
+        text: str,
+        *,
+        articles: Iterable[str] | None = None,
+        only: Filter | None = None,
+        cancel: threading.Event | None = None,
+        report: Callable[[Checked], None] | None = None,
+    ) -> Check:
+        """Whether the articles say what the sentences of `text` say, each with its exact quotes (rag/checked.py).
+
+        `articles` are the ids of the only articles that are searched, `only` narrows them otherwise. `report` gets each
+        sentence as soon as it is checked. Setting `cancel` ends the check after the sentence at hand, with what was
+        checked so far. No language model is loaded.
+
+        Raises InputError for a text that is empty or longer than checked.LONGEST_DRAFT characters, and when there are
+        no articles; StoreError for a damaged index; ForkError in a process that was forked from the one of the engine.
+        """
+        stop, found = cancel or threading.Event(), list[Checked]()
+        generation = self.index.generation
+        for one in self.stream_check(text, articles=articles, only=only, cancel=stop):
+            found.append(one)
+            if report is not None:
+                report(one)
+        return Check(text, tuple(found), generation, cancelled=stop.is_set())
+
+    def stream_check(
+        self,
+        text: str,
+        *,
+        articles: Iterable[str] | None = None,
+        only: Filter | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Checked]:
+        """The sentences of `check`, each as soon as it is checked. Takes what `check` takes, and raises what it
+        raises."""
+        self._process.check()
+        among = (only or EVERYTHING).also(Filter.of(articles=articles))
+        return checked.stream(text, self.index, only=among, cancel=cancel or threading.Event())
+
     def read_ahead(self, cancel: threading.Event) -> bool:
         """Read what nobody asked about yet, while nobody asks: the last answers, which a follow-up comes after;
         passages that the last search found beside those that were read, since the next question is likely to be about
@@ -292,10 +333,34 @@ def ask(
     a damaged index, ForkError in a process that was forked after an answer: start it with
     multiprocessing.get_context("spawn").
     """
+    return _opened(home).ask(question, history=history, kind=kind, limit=limit, articles=articles)
+
+
+def check(text: str, *, home: str | Path | None = None, articles: Iterable[str] | None = None) -> Check:
+    """Check a draft against the articles of an index, sentence by sentence.
+
+        >>> checked = check("The six-party talks broke down in 2010.")
+        >>> checked.sentences[0].verdict
+        'contradicted'
+        >>> checked.sentences[0].note
+        'The article says “2009”, not “2010”.'
+
+    Each sentence has a verdict ("supported", "partly supported", "contradicted", "not found" or "nothing to check"),
+    the exact `citations` it rests on or is contradicted by, and a `note` on what differs. Quotations in the text are
+    compared letter by letter.
+
+    `home` and `articles` are those of `ask`. No language model is needed. Raises InputError for a text that is empty or
+    too long, or when there are no articles; otherwise what `ask` raises.
+    """
+    return _opened(home).check(text, articles=articles)
+
+
+def _opened(home: str | Path | None) -> Engine:
+    """The engine that this process keeps for a home, with the settings of the environment."""
     key = (homes.resolve(home), Settings.from_env())
     with _engines_lock:
         if key not in _engines:
             engine = Engine.open(key[0], settings=replace(key[1]))
             atexit.register(engine.close)
             _engines[key] = engine
-    return _engines[key].ask(question, history=history, kind=kind, limit=limit, articles=articles)
+    return _engines[key]

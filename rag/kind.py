@@ -203,8 +203,6 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"(?:{_ARTICLES}|{_OUTLETS}) (?:on|about|there|{_SPEAKS}|(?:that )?(?:are|is|was|were|report|"
             rf"reported) (?:there )?"
             rf"(?:about|on|from|by)|do you have|did (?:the|\w+) .* get|reported on|from|regarding|by outlet)",
-            rf"^{_PLEASE}how many (?:{_ARTICLES}) (?:by|per) (?:outlet|source|newspaper|month|year|week|day) "
-            rf"(?:{_ABOUT}|{_SPEAKS})",
             rf"^{_PLEASE}how many {_OUTLETS} (?:have )?(?:report|carrie|publishe|wrote|written|covere)(?:d|ed)?\b",
             rf"^{_PLEASE}how many (?:{_ARTICLES}) (?:did|has|have|do|does) .+ "
             r"(?:publish|published|write|written|carry|carried|print|printed|run|post|posted)\b",

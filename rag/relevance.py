@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import known, stems, words
+from rag.grounding.lexicon import known, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from index.hit import Hit
     from rag.question import Question
 
-FIRST_HITS = 20
-"""Passages, the best ones, by which it is judged whether articles name the subject."""
-NAMED, LEAST_NAMED = 0.9, 0.5
-"""Where the articles of the best passages have so large a share of the subject's words in the mean, articles name what
-they are about, and one that has no more than the smaller share is about something else. For subjects of whole articles
-the mean is .97 to 1; dated updates, which often name nothing, have .50 to .78 (docs/experiments.md)."""
 RELEVANT = 0.85
 """Least relevance of a passage to ask the model at all. On SQuAD 2 this refuses 1.6 % of the answerable questions,
 4 % of the impossible ones on the same subjects, and 84 % of those about other subjects; the nearest sentence alone
@@ -43,18 +37,6 @@ def covered(question: str, text: str) -> float:
     wanted, has = words(question), known(text)
     weight = sum(word.weight for word in wanted)
     return sum(word.weight for word in wanted if word.stem in has) / weight if weight else 0.0
-
-
-def least_named(subject: str, hits: Sequence[Hit]) -> float:
-    """What share of a subject's words an article must have more of to be about it, by the best passages, `hits`."""
-    shares = [named(subject, hit) for hit in hits[:FIRST_HITS]]
-    return LEAST_NAMED if shares and sum(shares) >= NAMED * len(shares) else -1.0
-
-
-def named(subject: str, hit: Hit) -> float:
-    """The share of the subject's words that the article of a passage and its title have."""
-    wanted, has = stems(subject), known(f"{hit.article.title or ''}\n{hit.article.text}")
-    return len(wanted & has) / len(wanted) if wanted else 1.0
 
 
 def is_relevant(question: Question, hits: Sequence[Hit]) -> bool:

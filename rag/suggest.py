@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 from index.passage import sentences
 from rag.dates import dates, day_of
-from rag.grounding.lexicon import words
-from rag.grounding.statement import is_statement
 from rag.kind import kind_of
 
 if TYPE_CHECKING:
@@ -116,25 +114,10 @@ def _named(articles: Sequence[Article], leads: Sequence[str]) -> dict[str, list[
     kept = {
         name: found
         for name, found in places.items()
-        # A single word may be a common word at the beginning of a sentence.
+        # A single word may be an adjective, or a common word at the beginning of a sentence.
         if len(found) >= least and inside[name] >= (1 if " " in name else len(found)) and len(name) > 3
     }
-    text = "\n".join(leads)
-    kept = {name: found for name, found in kept.items() if not (_is_credit(name, leads) or _is_adjective(name, text))}
     return dict(sorted(kept.items(), key=lambda one: (" " not in one[0], -len(one[1]), one[1][0])))
-
-
-def _is_credit(name: str, leads: Sequence[str]) -> bool:
-    """Whether a name stands mostly in captions, credits and links: "Getty Images"."""
-    having = [one for lead in leads if name in lead for span in sentences(lead) if name in (one := span.of(lead))]
-    return 2 * sum(is_statement(one) for one in having) < len(having)
-
-
-def _is_adjective(name: str, text: str) -> bool:
-    """Whether a word mostly stands before a noun: "Russian forces", but "Russia invaded"."""
-    behind = re.findall(rf"\b{re.escape(name)} ([a-z]\w+)", text)
-    nouns = [word for word in behind if words(word) and not re.search(r"(?:ed|s)$", word)]
-    return " " not in name and 2 * len(nouns) > len(re.findall(rf"\b{re.escape(name)}\b", text))
 
 
 def _with_dates(names: Sequence[str], articles: Sequence[Article], leads: Sequence[str]) -> str:

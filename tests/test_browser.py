@@ -192,6 +192,19 @@ def test_a_marker_leads_to_its_quote(site: Site, visit: Visitor) -> None:
     expect(tab.page.locator("#reader .reading")).to_have_count(0, timeout=PATIENCE_MS)
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_draft_is_checked_and_its_quotes_open_the_article(site: Site, visit: Visitor, width: int) -> None:
+    tab = visit(site, width, 800)
+    tab.page.get_by_role("tab", name="Check").click()
+    tab.page.locator("#draft textarea").fill(f"The six-party talks with North Korea broke down in 2011. {EVIL}")
+    tab.page.locator("#check").click()
+    tab.expect("#check-report .note >> nth=0", "The article says “2009”, not “2011”.")
+    assert EVIL in tab.text("#check-report .draft")
+    assert tab.cut_off() == []
+    tab.page.locator("#check-report [data-act=open]").first.click()
+    expect(tab.page.locator("#reader mark").first).to_contain_text("2009", timeout=PATIENCE_MS)
+
+
 def test_words_appear_while_the_answer_is_written(site: Site, visit: Visitor) -> None:
     class Slow:
         """A gate that lets the first words through and then holds."""

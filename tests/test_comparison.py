@@ -213,24 +213,3 @@ def test_the_real_embedder_finds_what_is_said_in_other_words(tmp_path: Path, emb
         assert "could not deliver" in quotes["USA Today"]
         assert "lost her party" in quotes["BBC"]
         assert compared(index, "Compare CNN and the BBC on volcanoes").refused
-
-
-def test_the_sentence_of_a_side_is_on_the_subject_and_does_not_name_the_other(index: Index) -> None:
-    index.add(
-        [
-            Article(
-                "one", "Zorb Motors and Quill Cars met in Leeds. Zorb Motors asks a price of 9,000 pounds for a van."
-            ),
-            Article("two", "Quill Cars is old. Quill Cars lowered the price of its van to 8,500 pounds in March."),
-        ]
-    )
-    answer = compared(index, "Compare Zorb Motors and Quill Cars on the price of a van")
-    assert [claim.text.split()[-2] for claim in answer.claims] == ["a", "in"]
-    assert "9,000 pounds" in answer.claims[0].text
-    assert "8,500 pounds" in answer.claims[1].text
-
-
-def test_an_article_without_an_outlet_is_named_by_a_few_words(index: Index) -> None:
-    index.add([Article("bare", "Liz Truss resigned because her party had lost its trust in her and in her tax plan.")])
-    answer = compared(index, WHY)
-    assert "“Liz Truss resigned because her party …”" in answer.text

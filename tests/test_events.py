@@ -72,6 +72,9 @@ TABLE = {
         "memory; article, exchange, quote, find, start, end", "what its tab shows", "an error", {"article": UNSHOWN}
     ),
     "bus.close": Row("", "its own tab", NOTHING),
+    "check.click": Row("draft", "its own tab", "checked as text; other types: refused"),
+    "check-stop.click": Row("", "the running question or check of its tab", NOTHING),
+    "draft-file.upload": Row("files", "files that the server took in", REFUSED),
     "find.change": Row(LIST, "the list of its tab", "read as text; a wrong date is told"),
     "of.change": Row(LIST, "the list of its tab", "as find.change"),
     "after.change": Row(LIST, "the list of its tab", "as find.change"),
@@ -735,7 +738,7 @@ def test_an_upload_indexes_its_own_files_only_and_keeps_what_can_be_read(site: S
     assert _kept(index.uploads) == ["left.txt", "storm.txt"]
     assert index.sync(index.stats().sources).failed == ()
     stored = next(article.id for article in index.articles() if "storm" in article.text)
-    assert "Removed." in client.send("bus.remove", ["", "", "", "", ""], {"article": stored})[1]
+    assert "Undo" in client.send("bus.remove", ["", "", "", "", ""], {"article": stored})[1]
     assert _kept(index.uploads) == ["left.txt"]
 
 

@@ -22,10 +22,12 @@ from index.hit import Hit
 from index.models import Model
 from rag import Answer, Citation, Claim, Reason, Section, Source
 from rag.answer import Disagreement, Side
+from rag.checked import Check, Checked
+from rag.checked import Verdict as CheckVerdict
 from rag.grounding.lexicon import words
 from ui import markdown
 from ui.conversations import Summary
-from ui.html import lists, markup, reader, render
+from ui.html import check, lists, markup, reader, render
 from ui.library import Found, Row
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ ADDRESSES = (
 HOSTILE = (*PAYLOADS, *ADDRESSES)
 
 ELEMENTS = set(
-    "article b bdi blockquote button details div em form h1 h2 h3 header input label li main mark ol option p pre "
+    "article b bdi sup blockquote button details div em form h1 h2 h3 header input label li main mark ol option p pre "
     "progress section select span strong summary textarea ul a".split()
 )
 ATTRIBUTES = set(
@@ -117,6 +119,13 @@ def an_answer(text: str, url: str | None, **more: Any) -> Answer:
         "model": text,
     }
     return Answer(**{**known, **more})
+
+
+def a_check(text: str, url: str | None) -> Check:
+    """A sentence of every verdict, all of them saying `text`."""
+    citation = Citation(1, an_article(text, url), 0, len(text))
+    sentences = [Checked(text, 0, len(text), each, 0.5, (citation,), text, (citation,)) for each in CheckVerdict]
+    return Check(text, tuple(sentences))
 
 
 def a_search(text: str, url: str | None) -> tuple[Source, ...]:
@@ -161,6 +170,8 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     "render.origin": lambda text, url: render.origin(an_article(text, url), also_in=[text]),
     "markup.link": lambda text, url: markup.link(url, "ours", text),
     "markup.button": lambda text, url: markup.button("open", "ours", article=text, classes=text),
+    "check.render_check": lambda text, url: check.render_check(a_check(text, url)),
+    "check.render_check, openable": lambda text, url: check.render_check(a_check(text, url), openable=True),
     "lists.uploads": lambda text, url: lists.uploads(
         [lists.FileResult(text), lists.FileResult(text, text)], summary=text
     ),
@@ -187,7 +198,7 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
 """Every function that makes HTML, given one text wherever it takes one, and an address."""
 NO_TEXT = {
     "markup.escape", "markup.safe_url", "markup.at_words", "markup.count", "markup.day", "render.stopped",
-    "render.no_sources", "render.finished",
+    "render.no_sources", "render.finished", "check.render_page", "check.summary",
 }  # fmt: skip
 """Functions that make no HTML of their own, or none from a text."""
 
@@ -272,7 +283,7 @@ def test_every_function_that_makes_html_is_tried() -> None:
     known = {view.split(",")[0] for view in VIEWS} | NO_TEXT
     made = {
         f"{module.__name__.removeprefix('ui.html.')}.{name}"
-        for module in (markup, render, lists, reader)
+        for module in (markup, render, lists, reader, check)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -33,7 +33,16 @@ HEAVY = {
     # Each tab of the page wires its own components.
     "gradio": {
         f"ui/web/{part}.py"
-        for part in ("ask_tab", "conversations_tab", "frame", "library_tab", "page", "serve", "settings_tab")
+        for part in (
+            "ask_tab",
+            "check_tab",
+            "conversations_tab",
+            "frame",
+            "library_tab",
+            "page",
+            "serve",
+            "settings_tab",
+        )
     },
 }
 LATER = ("numpy", "datasketch", "torch", "faiss", "sentence_transformers", "llama_cpp", "gradio")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index import Article, Index, InputError
-from rag import Answer, Engine, Reason, Row, Settings, Turn
+from rag import Answer, Engine, Reason, Row, Turn
 from rag.overview.list import asked_for
 from rag.question import understand
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -183,23 +183,3 @@ def test_the_end_of_a_hostile_question_is_looked_for_in_a_bounded_stretch() -> N
     question = understand("which articles mention " + "( " * 900, ())
     for _ in range(20):  # two seconds each where the time grows with the square of the length
         asked_for(question)
-
-
-def test_the_sentence_of_an_article_is_no_link_or_label(tmp_path: Path) -> None:
-    sentence = "The court heard what Facebook does with data of users."
-    text = f"Share on Facebook\n\nMORE: Facebook and the law of data.\n\n{sentence}"
-    with Index.open(tmp_path / "links", embedder=BagOfWordsEmbedder()) as index:
-        index.add([Article("links", text, title="Court")])
-        answer = Engine.open(index=index, llm=ScriptedLLM(), settings=Settings()).ask(
-            "Which articles mention Facebook?"
-        )
-    assert answer.claims[0].text == sentence
-
-
-def test_an_article_whose_headline_names_the_subject_is_about_it(tmp_path: Path) -> None:
-    with Index.open(tmp_path / "guns", embedder=BagOfWordsEmbedder()) as index:
-        index.add(
-            [Article("guns", "The president spoke of his frustration. A gun is sold every minute.", "US gun laws")]
-        )
-        answer = Engine.open(index=index, llm=ScriptedLLM(), settings=Settings()).ask("Which articles are about guns?")
-    assert [section.article_id for section in answer.sections] == ["guns"]

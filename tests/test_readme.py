@@ -60,6 +60,7 @@ def surroundings(tmp_path: Path, home: Path) -> tuple[Path, dict[str, str]]:
     checkout, person = tmp_path / "citewire", tmp_path / "person"
     shutil.copytree(TOP / "seeds", checkout / "seeds")
     shutil.copytree(TOP / "seeds", person / "articles")
+    (checkout / "story.md").write_text("The six-party talks broke down in 2009.\n", encoding="utf-8")
     environment = {
         **os.environ,
         "HOME": str(person),

@@ -97,18 +97,6 @@ def test_its_length_is_what_is_asked_for(index: Index, limit: int | None, count:
     assert len(summary(index, "Summarise the dam above Harbor", limit).claims) == min(count, limit or SENTENCES)
 
 
-@pytest.mark.parametrize(
-    ("question", "articles"),
-    [
-        ("Summarise the news of March 2022", {"a", "b", "c", "d"}),
-        ("Summarise 2021", {"e"}),
-    ],
-)
-def test_a_month_or_a_year_alone_says_which_articles(index: Index, question: str, articles: set[str]) -> None:
-    found = {section.article_id for section in summary(index, question, 9).sections}
-    assert found == articles
-
-
 def test_nothing_is_said_twice(index: Index) -> None:
     text = "The dam above Harbor broke on Monday and flooded the valley, a report says."
     index.add([Article("again", text, source="AP", published="2022-03-03")])

@@ -134,18 +134,6 @@ def test_a_timeline_of_nothing_refuses(index: Index) -> None:
         assert answer.text
 
 
-def test_a_short_article_on_something_else_has_no_entry_where_articles_name_the_subject(index: Index) -> None:
-    index.add(
-        [
-            Article("lordstown", "Lordstown Motors stopped the sale of trucks on 3 May 2021.", published="2021-05-04"),
-            Article("uber1", "Uber stopped the sale of rides in Leeds on 5 May 2021.", published="2021-05-06"),
-            Article("uber2", "Uber began the sale of rides in York on 9 May 2021.", published="2021-05-10"),
-        ]
-    )
-    answer = ask(index, "Give me a timeline of Uber.")
-    assert {section.article_id for section in answer.sections} == {"uber1", "uber2"}
-
-
 def test_cancelling_keeps_the_rows_that_were_found(index: Index) -> None:
     index.add(ARTICLES)
     engine, cancel = Engine.open(index=index, llm=ScriptedLLM(), settings=Settings()), threading.Event()

@@ -1,6 +1,7 @@
 """`citewire …`: the command line. Its commands are in ui/commands, one file a group.
 
-Exit status: 0 fine · 1 an error · 2 wrong usage · 3 the question is not answered · 130 stopped by Ctrl-C.
+Exit status: 0 fine · 1 an error · 2 wrong usage · 3 the question is not answered · 4 a checked text is contradicted,
+or not found · 130 stopped by Ctrl-C.
 With --json a refused question is a result like any other: status 0, and "refused": true in what is printed.
 Results go to standard output, progress and complaints to standard error.
 """
@@ -17,14 +18,14 @@ from typing import TYPE_CHECKING
 
 import index
 from index.errors import Error
-from ui.commands import accounts, articles, backups, installation, page, questions
-from ui.commands.command import BROKEN_PIPE, ERROR, INTERRUPTED, NOT_ANSWERED, OK
+from ui.commands import accounts, articles, backups, drafts, installation, page, questions
+from ui.commands.command import BROKEN_PIPE, ERROR, INTERRUPTED, NOT_ANSWERED, NOT_SUPPORTED, OK
 from ui.commands.output import complain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BROKEN_PIPE", "ERROR", "INTERRUPTED", "NOT_ANSWERED", "OK", "main", "parser"]
+__all__ = ["BROKEN_PIPE", "ERROR", "INTERRUPTED", "NOT_ANSWERED", "NOT_SUPPORTED", "OK", "main", "parser"]
 
 EXAMPLES = """\
 examples:
@@ -32,9 +33,11 @@ examples:
   citewire index sync                           index what has changed in everything that was added
   citewire ask "When did the talks break down?"
   citewire ask "And who left?" --after "When did the talks break down?"
+  citewire check story.md                       what of a draft the articles support, and what they contradict
   citewire chat                                 ask on a page in the browser
 
-exit status: 0 fine, 1 an error, 2 wrong usage, 3 the question is not answered (0 with --json), 130 stopped"""
+exit status: 0 fine, 1 an error, 2 wrong usage, 3 the question is not answered (0 with --json),
+4 something in a checked text is contradicted or not found, 130 stopped"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.set_defaults(run=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for group in (articles, questions, page, backups, accounts, installation):
+    for group in (articles, questions, drafts, page, backups, accounts, installation):
         group.declare(commands)
     return top
 

@@ -15,6 +15,7 @@ from ui.html.markup import safe_url
 
 if TYPE_CHECKING:
     from rag.answer import Answer, Citation, Claim, Disagreement, Section
+    from rag.checked import Check
     from ui.conversations import Conversation
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>&#~|!$^:@]")
@@ -40,6 +41,17 @@ def render_conversation(conversation: Conversation) -> str:
         asked = f"*Asked on {kept.asked_at[:10]} at {kept.asked_at[11:16]} UTC*"
         parts += [f"## {escape(kept.question)}", asked, render_answer(kept.restored())]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def render_check(check: Check, title: str) -> str:
+    """A checked draft: its title, how many sentences have each verdict, each sentence with its verdict, the quotes."""
+    counts = ", ".join(f"{number} {name}" for name, number in check.counts().items() if number)
+    parts = [f"# {escape(title)}", f"{counts or 'No sentence was checked'}."]
+    for one in check.sentences:
+        numbers = "".join(f"[{citation.number}]" for citation in (*one.citations, *one.nearest))
+        told = " ".join(filter(None, (f"**{one.verdict}**", numbers, escape(one.note))))
+        parts.append(f"{escape(one.text)}\\\n{told}")
+    return "\n\n".join([*parts, *map(_reference, check.citations)]) + "\n"
 
 
 def escape(text: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from index.models import Model
     from rag import Answer, Citation, Claim
     from rag.answer import Disagreement
+    from rag.checked import Check, Checked
     from ui.conversations import Feedback, Summary
 
 UNSUPPORTED = "(no supporting quote found)"
@@ -107,6 +108,24 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
         read = [f"  {origin(source.hit.article)}" for source in answer.sources]
         parts.append("\n".join(["Related articles:", *dict.fromkeys(read)]))
     return "\n\n".join(part for part in parts if part)
+
+
+def render_check(check: Check, *, columns: int = 0) -> str:
+    """Each sentence of a draft with its verdict and what differs, then the quotes and how many sentences have each
+    verdict."""
+    parts = [render_checked(one, columns=columns) for one in check.sentences]
+    parts += [_quoted(one, columns, (), quote=f"“{one.quote}”") for one in check.citations]
+    counts = ", ".join(f"{number} {name}" for name, number in check.counts().items() if number)
+    parts.append(f"{'Stopped. ' if check.cancelled else ''}{counts or 'No sentence was checked'}.")
+    return "\n\n".join(parts)
+
+
+def render_checked(one: Checked, *, columns: int = 0) -> str:
+    """A sentence of a draft with its verdict, the numbers of its quotes, and what differs."""
+    numbers = "".join(f"[{citation.number}]" for citation in one.citations)
+    near = f"nearest: {''.join(f'[{citation.number}]' for citation in one.nearest)}" if one.nearest else ""
+    said = " ".join(filter(None, (f"{one.verdict}".upper(), numbers, line(one.note), near)))
+    return "\n".join([_fold(line(one.text), columns), _fold(said, columns, indent="    ")])
 
 
 def render_counts(dimension: str, counts: Mapping[str, int]) -> str:

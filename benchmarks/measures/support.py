@@ -187,12 +187,12 @@ def squad(folder: Path) -> Iterator[Stated]:
             first = draw.choice(articles)
             others = [article for article in articles if article is not first]
             at_hand = [first, *draw.sample(others, min(BESIDE, len(others)))]
-            passages_at_hand, material = pooled.passages_of(at_hand), _material(at_hand)
+            passages_at_hand, others_there = pooled.passages_of(at_hand), material(at_hand)
             told = [span.of(first.text) for span in sentences(first.text)]
             told = [sentence for sentence in told if len(words(sentence)) >= LEAST_WORDS]
             sentence = draw.choice(told) if told else ""
             for kind, (change, is_supported) in CHANGES.items():
-                claim = change(sentence, material, draw)
+                claim = change(sentence, others_there, draw)
                 if claim:
                     yield Stated(claim, passages_at_hand, is_supported, kind, title)
 
@@ -395,7 +395,8 @@ def _page(row: Any) -> tuple[Source, ...]:
     return pooled.passages_of([Article(row["meta"]["id"], text, title=title, published=published)])
 
 
-def _material(articles: Sequence[Article]) -> Material:
+def material(articles: Sequence[Article]) -> Material:
+    """The numbers and names of articles."""
     told = [span.of(article.text) for article in articles for span in sentences(article.text)]
     numbers = [
         sentence[word.start : word.end] for sentence in told for word in words(sentence) if word.kind == "number"

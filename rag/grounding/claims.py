@@ -56,8 +56,7 @@ def check(
     numbering = Numbering()
     checked = []
     for text in sentences:
-        quotes = cite.align(text, sources, question=question)
-        likely = _support(text, quotes, question)
+        likely, quotes = support_of(text, sources, question=question)
         citations = tuple(map(numbering.cite, quotes)) if likely >= least else ()
         checked.append(_claim(text, citations, likely))
     return in_one_text(checked)
@@ -173,6 +172,12 @@ def _adds(quote: str, known: Set[str]) -> bool:
 def _quotes(claims: Iterable[Claim]) -> list[Citation]:
     """What claims rest on, each quote once."""
     return list(dict.fromkeys(citation for claim in claims for citation in claim.citations))
+
+
+def support_of(text: str, sources: Sequence[Source], *, question: str = "") -> tuple[float, tuple[Quote, ...]]:
+    """How likely `sources` support a sentence, in [0, 1], and the quotes that carry it best."""
+    quotes = cite.align(text, sources, question=question)
+    return _support(text, quotes, question), quotes
 
 
 def _support(text: str, quotes: Sequence[Quote], question: str) -> float:

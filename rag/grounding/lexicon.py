@@ -91,6 +91,12 @@ DENIAL = re.compile(
     re.IGNORECASE,
 )
 """The words with which a sentence says that something is not so; without them it says that it is."""
+OPINION = re.compile(
+    r"\b(?:I|we) (?:think|believe|feel|hope|wish|doubt|guess|suppose|suspect|wonder|would argue)\b|"
+    r"\bin (?:my|our) (?:view|opinion)\b|^(?:hopefully|arguably)\b",
+    re.IGNORECASE,
+)
+"""Words with which a writer says what he thinks, which no article can support."""
 APPROXIMATE = re.compile(r"\b(?:about|around|some|roughly|approximately|estimated|nearly|almost)\s$", re.IGNORECASE)
 """Words before a number that make it a rough one."""
 BOUNDS = re.compile(

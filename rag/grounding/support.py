@@ -128,7 +128,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
         pair.claim[word.start : word.end]
         for word in view.wanted
         if (word.is_number and word.stem not in view.quoted)
-        or (view.is_name(word) and not _is_akin(word.stem, view.quoted | view.near))
+        or (view.is_name(word) and not is_akin(word.stem, view.quoted | view.near))
         or word in view.closest.replaced
         or word.stem in view.flipped
         or word in view.unbound
@@ -255,7 +255,7 @@ class _View:
                     others = [*shared, *(len(says & has) for has in around)]
                 elif self.is_name(word):
                     both = zip(shared, self.each, before, strict=True)
-                    own = [n for n, has, context in both if _is_akin(word.stem, has | context)]
+                    own = [n for n, has, context in both if is_akin(word.stem, has | context)]
                     others = shared
                 else:
                     continue
@@ -282,7 +282,7 @@ class _View:
 
     def carried(self, word: Word) -> float:
         """1 for a word of a quote, NEARBY for one around it, else 0. Names need only be akin."""
-        has = _is_akin if word.kind == "name" else lambda stem, names: stem in names
+        has = is_akin if word.kind == "name" else lambda stem, names: stem in names
         return 1.0 if has(word.stem, self.quoted) else NEARBY if has(word.stem, self.near) else 0.0
 
 
@@ -318,7 +318,7 @@ class _Alignment:
                 replaced += [
                     word
                     for word in gone
-                    if others and word.stem not in has and not (word.kind == "name" and _is_akin(word.stem, has))
+                    if others and word.stem not in has and not (word.kind == "name" and is_akin(word.stem, has))
                 ]
         return replaced
 
@@ -379,7 +379,12 @@ def _is_date_line(quote: str) -> bool:
     return sum(word.is_number for word in content) * 2 >= len(content)
 
 
-def _is_akin(name: str, names: Collection[str]) -> bool:
+def reversed_stems(pair: Pair) -> frozenset[str]:
+    """Stems that a claim and its closest quote share, and only one of them negates."""
+    return _View(pair).flipped
+
+
+def is_akin(name: str, names: Collection[str]) -> bool:
     """Whether `names` has the name or one that begins alike."""
     return name in names or any(_begin_alike(name, other) for other in names)
 

@@ -37,12 +37,6 @@ HITS, WIDE_HITS = 8, 24
 """Passages that are looked at for a side, and to find out which outlets speak of a subject."""
 OUTLETS_TRIED = 12
 """Outlets, those with most articles first, that are searched one by one where the best passages are of too few."""
-NAME_WEIGHT = 0.5
-"""What the name of a side counts in the choice of its sentence beside the subject, which is what is compared."""
-FEWEST_WORDS = 6
-"""Shorter sentences rarely state anything that can be compared ("Truss is in trouble.")."""
-HEADLINE_WORDS = 6
-"""Words of a headline that stand for an outlet that is not known."""
 MOST_NAMED = 3
 """Numbers or names that one sentence of the lead lists."""
 
@@ -99,9 +93,7 @@ def compare(
         return Overview("Say on what they are to be compared, as in: … on the price.", reason=Reason.UNCLEAR)
     columns: list[_Column] = []
     found = _any_outlet(question, index, subject, outlets, most) if sides.is_any_outlet else None
-    others = [" ".join(one.name for one in sides.named if one is not named) for named in sides.named]
-    named_ones = zip(sides.named[:most], others, strict=False)
-    for column in found or (_column(question, index, subject, named, other) for named, other in named_ones):
+    for column in found or (_column(question, index, subject, named) for named in sides.named[:most]):
         if cancel.is_set():
             break
         columns.append(column)
@@ -140,8 +132,8 @@ def _all_silent(columns: Sequence[_Column], subject: str, outlets: Sequence[str]
     return text
 
 
-def _column(question: Question, index: Index, subject: str, named: Named, others: str = "") -> _Column:
-    """What one side says, from its own passages; `others` are the names of the other sides."""
+def _column(question: Question, index: Index, subject: str, named: Named) -> _Column:
+    """What one side says, from its own passages."""
     only = _within(question.only, named)
     if named.is_unknown or only is None:
         return _Column(named)
@@ -149,7 +141,7 @@ def _column(question: Question, index: Index, subject: str, named: Named, others
     hits = index.search(f"{thing} {subject}".strip(), HITS, **only.to_dict())
     if named.kind == "outlet":  # a filter takes words of a name: the Times is not the New York Times
         hits = [hit for hit in hits if hit.article.source == named.name or named.name in hit.also_in]
-    return _best(named, subject, hits, others if thing else "")
+    return _best(named, subject, hits)
 
 
 def _within(only: Filter, named: Named) -> Filter | None:
@@ -166,7 +158,7 @@ def _any_outlet(question: Question, index: Index, subject: str, outlets: Sequenc
     hits = index.search(subject, WIDE_HITS, **question.only.to_dict())
     by_outlet: dict[str, list[Hit]] = {}
     for hit in hits:
-        by_outlet.setdefault(hit.article.source or _titled(hit.article.headline), []).append(hit)
+        by_outlet.setdefault(hit.article.source or hit.article.headline, []).append(hit)
     given = 0
     for outlet, of_outlet in by_outlet.items():
         column = _best(Named(outlet, "outlet"), subject, of_outlet)
@@ -182,16 +174,8 @@ def _any_outlet(question: Question, index: Index, subject: str, outlets: Sequenc
             yield column
 
 
-def _titled(headline: str) -> str:
-    """How an article without an outlet is named as a side: “Truss resigns after …”."""
-    words_of_it = headline.rstrip(" …").split()
-    cut = len(words_of_it) > HEADLINE_WORDS
-    return f"“{' '.join(words_of_it[:HEADLINE_WORDS])}{' …' if cut else ''}”"
-
-
-def _best(named: Named, subject: str, hits: Sequence[Hit], others: str = "") -> _Column:
-    """The sentence nearest to the subject and, of a thing, to its name, in passages that speak of both. One that names
-    the `others` as well, or is very short, is worth less."""
+def _best(named: Named, subject: str, hits: Sequence[Hit]) -> _Column:
+    """The sentence nearest to the subject and, of a thing, to its name, in passages that speak of both."""
     name = stems(named.name) if named.kind == "thing" else frozenset()
     best: tuple[float, _Column] | None = None
     for hit in hits:
@@ -200,16 +184,13 @@ def _best(named: Named, subject: str, hits: Sequence[Hit], others: str = "") -> 
             continue
         if words(subject) and hit.similarity + covered(subject, around) < RELEVANT:
             continue
+        wanted = f"{subject} {named.name if name else ''}"
         for span in sentences(hit.text):
             text = span.of(hit.text)
             if not is_statement(text):
                 continue
             placed = Span(hit.start + span.start, hit.start + span.end)
-            score = covered(subject, text) + (hit.similarity if placed == hit.nearest else 0.0)
-            if name:
-                score += NAME_WEIGHT * (covered(named.name, text) - covered(others, text))
-            if len(text.split()) < FEWEST_WORDS:
-                score -= NAME_WEIGHT
+            score = covered(wanted, text) + (hit.similarity if placed == hit.nearest else 0.0)
             if best is None or score > best[0]:
                 best = score, _Column(named, hit, placed)
     return best[1] if best else _Column(named)
@@ -278,12 +259,7 @@ def _names(text: str, known: frozenset[str]) -> dict[frozenset[str], str]:
     """The names of a text, words that follow each other as one, by the stems of their words."""
     runs: list[list[int]] = []
     for word in words(text):
-        if (
-            word.kind != "name"
-            or word.stem in known
-            or text.startswith(("I'", "I’"), word.start)
-            or _CALENDAR.fullmatch(text, word.start, word.end)
-        ):
+        if word.kind != "name" or word.stem in known or _CALENDAR.fullmatch(text, word.start, word.end):
             continue
         if runs and text[runs[-1][1] : word.start] == " ":
             runs[-1][1] = word.end

@@ -15,8 +15,6 @@ from index.errors import InputError
 from index.mentions import Name
 from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section, counts_in_words
-from rag.grounding.lexicon import stems
-from rag.grounding.statement import is_statement
 from rag.overview import Overview
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ ROWS = 20
 """Rows that are given when no limit is asked for: a page of them."""
 TELLING_CHARS = 40
 """A shorter sentence is rather a headline, a caption or a credit; it is quoted if there is no other."""
-FEWEST_WORDS = 5
-"""A shorter sentence says little, either."""
 TITLES = 3
 """Articles whose title alone has the name that are named in the lead."""
 
@@ -242,16 +238,10 @@ def _found(
         yield from (_Row(one) for one in _sorted(articles, wanted.sort))
     elif wanted.is_about:
         early: set[str] = set()
-        subject = stems(wanted.subject)
-
-        def belongs(article: Article) -> bool:
-            """Whether it has the subject, if that is one word: what is merely near to it is about anything."""
-            return len(subject) != 1 or subject <= stems(f"{article.title or ''}\n{article.text}")
 
         def at_once(one: About) -> None:
-            if belongs(one.article):
-                early.add(one.article.id)
-                take(_Row(one.article, _mentioned(wanted.subject, one.article), one.nearest))
+            early.add(one.article.id)
+            take(_Row(one.article, _mentioned(wanted.subject, one.article), one.nearest))
 
         found = index.about(
             wanted.subject,
@@ -259,13 +249,9 @@ def _found(
             report=at_once if wanted.sort == "relevance" else None,
         )
         nearest = {one.article.id: one.nearest for one in found}
-        articles = [one.article for one in found if belongs(one.article)]
-        if not articles:  # a headline says what its article is about
-            named = index.mentions(wanted.subject, only=question.only)
-            articles = [one.article for one in named if subject and subject <= stems(one.article.title or "")]
-        for article in _sorted(articles, wanted.sort):
+        for article in _sorted([one.article for one in found], wanted.sort):
             if article.id not in early:
-                yield _Row(article, _mentioned(wanted.subject, article), nearest.get(article.id))
+                yield _Row(article, _mentioned(wanted.subject, article), nearest[article.id])
     else:
         for one in index.mentions(wanted.subject, only=question.only, sort=wanted.sort):
             if cancel.is_set():
@@ -278,9 +264,8 @@ def _found(
 
 def _section(row: _Row) -> Section:
     """An article of the list with its sentence, quoted."""
-    article, sentence = row.article, row.sentence
-    if sentence is None or not is_statement(sentence.of(article.text)):  # a link or a caption may be nearest
-        sentence = best_sentence(article.text, row.mentions)
+    article = row.article
+    sentence = row.sentence or best_sentence(article.text, row.mentions)
     known = [article.source, (article.published or "")[:10]]
     if row.mentions:
         known.append(f"{len(row.mentions)} mention{'s' * (len(row.mentions) != 1)}")
@@ -298,10 +283,9 @@ def best_sentence(text: str, mentions: Sequence[Span]) -> Span | None:
     spans = sentences(text)
     having = [one for one in spans if any(one.start < each.end and each.start < one.end for each in mentions)]
     whole = [
-        one
-        for one in having or spans
-        if one.end - one.start >= TELLING_CHARS and is_statement(one.of(text), fewest_words=FEWEST_WORDS)
-    ]
+        one for one in having or spans
+        if one.end - one.start >= TELLING_CHARS and text[one.end - 1] in ".!?…\"”’»)"
+    ]  # fmt: skip
     return next(iter(whole or having or spans), None)
 
 

@@ -19,7 +19,7 @@ from rag.dates import WEEKDAYS, day_of, in_words, published_in_words
 from rag.grounding.lexicon import MONTHS, words
 from rag.grounding.statement import is_statement
 from rag.overview import Overview
-from rag.relevance import RELEVANT, covered, least_named, named, relevance
+from rag.relevance import RELEVANT, covered, relevance
 
 if TYPE_CHECKING:
     import threading
@@ -97,12 +97,6 @@ _SINCE = re.compile(
     r"(?:last|the past) (?P<one>week|month|year))\b",
     re.IGNORECASE,
 )
-_WITHIN = re.compile(
-    rf"(?:(?:the )?(?:news|articles|coverage|stories|events)\s+)?(?:(?:of|in|from|during|for)\s+)?"
-    rf"(?:(?P<month>{_MONTHS})(?:\s+(?P<year>\d{{4}}))?|(?:the year\s+)?(?P<alone>(?:19|20)\d\d))",
-    re.IGNORECASE,
-)
-"""A month or a year alone, of which the articles are to be summarised."""
 _DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 
@@ -150,8 +144,6 @@ def summarize(
         hits = [hit for hit in hits if relevance(asked.subject, hit) >= RELEVANT]
         if not hits:
             return Overview("", reason=Reason.NOTHING_RELEVANT)
-        least = least_named(asked.subject, hits)
-        hits = [hit for hit in hits if named(asked.subject, hit) > least]
         read = {(hit.article.id, hit.start) for hit in hits}
         query = index.embedder.embed_query(asked.subject)
         ids = list(dict.fromkeys(hit.article.id for hit in hits))
@@ -202,22 +194,8 @@ def asked_for(question: Question, last_published: str | None) -> Asked:
     if not words(subject) and since is None and question.history and question.only.articles is None:
         before = asked_for(replace(question, text=question.history[-1].question, history=()), last_published)
         subject, since = before.subject, before.since
-    within = None
-    if (period := _WITHIN.fullmatch(subject)) and since is None:
-        within, subject = _iso_period(period, last_published), ""
-    only = question.only.also(Filter.of(within=within)) if within else question.only
-    only = only.also(Filter.of(after=str(since - timedelta(days=1)))) if since else only
+    only = question.only.also(Filter.of(after=str(since - timedelta(days=1)))) if since else question.only
     return Asked(subject, only, limit, since)
-
-
-def _iso_period(found: re.Match[str], last_published: str | None) -> str:
-    """A month or a year as an operator has it; a month without a year is the last one up to the newest article."""
-    if found["alone"]:
-        return str(found["alone"])
-    month = next(n for n, name in enumerate(MONTHS, start=1) if name.lower() == found["month"].lower())
-    newest = day_of(last_published) or date.today()
-    year = int(found["year"] or newest.year - (month > newest.month))
-    return f"{year:04}-{month:02}"
 
 
 def choose(

@@ -20,7 +20,7 @@ from rag.grounding.lexicon import WEIGHTS, words
 from rag.grounding.statement import is_statement
 from rag.overview import Overview
 from rag.question import leans_on_history
-from rag.relevance import RELEVANT, least_named, named, relevance
+from rag.relevance import RELEVANT, relevance
 
 if TYPE_CHECKING:
     import threading
@@ -139,9 +139,7 @@ def timeline(
     hits = index.search(subject, 2 * STARTS, **only)
     if not hits:
         return Overview("", reason=Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX)
-    near = _naming(subject, [hit for hit in hits if relevance(subject, hit) >= RELEVANT])
-    least = least_named(subject, near)
-    starts = [hit for hit in near if named(subject, hit) > least][:STARTS]
+    starts = _naming(subject, [hit for hit in hits if relevance(subject, hit) >= RELEVANT])[:STARTS]
     if not starts:
         return Overview("", reason=Reason.NOTHING_RELEVANT)
     most = min(limit or ENTRIES, MOST_ENTRIES)
@@ -150,7 +148,6 @@ def timeline(
         report(_section(Story([first])))
     k = max(LEAST_PASSAGES, int(PASSAGES_PER_ENTRY * most) + STARTS)
     found = _naming(subject, _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts))
-    found = [hit for hit in found if named(subject, hit) > least]
     stories = _stories([*([first] if first else []), *entries(found)])
     rest = sorted(stories[1:], key=lambda story: -story.salience)
     chosen = [*stories[:1], *rest[: most - 1]]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-OK, ERROR, NOT_ANSWERED, INTERRUPTED, BROKEN_PIPE = 0, 1, 3, 130, 141
+OK, ERROR, NOT_ANSWERED, NOT_SUPPORTED, INTERRUPTED, BROKEN_PIPE = 0, 1, 3, 4, 130, 141
 
 OPERATORS = """\
 operators, which limit what is searched:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from ui.payload import Field, Shape, cleaned
 from ui.tabs import PERSON, Tabs
 from ui.web.ask_tab import AskTab
+from ui.web.check_tab import CheckTab
 from ui.web.conversations_tab import ConversationsTab
 from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
 from ui.web.library_tab import LibraryTab
@@ -45,6 +46,7 @@ class Page:
         with gr.Blocks(title="Citewire", analytics_enabled=False, fill_width=True) as demo:
             self.frame = Frame(self.backend, folders=self.folders, role=self.role)
             self.ask, self.library = AskTab(self.frame), LibraryTab(self.frame)
+            self.check = CheckTab(self.frame)
             self.conversations, self.settings = ConversationsTab(self.frame), SettingsTab(self.frame)
             with gr.Column(elem_id="page"):
                 self._lay_out()
@@ -63,6 +65,8 @@ class Page:
                 self.ask.lay_out(self.library.lay_out_scope)
             with gr.Tab("Library", elem_id="library-tab") as self.library_tab:
                 self.library.lay_out()
+            with gr.Tab("Check", elem_id="check-tab"):
+                self.check.lay_out()
             with gr.Tab("Conversations", elem_id="conversations-tab") as self.conversations_tab:
                 self.conversations.lay_out()
             with gr.Tab("Settings", elem_id="settings-tab") as self.settings_tab:
@@ -73,6 +77,7 @@ class Page:
         scope = [self.library.outlet, self.library.since, self.library.until]
         self.ask.wire(self.status, self.new, scope)
         self.library.wire(self.status, self.library_tab, self.ask.start, self.ask.suggestions)
+        self.check.wire()
         self.conversations.wire(self.ask, self.conversations_tab)
         self.settings.wire(self.settings_tab)
         memory = self.frame.memory
@@ -101,7 +106,7 @@ class Page:
 
     def _given_up(self, event: Any) -> None:
         """Nobody listens to an event of Gradio's queue any more: stop the question of its tab, if it asks one."""
-        if event.fn._id in self.ask.asking:
+        if event.fn._id in {*self.ask.asking, self.check.checking["id"]}:
             self.frame.sessions.known(event.session_hash, event.request.scope.get(PERSON, "")).stop()
 
     def _closed(self, request: gr.Request) -> None:
@@ -145,7 +150,7 @@ def shapes(demo: gr.Blocks) -> dict[int, Shape]:
 def _field(component: Any) -> Field:
     if isinstance(component, gr.BrowserState):
         return Field("memory")
-    if isinstance(component, gr.File):
+    if isinstance(component, (gr.File, gr.UploadButton)):
         return Field("files")
     if isinstance(component, gr.Slider):
         return Field("number", least=component.minimum, most=component.maximum)

@@ -1,0 +1,90 @@
+"""A checked draft → HTML: the text with every sentence marked by its verdict, and below it the quotes. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rag.checked import Verdict
+from ui import terminal
+from ui.html.markup import button, count, escape, link
+
+if TYPE_CHECKING:
+    from rag.answer import Citation
+    from rag.checked import Check, Checked
+
+CLASSES = {
+    Verdict.SUPPORTED: "supported",
+    Verdict.PARTLY: "partly",
+    Verdict.CONTRADICTED: "contradicted",
+    Verdict.NOT_FOUND: "not-found",
+    Verdict.NOTHING: "nothing",
+}
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 17px/1.6 Georgia, serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
+.check .draft { white-space: pre-line; }
+.check mark { background: none; color: inherit; border-bottom: 3px solid transparent; }
+.check mark.supported { border-color: #2e7d32; }
+.check mark.partly { border-color: #b7791f; border-bottom-style: dashed; }
+.check mark.contradicted { border-color: #c62828; background: #c628281f; }
+.check mark.not-found { border-color: #8e24aa; border-bottom-style: dotted; }
+.check .note { display: block; font: 14px/1.5 system-ui, sans-serif; margin: 0.1rem 0 0.4rem 1rem; }
+.check ol { font: 14px/1.5 system-ui, sans-serif; }
+"""
+"""Of the report as a file of its own; verdicts differ in the form of the line as well as in its colour."""
+
+
+def render_check(check: Check, *, openable: bool = False) -> str:
+    """The text of a draft with its verdicts, what differs below each sentence, and the quotes; on the page these are
+    `openable`, in their article."""
+    pieces, position = [], 0
+    for one in check.sentences:
+        pieces += [escape(check.text[position : one.start]), _sentence(one)]
+        position = one.end
+    pieces.append(escape(check.text[position:]))
+    quotes = "".join(_quote(one, openable=openable) for one in check.citations)
+    return (
+        f'<div class="check"><p class="summary">{escape(summary(check))}</p><div class="draft">{"".join(pieces)}</div>'
+        + (f"<ol>{quotes}</ol>" if quotes else "")
+        + "</div>"
+    )
+
+
+def render_page(check: Check, title: str) -> str:
+    """The same as a page of its own, which loads nothing."""
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{render_check(check)}</body></html>\n"
+    )
+
+
+def summary(check: Check) -> str:
+    """How many sentences have each verdict, in a line."""
+    found = [f"{number} {name}" for name, number in check.counts().items() if number]
+    total = count(len(check.sentences), "sentence")
+    return f"{total}{' so far' if check.cancelled else ''}: {', '.join(found)}" if found else "No sentence was checked."
+
+
+def _sentence(one: Checked) -> str:
+    numbers = "".join(f"<sup>[{citation.number}]</sup>" for citation in one.citations)
+    verdict = escape(str(one.verdict))
+    marked = f'<mark class="{CLASSES[one.verdict]}" title="{verdict}">{escape(one.text)}</mark>{numbers}'
+    is_told = one.verdict not in (Verdict.SUPPORTED, Verdict.NOTHING)
+    if not is_told and not (one.note and one.verdict == Verdict.SUPPORTED):
+        return marked
+    note = f" {escape(one.note)}" if one.note else ""
+    if one.nearest:
+        note += f" The nearest words: {''.join(f'[{citation.number}]' for citation in one.nearest)}"
+    return f'{marked}<span class="note"><strong>{verdict[0].upper()}{verdict[1:]}.</strong>{note}</span>'
+
+
+def _quote(citation: Citation, *, openable: bool) -> str:
+    where = escape(terminal.origin(citation.article))
+    if openable:
+        place = {"article": citation.article_id, "start": citation.start, "end": citation.end}
+        where = button("open", where, classes="title", **place)
+    original = link(citation.url, "original", citation.quote)
+    tail = f" · {original}" if original else ""
+    quote = escape(" ".join(citation.quote.split()))
+    return f'<li value="{citation.number}">“{quote}”<div class="origin">{where}{tail}</div></li>'
