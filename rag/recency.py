@@ -109,10 +109,12 @@ def newest_alone(question: str, sources: Sequence[Source]) -> tuple[Source, ...]
 def newest_first(question: str, hits: Sequence[Hit], *, least_share: float) -> list[Hit]:
     """For a question about now, the hits that score at least `least_share` of the best, newest first, those without a
     date last, but the best one second at the latest: the newest articles may not tell. For others the hits as they
-    are."""
+    are. An article of which a newer version was found is not the best."""
     if not hits or not asks_about_now(question):
         return list(hits)
-    best = max(hits, key=lambda hit: hit.score)
+    found = {hit.article.id for hit in hits}
+    current = [hit for hit in hits if not any(version.id in found for version in hit.newer)]
+    best = max(current or hits, key=lambda hit: hit.score)
     near = [hit for hit in hits if hit.score >= least_share * best.score]
     newest, *others = sorted(near, key=lambda hit: hit.article.published or "", reverse=True)
     return [newest, *([] if newest is best else [best]), *(hit for hit in others if hit is not best)]
