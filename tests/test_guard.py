@@ -534,14 +534,20 @@ def test_a_file_is_taken_only_from_whoever_uploaded_it(start: Callable[..., Runn
     page = start(auth=accounts.login)
     cookies = {name: [("Cookie", cookies_of(log_in(page, name))[0].partition(";")[0])] for name in ("ada", "bob")}
     [path] = json.loads(page.upload({"a.txt": b"words of ada"}, headers=cookies["ada"]).body)
-    [upload] = [one for one in events_of(page) if any(target[1] == "upload" for target in one["targets"])]
-    event = {"fn_index": upload["id"], "session_hash": SESSION}
-    event["data"] = [
-        [file_value(path, url="http://127.0.0.1:9/x", orig_name="a.txt")],
-        *[None] * (len(upload["inputs"]) - 1),
+    uploads = [one for one in events_of(page) if any(target[1] == "upload" for target in one["targets"])]
+    assert len(uploads) == 2  # of the library, and of a draft
+    handed_in = file_value(path, url="http://127.0.0.1:9/x", orig_name="a.txt")
+    events = [
+        {
+            "fn_index": upload["id"],
+            "session_hash": SESSION,
+            "data": [[handed_in], *[None] * (len(upload["inputs"]) - 1)],
+        }
+        for upload in uploads
     ]
-    assert page.post("/gradio_api/queue/join", event, headers=cookies["bob"]).status == 422
-    assert page.post("/gradio_api/queue/join", event, headers=cookies["ada"]).status == 200
+    for event in events:
+        assert page.post("/gradio_api/queue/join", event, headers=cookies["bob"]).status == 422
+    assert page.post("/gradio_api/queue/join", events[0], headers=cookies["ada"]).status == 200
 
 
 # Bounds of one request and of the queue

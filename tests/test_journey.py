@@ -155,7 +155,7 @@ def test_a_file_is_added_asked_about_and_removed_without_a_reload(
     expect(tab.page.locator("#articles .rows > li")).to_have_count(1, timeout=PATIENCE_MS)
     tab.page.locator("#articles").get_by_role("button", name="Remove").click()
     tab.page.locator("#articles").get_by_role("button", name="Remove?").click()
-    expect(tab.page.locator("#added")).to_contain_text("Removed.", timeout=PATIENCE_MS)
+    expect(tab.page.locator("#added")).to_contain_text("Removed", timeout=PATIENCE_MS)
     tab.open("Ask")
     tab.ask(question)
     reply = finished(tab)

@@ -16,7 +16,6 @@ from index.read import read, readable
 from ui import markdown, terminal
 from ui.commands.command import NOT_SUPPORTED, OK, add_command, add_operators
 from ui.commands.output import columns, complain, show, show_json
-from ui.html import check as html
 from ui.progress import Notes
 
 if TYPE_CHECKING:
@@ -64,6 +63,8 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def _show(check: Check, title: str, options: argparse.Namespace) -> None:
+    from ui.html import check as html  # brings numpy, which the help of a command does without
+
     if options.json:
         show_json(check.to_dict())
     elif options.markdown:
