@@ -71,7 +71,7 @@ class LibraryTab:
         """Adding above, the list below."""
         with gr.Row(elem_id="adding") as self.adding:
             self.upload = gr.File(
-                label=f"Files: {', '.join(ending[1:] for ending in uploads.TYPES)}",
+                label="Files: text, web pages, PDF, Word, EPUB, e-mail, tables, …",
                 file_count="multiple",
                 file_types=list(uploads.TYPES),
                 height=160,
