@@ -110,17 +110,17 @@ def test_an_upload_event_cannot_name_a_file_of_the_server(url: str, engine: Engi
     secret = tmp_path / "secret.txt"
     secret.write_text("The password is swordfish.")
     config = json.loads(request(f"{url}/config")[1])
-    [upload] = [d for d in config["dependencies"] if any(target[1] == "upload" for target in d["targets"])]
-    event = {
-        "data": [[{"path": str(secret), "meta": {"_type": "gradio.FileData"}}], "", "", "", "", "newest"],
-        "fn_index": upload["id"],
-        "session_hash": "intruder",
-    }
-    post = urllib.request.Request(
-        f"{url}/gradio_api/queue/join", json.dumps(event).encode(), {"Content-Type": "application/json"}
-    )
-    with pytest.raises(urllib.error.HTTPError, match="422"):
-        urllib.request.urlopen(post, timeout=30)
+    uploads = [d for d in config["dependencies"] if any(target[1] == "upload" for target in d["targets"])]
+    assert len(uploads) == 2  # of the library, and of a draft
+    for upload in uploads:
+        named = [{"path": str(secret), "meta": {"_type": "gradio.FileData"}}]
+        others = ["", "", "", "", "newest"][: len(upload["inputs"]) - 1]
+        event = {"data": [named, *others], "fn_index": upload["id"], "session_hash": "intruder"}
+        post = urllib.request.Request(
+            f"{url}/gradio_api/queue/join", json.dumps(event).encode(), {"Content-Type": "application/json"}
+        )
+        with pytest.raises(urllib.error.HTTPError, match="422"):
+            urllib.request.urlopen(post, timeout=30)
     assert secret.exists()
     assert engine.index.stats().articles == 1
 
