@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from index import fetch, read
 from index.article import Article
 from index.errors import ReadError
+from index.location import storable
 from index.read import transcript
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def read_addresses(
             return _asked(fetcher, address, "" if is_excluded else _stamp(fingerprint), stop)
 
         feeds: dict[str, _Got] = {}
-        for address, got in queues.results([(address, address) for address in addresses], ask):
+        for address, got in queues.results(addresses, ask):
             if isinstance(got, ReadError):
                 _fail(store, address, got, run)
             elif got.drafts is not None:
@@ -80,8 +81,7 @@ def read_addresses(
             return _asked_entry(fetcher, uri, draft, feeds[feed].transcripts.get(draft.id), stop)
 
         cut = set()
-        entries = [(uri, draft.url or uri) for uri, (draft, _) in wanted.items()]
-        for uri, got in queues.results(entries, ask_entry):
+        for uri, got in queues.results(list(wanted), ask_entry):
             draft, feed = wanted[uri]
             if not _take_entry(store, uri, draft, feed, got, run):
                 cut.add(feed)
@@ -94,15 +94,15 @@ def read_addresses(
 class _Got:
     """What an address gave: an article, the entries of a feed, or neither if it has not changed.
 
-    `transcripts` are addresses and media types of transcripts by the identity of their entry.
+    `transcripts` are addresses and media types of transcripts by the identity of their entry. `left_out` says what of
+    the article is not read, and why.
     """
 
     stamp: str
     article: Article | None = None
     drafts: tuple[Draft, ...] | None = None
     transcripts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    lost: str = ""
-    """Why the transcript could not be read, if it could not."""
+    left_out: tuple[str, ...] = ()
 
 
 class _Queues:
@@ -117,39 +117,41 @@ class _Queues:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if error[0] is not None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
             self._stop.set()
             self._fetcher.hang_up()
+            if not issubclass(kind, Exception):  # Ctrl-C does not wait for what is being parsed
+                read.stop()
         self._threads.shutdown(cancel_futures=True)
 
     def results(
-        self, jobs: Sequence[tuple[str, str]], ask: Callable[[str, threading.Event], _Got]
+        self, addresses: Sequence[str], ask: Callable[[str, threading.Event], _Got]
     ) -> Iterator[tuple[str, _Got | ReadError]]:
-        """What `ask` gives for the name of each job, in their order; a job is a name and the address that it asks."""
+        """What `ask` gives for each address, in their order."""
         found: dict[str, _Got | ReadError] = {}
         queues: dict[str, list[str]] = {}
-        for name, address in jobs:
-            queues.setdefault(fetch.host(address), []).append(name)
+        for address in addresses:
+            queues.setdefault(fetch.host(address), []).append(address)
 
-        def work(names: Sequence[str]) -> None:
-            for name in names:
+        def ask_all(queue: Sequence[str]) -> None:
+            for address in queue:
                 if self._stop.is_set():
                     return
                 try:
-                    found[name] = ask(name, self._stop)
+                    found[address] = ask(address, self._stop)
                 except ReadError as error:
-                    found[name] = error
+                    found[address] = error
 
-        running = {self._threads.submit(work, names) for names in queues.values()}
+        running = {self._threads.submit(ask_all, queue) for queue in queues.values()}
         while running:
-            self._interrupt.tick("read", len(found), len(jobs))
+            self._interrupt.tick("read", len(found), len(addresses))
             done, running = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED)
             for each in done:
                 each.result()  # an error of ours is raised here
-        self._interrupt.tick("read", len(found), len(jobs))
-        for name, _ in jobs:
-            yield name, found[name]
+        self._interrupt.tick("read", len(found), len(addresses))
+        for address in addresses:
+            yield address, found[address]
 
 
 def _asked(fetcher: fetch.Fetcher, address: str, stamp: str, stop: threading.Event) -> _Got:
@@ -160,32 +162,31 @@ def _asked(fetcher: fetch.Fetcher, address: str, stamp: str, stop: threading.Eve
     if read.is_feed(got.content):
         drafts = read.entries(got.content, address=got.address)
         return _Got(got.stamp, drafts=drafts, transcripts=read.transcripts(got.content, address=got.address))
-    return _Got(got.stamp, _article(got, address))
+    return _article(got, address)
 
 
 def _asked_entry(
     fetcher: fetch.Fetcher, uri: str, draft: Draft, place: tuple[str, str] | None, stop: threading.Event
 ) -> _Got:
     """The article of a feed's entry, and its transcript if the feed announces one."""
-    page, lost = None, ""
     try:
         if draft.url is None:
             raise ReadError("the feed gives no address for it")
-        page = _article(fetcher.fetch(uri, accept=(*PAGE_TYPES, *DOCUMENTS), stop=stop), uri)
-    except ReadError:
+        got = _article(fetcher.fetch(draft.url, accept=(*PAGE_TYPES, *DOCUMENTS), stop=stop), uri)
+    except ReadError as error:
         if place is None:
             raise
-    if place is not None:
-        try:
-            said = _transcript(fetcher, *place, stop=stop)
-        except ReadError as error:
-            if page is None:
-                raise
-            lost = f"{place[0]}: {error}"
-        else:
-            text = page.text if page is not None else draft.text
-            page = replace(page or _from_entry(uri, draft), text=transcript.together(text, said))
-    return _Got("", page, lost=lost)
+        got = _Got("", left_out=() if draft.url is None else (f"its page cannot be read ({error})",))
+    if place is None:
+        return got
+    try:
+        spoken = _transcript(fetcher, *place, stop=stop)
+    except ReadError as error:
+        if got.article is None:
+            raise
+        return replace(got, left_out=(*got.left_out, f"its transcript cannot be read ({place[0]}: {error})"))
+    article = got.article or _from_entry(uri, draft)
+    return replace(got, article=replace(article, text=transcript.together(article.text, spoken)))
 
 
 def _transcript(fetcher: fetch.Fetcher, address: str, media_type: str, *, stop: threading.Event) -> str:
@@ -210,6 +211,7 @@ def _take(store: Store, address: str, got: _Got, run: Run) -> None:
     if got.article is not None:
         _put(store, got.article, address, run)
         run.change.origins[address] = _fingerprint(got.stamp)
+        _leave_out(address, got.left_out, run)
         return
     with store.read() as generation:
         known = generation.articles(origin=address)
@@ -225,8 +227,7 @@ def _take_entry(store: Store, uri: str, draft: Draft, feed: str, got: _Got | Rea
         _put(store, given if given is not None and is_cut else _merged(got.article, draft), uri, run)
         run.change.origins[uri] = _entry_fingerprint(draft)
         run.change.feeds[uri] = feed
-        if got.lost:
-            run.leave_out(uri, f"its transcript cannot be read ({got.lost})")
+        _leave_out(uri, got.left_out, run)
         return True
     with store.read() as generation:
         is_known = generation.article(read.article_id(uri)) is not None
@@ -242,14 +243,24 @@ def _take_entry(store: Store, uri: str, draft: Draft, feed: str, got: _Got | Rea
     return False
 
 
-def _article(got: fetch.Fetched, address: str) -> Article:
+def _article(got: fetch.Fetched, address: str) -> _Got:
     """The article fetched from `address`, where a redirect may have led elsewhere; its id is that of `address`."""
+    left_out: list[str] = []
     if got.media_type in DOCUMENTS:
-        article = read.document(got.content, DOCUMENTS[got.media_type], address=got.address)
+        kind = DOCUMENTS[got.media_type]
+        article = read.document(got.content, kind, address=got.address, left_out=left_out.append)
     else:
-        article = read.page(got.content, address=got.address, charset=got.charset)
+        article = read.page(got.content, address=got.address, charset=got.charset, left_out=left_out.append)
     host = fetch.host(got.address).removeprefix("www.")
-    return replace(article, id=read.article_id(address), source=article.source or host)
+    article = replace(article, id=read.article_id(address), source=article.source or host)
+    return _Got(got.stamp, article, left_out=tuple(left_out))
+
+
+def _leave_out(uri: str, reasons: Sequence[str], run: Run) -> None:
+    for reason in reasons:
+        run.leave_out(uri, reason)
+    if reasons:
+        run.change.left_out[uri] = tuple(map(storable, reasons))
 
 
 def _merged(page: Article, draft: Draft) -> Article:

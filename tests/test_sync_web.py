@@ -87,6 +87,28 @@ def test_a_page_that_did_not_change_is_not_sent_again(site: Site, index: Index) 
     assert (report.unchanged, report.failed) == (1, ())
 
 
+def test_what_is_left_out_of_a_page_is_reported_and_remembered(site: Site, index: Index) -> None:
+    status, headers, body = page(TALKS)
+    damaged = (status, headers, body.replace(b"Home", b"H\xffme"))
+    site.replies["/a"] = site.replies["/talks"] = damaged
+    site.replies["/feed"] = feed(site, "talks")
+    report = index.sync([f"{site.address}/a", f"{site.address}/feed"])
+    assert [one.path for one in report.left_out] == [f"{site.address}/a", f"{site.address}/talks"]
+    for article in index.articles():
+        (reason,) = index.left_out(article.id)
+        assert "1 byte that is not UTF-8" in reason
+    assert len(index.articles()) == 2
+
+
+def test_an_entry_whose_address_is_not_fetched_says_so(site: Site, index: Index) -> None:
+    status, headers, body = feed(site, "talks", summary="")
+    host = site.address.removeprefix("http://")
+    headers["Content-Type"] = "text/html"
+    site.replies["/feed"] = (status, headers, body.replace(b"/talks", f"http://me:pw@{host}/talks".encode()))
+    (failure,) = index.sync(f"{site.address}/feed").failed
+    assert "with a user name or password" in failure.reason
+
+
 def test_an_address_that_cannot_be_one_is_refused(index: Index) -> None:
     for address in ("file:///etc/passwd", "http://user:pw@x.example/"):
         with pytest.raises(InputError):

@@ -92,16 +92,21 @@ def read(
     return tuple(_article(origin, draft) for draft in drafts)
 
 
-def page(content: bytes, *, address: str, charset: str | None = None) -> Article:
-    """The article on a fetched page; its id is that of `address`. Raises ReadError, without naming the page."""
+def page(
+    content: bytes, *, address: str, charset: str | None = None, left_out: Callable[[str], None] | None = None
+) -> Article:
+    """The article on a fetched page; its id is that of `address`. Raises ReadError, without naming the page.
+
+    `left_out` is called with each part of it that is not read, see read().
+    """
     options = {"address": address, "charset": charset}
-    (draft,) = _with_text(_workers.parse(".html", content, options), None)
+    (draft,) = _with_text(_workers.parse(".html", content, options), None, left_out, left_out)
     return _article(address, draft)
 
 
-def document(content: bytes, kind: str, *, address: str) -> Article:
-    """The article in a fetched file with an ending that read() knows, such as ".pdf". Raises ReadError."""
-    (draft,) = _with_text(_workers.parse(kind, content), None)
+def document(content: bytes, kind: str, *, address: str, left_out: Callable[[str], None] | None = None) -> Article:
+    """The article in a fetched file with an ending that read() knows, such as ".pdf"; see page(). Raises ReadError."""
+    (draft,) = _with_text(_workers.parse(kind, content), None, left_out, left_out)
     return _article(address, replace(draft, url=draft.url or web_address(address)))
 
 
