@@ -231,6 +231,9 @@ def test_rtf_is_plain_words_with_its_notes_last() -> None:
         (".srt", "1\n00:00:01,000 --> 00:00:04,000\n<i>Hello,</i> my\n\n2\n00:00:04,500 --> 00:00:06,000\nfriend. "
          "It is\nlate.\n\n3\n00:01:04,500 --> 00:01:06,000\n- Who is it?\n- Me &amp; you.\n",
          "Hello, my friend. It is late.\n\nWho is it?\n\nMe & you."),
+        (".srt", "1\n00:00:01,000 --> 00:00:02,000\nGood night.\n\n2\n00:00:09,000 --> 00:00:11,000\nIt is late.\n"
+         "Well - known too.\n",
+         "Good night.\n\nIt is late. Well - known too."),
         (".vtt", "WEBVTT - The talk\n\nNOTE hidden\nhidden\n\nSTYLE\n::cue {}\n\nintro\n"
          "00:01.000 --> 00:04.000 align:start\n<v.loud Ann Author>Hello <b>all</b>.</v>\n\n"
          "00:05.000 --> 00:06.000\n<v Ann Author>I am here.\n\n"

@@ -376,7 +376,7 @@ def test_what_is_spoken_on_a_page_is_part_of_its_article(site: Site, index: Inde
         ),
         ("application/srt", "1\r\n00:00:01,000 --> 00:00:03,000\r\nAnn: Good evening.\r\nThe dam holds.\r\n\r\n"
          "2\r\n00:00:04,000 --> 00:00:05,000\r\nBen: So they say."),
-        ("application/json", '{"version":"1.0.0","segments":[{"speaker":"Ann","body":"Good evening."},'
+        ("application/json", '{"version":"1.0.0","segments":[{"startTime":0.5,"speaker":"Ann","body":"Good evening."},'
          '{"speaker":"Ann","body":"The dam holds."},{"speaker":"Ben","body":"So they say."}]}'),
         ("text/plain", "Ann: Good evening. The dam holds.\n\nBen: So they say."),
         ("text/html", "<p>Ann: Good evening. The dam holds.</p><p>Ben: So they say.</p>"),

@@ -1,4 +1,8 @@
-"""Subtitles and transcripts (SubRip, WebVTT) → Draft: what is said, as prose. Times and places on the screen go."""
+"""Subtitles and transcripts (SubRip, WebVTT) → Draft: what is spoken, as prose. Times and places on the screen go.
+
+parse       a file of subtitles → its words
+paragraphs  what is spoken in turn, from any source → paragraphs
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from index.read.clean import tidy
 from index.read.draft import Draft, language_tag, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
 _TIMES = re.compile(rf"[ \t]*({_CLOCK})[ \t]*-->[ \t]*({_CLOCK})")
@@ -46,7 +50,7 @@ def parse(content: bytes) -> Draft:
     language = next((line.partition(":")[2] for line in lines[1:6] if header and line.startswith("Language:")), "")
     return Draft(
         "",
-        tidy("\n\n".join(_paragraphs(_once(cues)))),
+        tidy("\n\n".join(paragraphs(_spoken(_once(cues))))),
         title=one_line(header[1]) if header else None,
         language=language_tag(language),
     )
@@ -96,24 +100,32 @@ def _once(cues: list[_Cue]) -> list[_Cue]:
     return kept
 
 
-def _paragraphs(cues: list[_Cue]) -> Iterator[str]:
-    words, speaker, ended = "", "", 0.0
+def _spoken(cues: list[_Cue]) -> Iterator[tuple[float, float, str, str]]:
     for start, end, lines in cues:
-        for line in lines:
+        for line in lines or [""]:  # a cue without words is no pause
             voice = _VOICE.search(line)
-            name = " ".join(voice[1].split()) if voice else ""
-            text = _plain(line)
-            if not text:
-                continue
-            is_turn = bool(name and name != speaker) or bool(_DASH.match(text) or _SPEAKER.match(text))
-            is_pause = bool(_END.search(words)) and (start - ended >= PAUSE_S or len(words) >= PARAGRAPH_CHARS)
-            if words and (is_turn or is_pause):
-                yield words
-                words = ""
-            speaker = name or speaker
-            text = _DASH.sub("", text, count=1) if _DASH.match(text) else text
-            words = f"{words} {text}" if words else f"{name}: {text}" if name else text
-        ended = end
+            yield start, end, " ".join(voice[1].split()) if voice else "", _plain(line)
+
+
+def paragraphs(spoken: Iterable[tuple[float, float, str, str]]) -> Iterator[str]:
+    """A paragraph for each speaker or pause, of lines in their order: (start and end in seconds, speaker or "", words).
+
+    "Name: …" where another speaker begins.
+    """
+    words, speaker, ended = "", "", 0.0
+    for start, end, name, text in spoken:
+        if not text:
+            ended = end
+            continue
+        dash = _DASH.match(text)
+        is_turn = bool(name and name != speaker) or dash is not None or _SPEAKER.match(text) is not None
+        is_pause = bool(_END.search(words)) and (start - ended >= PAUSE_S or len(words) >= PARAGRAPH_CHARS)
+        if words and (is_turn or is_pause):
+            yield words
+            words = ""
+        text = text[dash.end() :] if dash else text
+        words = f"{words} {text}" if words else f"{name}: {text}" if name else text
+        speaker, ended = name or speaker, end
     yield words
 
 
