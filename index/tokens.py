@@ -106,15 +106,22 @@ def tokens(text: str, language: str | None = None) -> tuple[Token, ...]:
             continue  # "women's"
         if match["paired"]:
             pairs = _pairs(normal, start, end)
-            found.extend(Token(normal[first:beyond], at[first], at[beyond], "pair") for first, beyond in pairs)
+            found.extend(Token(normal[first:beyond], at[first], _end(at, beyond), "pair") for first, beyond in pairs)
             continue
         written = match[0]
         if match["number"]:
             written = _number(written, match["group"], language)
         elif match["dotted"]:
             written = written.replace(".", "")
-        found.append(Token(written, at[start], at[end], "number" if match["number"] else "word", glue))
+        found.append(Token(written, at[start], _end(at, end), "number" if match["number"] else "word", glue))
     return tuple(found)
+
+
+def _end(at: Sequence[int], place: int) -> int:
+    """Where a word ends in the text that ends at `place` in normal form, in which "㎏" is two characters."""
+    while at[place] == at[place - 1]:
+        place += 1
+    return at[place]
 
 
 def _pairs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -168,3 +168,23 @@ def test_what_a_text_may_be_spelt_as_is_known_of_it() -> None:
         "E 1074, 25 April 2021: 870.000 Menschen und die Stadt ist in der Not."
     )
     assert [word.stem for word in words("She didn't see MH370 in the 1990s.")] == ["see", "mh370", "1990"]
+
+
+@pytest.mark.parametrize("text", ["① Open box ②word", "m①", "5\u0301\u0301", "ʻʻ", "E-① 5", "10 KASIM 19"])
+def test_signs_that_are_no_digits_of_a_number_are_read(text: str) -> None:
+    assert not any(word.is_number and not word.stem.isdecimal() for word in words(text))
+    assert support.flaws(support.Pair(text, (text,))) == ()
+
+
+@pytest.mark.parametrize("text", ["10 KASIM 1938", "10 Kasım 1938", "November 10, 1938", "10 NOVEMBRE 1938"])
+def test_a_date_is_the_same_in_capitals_of_any_language(text: str) -> None:
+    assert "1938-11-10" in known(text)
+    assert "1776-08-05" in known("Auguſt 5, 1776")
+
+
+def test_a_word_that_ends_like_a_month_is_no_date() -> None:
+    assert "2020-05-05" not in known("To their dismay 5, 2020 and 7 came.")
+
+
+def test_one_character_that_stands_for_several_is_whole() -> None:
+    assert [(token.text, token.start, token.end) for token in tokens("5㎏ ㋀")][-2:] == [("1", 3, 4), ("月", 3, 4)]

@@ -6,8 +6,11 @@ Closed classes of words, written down whole; languages are named as by index/lan
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import date
 from functools import cache
+
+from index.tokens import fold
 
 
 def _pattern(words: str) -> re.Pattern[str]:
@@ -81,28 +84,41 @@ _MONTHS = {
     "Polish": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
     "Turkish": "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
 }
-_MONTH_OF = {
+_NUMBER_OF = {
     name.replace("_", " "): number for names in _MONTHS.values() for number, name in enumerate(names.split(), start=1)
 } | {
     name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
 } | {"sept": 9, "setiembre": 9, "jänner": 1}  # fmt: skip
-_NAMES = "|".join(sorted(_MONTH_OF, key=len, reverse=True))
+_NAMES = "|".join(sorted(_NUMBER_OF, key=len, reverse=True))
 _DATE = re.compile(
     r"(?<![\d.,/-])(?:"
     r"(?P<y1>\d{4})[-./](?P<m1>\d\d?)[-./](?P<d1>\d\d?)|"
     r"(?P<y2>\d{4})\s?[年년]\s?(?P<m2>\d\d?)\s?[月월]\s?(?P<d2>\d\d?)\s?[日일号號]|"
     r"(?P<d3>\d\d?)(?P<sep>[./-])(?P<m3>\d\d?)(?P=sep)(?P<y3>\d{4})|"
     rf"(?P<d4>\d\d?)(?:st|nd|rd|th|er|º|\.)?\s(?:of\s|de\s|di\s)?(?P<m4>{_NAMES})\.?,?\s(?:de\s|del\s)?(?P<y4>\d{{4}})|"
-    rf"(?P<m5>{_NAMES})\.?\s(?P<d5>\d\d?)(?:st|nd|rd|th)?,?\s(?P<y5>\d{{4}})"
+    rf"(?<!\w)(?P<m5>{_NAMES})\.?\s(?P<d5>\d\d?)(?:st|nd|rd|th)?,?\s(?P<y5>\d{{4}})"
     r")(?![\d/-]|[.,]\d)",
     re.IGNORECASE,
 )
 
 
+_YEAR = re.compile(r"\d{4}")
+
+
+def _month_key(name: str) -> str:
+    """A month in any case. Turkish capitals ("KASIM", "NİSAN") and the long s have a lower case of their own."""
+    return fold(unicodedata.normalize("NFKC", name).lower())
+
+
+_MONTH_OF = {_month_key(name): number for name, number in _NUMBER_OF.items()}
+
+
 def full_dates(text: str) -> list[tuple[int, int, date]]:
     """The days that a text names with day, month and year, in digits or words, where there is no doubt which one is
     meant: where each stands, and the day. 03/04/2021 may be a day of March or of April; 03.04.2021 is of April."""
-    found = []
+    found: list[tuple[int, int, date]] = []
+    if not _YEAR.search(text):  # most sentences: _DATE would be tried at each of their words
+        return found
     for match in _DATE.finditer(text):
         day = _day(match)
         if day is not None:
@@ -113,7 +129,7 @@ def full_dates(text: str) -> list[tuple[int, int, date]]:
 def _day(match: re.Match[str]) -> date | None:
     number = next(n for n in "12345" if match[f"y{n}"])
     year, month, day = match[f"y{number}"], match[f"m{number}"], match[f"d{number}"]
-    months = {_MONTH_OF[month.lower()] if not month.isdigit() else int(month)}
+    months = {int(month) if month.isdecimal() else _MONTH_OF.get(_month_key(month), 0)}
     days = {int(day)}
     if number == "3" and match["sep"] != ".":
         both = {int(day), int(month)}

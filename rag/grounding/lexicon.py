@@ -131,7 +131,7 @@ class Word:
     @property
     def is_number(self) -> bool:
         """Digits, or a count in words; an ordinal in words is mostly not meant as a number."""
-        return self.kind == "number" or self.stem.isdigit()
+        return self.kind == "number" or self.stem.isdecimal()
 
 
 @lru_cache(maxsize=4096)
@@ -166,14 +166,14 @@ def words(text: str, language: str | None = None) -> tuple[Word, ...]:
             content.append(Word(_code(run), "number", start, run[-1].end))
         elif token.kind == "pair":
             content.append(Word(tokens.fold(token.text), "word", start, end))
-        elif token.text[0].isdigit():
+        elif token.text[0].isdecimal():
             content.extend(_counted(token, numbers))
         elif token.text in numbers and not (token.text in ("first", "second") and written[0].isupper()):
             content.append(Word(numbers[token.text], "word", start, end))
         elif token.text not in stop and (len(token.text) > 1 or written.isupper()):
             kind = "name" if _is_name(text, found, place - 1, spoken) else "word"
             content.append(Word(_stem(token.text, spoken), kind, start, end))
-    return tuple(content)
+    return tuple(word for word in content if word.stem)  # marks that stand alone have none
 
 
 @lru_cache(maxsize=4096)
@@ -207,7 +207,7 @@ def known(text: str) -> frozenset[str]:
         others |= {_stem("".join(token.text for token in run), spoken), _code(run)}
     # "ISO 9001" may be written "ISO-9001"
     for one, other in itertools.pairwise(read):
-        if other.text[0].isdigit() and text[one.start : one.end].isupper():
+        if other.text[0].isdecimal() and text[one.start : one.end].isupper():
             others.add(_code((one, other)))
     others |= {day.isoformat() for _, _, day in foreign.full_dates(text)}
     if spoken in ("Chinese", "Japanese"):
@@ -247,17 +247,19 @@ def _identifier(text: str, found: Sequence[Token], place: int) -> Sequence[Token
     while end < len(found) and found[end].glue and found[end].glue in "-‐‑/_":
         end += 1
     run = found[place:end]
+    if len(run) == 1:
+        return run
     written = [text[token.start : token.end] for token in run]
-    has_digits = any(any(map(str.isdigit, one)) for one in written[1:])
+    has_digits = any(any(map(str.isdecimal, one)) for one in written[1:])
     is_coded = written[0].isupper() and len(written[0]) <= IDENTIFIER_LETTERS and has_digits
-    is_lettered = written[0].isdigit() and len(run) == 2 and len(written[1]) == 1 and written[1].isupper()
-    is_single = len(written[0]) == 1 and written[0].isalpha() and len(run) > 1 and all(map(str.isdigit, written[1:]))
-    return run if len(run) > 1 and (is_coded or is_lettered or is_single) else found[place : place + 1]
+    is_lettered = written[0].isdecimal() and len(run) == 2 and len(written[1]) == 1 and written[1].isupper()
+    is_single = len(written[0]) == 1 and written[0].isalpha() and all(map(str.isdecimal, written[1:]))
+    return run if is_coded or is_lettered or is_single else found[place : place + 1]
 
 
 def _is_code(token: str) -> bool:
     """Whether letters and digits stand together: "e1074", "mh370"; not "1990s", "3km"."""
-    return token[0].isalpha() and any(map(str.isdigit, token))
+    return token[0].isalpha() and any(map(str.isdecimal, token))
 
 
 def _code(run: Sequence[Token]) -> str:

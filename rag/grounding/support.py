@@ -346,7 +346,7 @@ def _flipped(claim: str, quote: str) -> frozenset[str]:
 
 def _is_code(stem: str) -> bool:
     """Whether letters and digits stand together in it."""
-    return stem[0].isalpha() and any(map(str.isdigit, stem))
+    return stem[0].isalpha() and any(map(str.isdecimal, stem))
 
 
 def _negated(text: str) -> dict[str, frozenset[str]]:
