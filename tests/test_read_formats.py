@@ -14,6 +14,7 @@ import pytest
 from index.errors import ReadError
 from index.read import read
 from index.read.worker import Worker, Workers
+from tests import test_read_pdf
 from tests.conftest import one, put
 
 if TYPE_CHECKING:
@@ -26,28 +27,8 @@ TALKS = "The talks broke down in 2009, and both sides left the city."
 
 def pdf(pages: Sequence[Sequence[tuple[float, float, str]]], title: str = "") -> bytes:
     """A PDF of lines of 12-point Helvetica, each at (x, y)."""
-    objects = ["<</Type/Catalog/Pages 2 0 R>>", ""]
-    kids = []
-    for lines in pages:
-        stream = "".join(f"BT /F 12 Tf {x} {y} Td ({text}) Tj ET\n" for x, y, text in lines)
-        objects.append(f"<</Length {len(stream)}>>stream\n{stream}endstream")
-        font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
-        objects.append(
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Resources<</Font<</F {font}>>>>"
-            f"/Contents {len(objects)} 0 R>>"
-        )
-        kids.append(f"{len(objects)} 0 R")
-    objects[1] = f"<</Type/Pages/Count {len(kids)}/Kids[{' '.join(kids)}]>>"
-    objects.append(f"<</Title({title})/Author(By Ann Author)/CreationDate(D:20200101000000Z)>>")
-    out, places = "%PDF-1.7\n", []
-    for number, body in enumerate(objects, start=1):
-        places.append(len(out))
-        out += f"{number} 0 obj\n{body}\nendobj\n"
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
-    trailer = f"<</Size {len(objects) + 1}/Root 1 0 R/Info {len(objects)} 0 R>>"
-    return (
-        f"{out}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer{trailer}\nstartxref\n{len(out)}\n%%EOF"
-    ).encode("latin-1")
+    sized = ([(x, y, 12.0, text) for x, y, text in page] for page in pages)
+    return test_read_pdf.pdf(*sized, title=title, author="By Ann Author")
 
 
 def zipped(members: dict[str, str | bytes]) -> bytes:

@@ -28,14 +28,15 @@ RIGHT = (
 BODY = "The two leaders met in Moscow on Monday, and spoke of trade for an hour and more."
 
 
-def pdf(*pages: Sequence[tuple[float, float, float, str]], title: str = "", font: str = "Helvetica") -> bytes:
-    """A PDF of pages of text, each at (x, y, size); \\255 is the soft hyphen."""
-    objects = ["<</Type/Catalog/Pages 2 0 R>>", "", f"<</Title({title})>>"]
+def pdf(*pages: Sequence[tuple[float, float, float, str]], title: str = "", author: str = "") -> bytes:
+    """A PDF of pages of text in Helvetica, each at (x, y, size); \\255 is the soft hyphen."""
+    properties = f"<</Title({title})/Author({author})/CreationDate(D:20200101000000Z)>>"
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", "", properties]
     kids = []
     for page in pages:
         stream = "".join(f"BT /F {size} Tf {x} {y} Td ({text}) Tj ET\n" for x, y, size, text in page)
         objects.append(f"<</Length {len(stream)}>>stream\n{stream}endstream")
-        fonts = f"<</F <</Type/Font/Subtype/Type1/BaseFont/{font}/Encoding/WinAnsiEncoding>>>>"
+        fonts = "<</F <</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>>>"
         objects.append(
             f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Resources<</Font{fonts}>>/Contents {len(objects)} 0 R>>"
         )
