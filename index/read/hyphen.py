@@ -9,28 +9,31 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from index.language import READ_CHARS, language_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, Sequence, Set
 
 BREAK = "\ufffe"
 """Stands for a hyphen at a line's end, between the two sides of a word."""
-SAMPLE_WORDS = 2000
-"""How many words of a text are looked at to recognize its language."""
 LONG_LETTERS = 6
 """Words that are broken have at least so many letters: what a dictionary lacks of them is what it lacks of those."""
 SIDES_ARE_WORDS = 0.15
 """How often both sides of a broken word are words, until the document shows it: of English words broken by TeX."""
 LINE_WORDS = 8
 """Words on a line of a column: one compound of so many is at a line's end."""
+KEPT_DICTIONARIES = 3
+"""Dictionaries that stay in memory; that of German takes 60 MB."""
 
-_LANGUAGES = {
-    "ar": "Arabic", "de": "German", "en": "English", "es": "Spanish", "eu": "Basque", "fa": "Persian",
-    "fr": "French", "it": "Italian", "lv": "Latvian", "nl": "Dutch", "pt": "Portuguese", "ru": "Russian",
+_TAGS = {
+    "Arabic": "ar", "Dutch": "nl", "English": "en", "French": "fr", "German": "de", "Italian": "it",
+    "Portuguese": "pt", "Russian": "ru", "Spanish": "es",
 }  # fmt: skip
-"""Languages of the dictionaries (pyspellchecker), and what justext calls its lists of their commonest words."""
+"""Languages that index/language.py recognizes → their dictionaries of pyspellchecker."""
+_DICTIONARIES = frozenset((*_TAGS.values(), "eu", "fa", "lv"))
 _BROKEN = re.compile(rf"([^\s{BREAK}]*){BREAK}(?=([^\s{BREAK}]*))")
 _ADDRESS = re.compile(r"[/@_]|\w\.\w")
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐’'][^\W\d_]+)*")
@@ -52,30 +55,17 @@ class _Place:
 
 
 def mend(text: str, *, language: str | None = None) -> str:
-    """`text` with each BREAK taken out or made a hyphen."""
+    """`text` with each BREAK taken out or made a hyphen; `language` is a tag such as "en-GB", if it declares one."""
     if BREAK not in text:
         return text
     known = Counter(word.casefold().replace("‐", "-") for word in _WORD.findall(text))
     places = [_place(match, text, known) for match in _BROKEN.finditer(text)]
     decisions = [place.decision for place in places]
     if None in decisions:
-        decisions = _by_dictionary(places, known, _dictionary(language_of(text, language)))
+        tag = language.split("-")[0].lower() if language else _TAGS.get(language_of(text[:READ_CHARS]) or "", "")
+        decisions = _by_dictionary(places, known, _dictionary(tag))
     found = iter(decisions)
     return _BROKEN.sub(lambda match: match[1] + ("" if next(found) else "-"), text)
-
-
-def language_of(text: str, declared: str | None = None) -> str | None:
-    """The language of `text` as a tag such as "en", from what it declares or from its commonest words."""
-    if declared:
-        return declared.split("-")[0].lower()
-    import justext
-
-    sample = [word.casefold() for word in _WORD.findall(text)[:SAMPLE_WORDS]]
-    shares = {
-        name: sum(map(justext.get_stoplist(name).__contains__, sample)) for name in sorted(justext.get_stoplists())
-    }
-    best = max(shares, key=lambda name: (shares[name], name == "English"))
-    return next((tag for tag, name in _LANGUAGES.items() if name == best), None)
 
 
 def _place(match: re.Match[str], text: str, known: Mapping[str, int]) -> _Place:
@@ -96,7 +86,7 @@ def _place(match: re.Match[str], text: str, known: Mapping[str, int]) -> _Place:
     return _Place(*sides, decision=None, is_name=is_name and known[sides[0]] < 2, has_hyphen=has_hyphen)
 
 
-def _by_dictionary(places: Sequence[_Place], known: Mapping[str, int], words: Mapping[str, int]) -> list[bool | None]:
+def _by_dictionary(places: Sequence[_Place], known: Mapping[str, int], words: Set[str]) -> list[bool | None]:
     """The decisions, also about places that the document alone does not decide.
 
     By Bayes' rule. A word that was broken is missing from the dictionary as often as the document's other long words
@@ -129,11 +119,11 @@ def _by_dictionary(places: Sequence[_Place], known: Mapping[str, int], words: Ma
     return decisions
 
 
-@cache
-def _dictionary(language: str | None) -> Mapping[str, int]:
+@lru_cache(maxsize=KEPT_DICTIONARIES)
+def _dictionary(tag: str) -> Set[str]:
     """The words of a language; none for a language without a dictionary."""
-    if language not in _LANGUAGES:
-        return {}
+    if tag not in _DICTIONARIES:
+        return frozenset()
     import spellchecker
 
-    return dict(spellchecker.SpellChecker(language=language).word_frequency.dictionary)
+    return frozenset(spellchecker.SpellChecker(language=tag).word_frequency.dictionary)
