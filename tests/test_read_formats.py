@@ -366,6 +366,21 @@ def test_mails_of_an_mbox_are_articles_of_their_own(tmp_path: Path) -> None:
     assert (second.title, third.title) == ("Fr\xfch", "Sp\xfct")
     assert third.text == f"{HARBOUR}\nFrom here on.\n\nFrom time to time it rains."
     assert len({first.id, second.id, third.id}) == 3
+    assert one(put(tmp_path, "b.mbox", other.encode("latin-1"))).text == third.text
+
+
+@pytest.mark.parametrize(
+    ("sender", "source"),
+    [
+        ("=?iso-8859-1?Q?M=FCller=2C_J=F6rg?= <a@x.example>", "M\xfcller, J\xf6rg"),
+        ("=?utf-8?q?=22The_Post=22?= <a@x.example>", "The Post"),
+        ('"Doe, Jane" <a@x.example>', "Doe, Jane"),
+        ("=?utf-8?q?J=C3=A4ne_=3Ca=40x.example=3E?=", "J\xe4ne"),
+        ("a@x.example", "a@x.example"),
+    ],
+)
+def test_the_sender_of_a_mail_is_the_whole_name(tmp_path: Path, sender: str, source: str) -> None:
+    assert one(put(tmp_path, "a.eml", f"From: {sender}\nSubject: Talks\n\n{TALKS}")).source == source
 
 
 # Saved feeds

@@ -64,10 +64,7 @@ def split(content: bytes) -> list[bytes]:
     if not found or found[0].start():
         return [content]
     ends = [*(match.start() for match in found[1:]), len(content)]
-    return [
-        _QUOTED_FROM.sub(b"", content[match.end() : end]) if len(found) > 1 else content[match.end() :]
-        for match, end in zip(found, ends, strict=True)
-    ]
+    return [_QUOTED_FROM.sub(b"", content[match.end() : end]) for match, end in zip(found, ends, strict=True)]
 
 
 def read_each(mails: list[bytes]) -> tuple[Draft | ReadError, ...]:
@@ -103,14 +100,14 @@ def _read(content: bytes) -> tuple[Draft, str, list[ReadError]]:
         message = BytesParser(policy=policy.default).parsebytes(content)
         text = _text(message, left_out)
         known = {key: _header(message, key) for key in (*_HEADERS, *_FORWARDED)}
-        name, address = parseaddr(known["From"])
+        source = one_line(_sender(message))
     except _BROKEN as error:
         raise ReadError(f"the message is damaged ({type(error).__name__}); save it again") from error
     draft = Draft(
         "",
         strip_furniture(tidy(text, indented=True)),
         title=one_line(known["Subject"]),
-        source=one_line(name or address),
+        source=source,
         published=web_date(known["Date"]),
         language=language_tag(known["Content-Language"]),
     )
@@ -119,18 +116,32 @@ def _read(content: bytes) -> tuple[Draft, str, list[ReadError]]:
 
 def _header(message: EmailMessage, name: str) -> str:
     """A header's value, also where it is written in bytes that no standard allows."""
-    raw = next((value for key, value in message.raw_items() if key.casefold() == name.casefold()), None)
-    if raw is None:
+    raw = _raw(message, name)
+    if not raw:
         return ""
-    if str(raw).isascii():
-        return _encoded_words(str(raw)) if "=?" in str(raw) else str(message[name])
-    content = str(raw).encode("utf-8", "surrogateescape")
+    if raw.isascii():
+        return _encoded_words(raw) if "=?" in raw else str(message[name])
+    content = raw.encode("utf-8", "surrogateescape")
     for encoding in ("utf-8", message.get_content_charset() or "cp1252", "cp1252", "latin-1"):
         try:
             return str(make_header(decode_header(content.decode(encoding))))
         except (UnicodeError, LookupError, ValueError, MessageError):
             continue
     return str(message[name])
+
+
+def _raw(message: EmailMessage, name: str) -> str:
+    """A header as it is written; empty if there is none."""
+    return next((str(value) for key, value in message.raw_items() if key.casefold() == name.casefold()), "")
+
+
+def _sender(message: EmailMessage) -> str:
+    """The name of the sender, or else the address."""
+    name, _ = parseaddr(" ".join(_raw(message, "From").split()))
+    if "=?" in name and name.isascii():  # decoded, "Doe, Jane" would end at its comma
+        return _encoded_words(name).strip(' "')
+    name, address = parseaddr(_header(message, "From"))
+    return name or address
 
 
 def _encoded_words(raw: str) -> str:
