@@ -72,11 +72,19 @@ def parse(content: bytes, *, address: str | None = None) -> tuple[Draft | ReadEr
     dated = [replace(one, published=one.published or one.updated) for one in unique.values()]
     full = [draft for draft in dated if any(map(str.isalnum, draft.text))]
     empty = len(unique) - len(full)
-    notes = [LeftOut(f"{empty} of its {len(unique)} entries, which have no text; add the address of the feed")]
-    return *full, *notes[: 1 if empty else 0]
+    if not empty:
+        return tuple(full)
+    return *full, LeftOut(f"{empty} of its {len(unique)} entries, which have no text; add the address of the feed")
 
 
 def _xml_entries(content: bytes, address: str | None) -> list[Draft]:
+    found = _parsed(content, address)
+    outlet, language = one_line(found.feed.get("title")), found.feed.get("language")
+    return [_draft(entry, address, outlet, language_tag(str(language or ""))) for entry in found.entries[:MAX_ENTRIES]]
+
+
+def _parsed(content: bytes, address: str | None) -> Any:
+    """What feedparser makes of a feed in XML."""
     import feedparser
 
     if content.startswith(_UTF16):
@@ -86,11 +94,9 @@ def _xml_entries(content: bytes, address: str | None) -> list[Draft]:
     headers = {"content-location": address} if address else {}
     # Sanitizing is for those who show the markup; we take the words out of it.
     try:
-        found = feedparser.parse(_NO_CHARACTER.sub(b"", content), response_headers=headers, sanitize_html=False)
+        return feedparser.parse(_NO_CHARACTER.sub(b"", content), response_headers=headers, sanitize_html=False)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, AssertionError) as error:
         raise ReadError(f"the feed is damaged ({type(error).__name__}); save it again") from error
-    outlet, language = one_line(found.feed.get("title")), found.feed.get("language")
-    return [_draft(entry, address, outlet, language_tag(str(language or ""))) for entry in found.entries[:MAX_ENTRIES]]
 
 
 def _json_entries(content: bytes, address: str | None) -> list[Draft]:
@@ -130,34 +136,26 @@ def _json_draft(entry: Mapping[str, Any], feed: Mapping[str, Any], address: str 
 
 def transcripts(content: bytes, *, address: str | None = None) -> tuple[Draft, ...]:
     """Where the transcripts of the entries are (podcast:transcript): see index.read.transcript."""
-    import feedparser
-
-    headers = {"content-location": address} if address else {}
     found = []
-    for entry in feedparser.parse(content, response_headers=headers, sanitize_html=False).entries[:MAX_ENTRIES]:
+    for entry in _parsed(content, address).entries[:MAX_ENTRIES]:
         given = entry.get("podcast_transcript")
         place = _address(given.get("url"), address) if isinstance(given, dict) else None
         if place is not None:
-            found.append(Draft(_identity(entry, address), "transcript", url=place, source=given.get("type")))
+            identity = _draft(entry, address, None, None).id
+            found.append(Draft(identity, "transcript", url=place, source=given.get("type")))
     return tuple(found)
-
-
-def _identity(entry: Any, address: str | None) -> str:
-    contents = [item.get("value", "") for item in entry.get("content", ())] or [entry.get("summary", "")]
-    words = _words(max(contents, key=len))
-    url = _address(entry.get("link"), address)
-    return str(entry.get("id") or url or hashlib.sha256(words.encode()).hexdigest())[:500]
 
 
 def _draft(entry: Any, address: str | None, outlet: str | None, language: str | None) -> Draft:
     contents = [item.get("value", "") for item in entry.get("content", ())] or [entry.get("summary", "")]
     text = _words(max(contents, key=len))
+    url = _address(entry.get("link"), address)
     return Draft(
-        _identity(entry, address),
+        str(entry.get("id") or url or hashlib.sha256(text.encode()).hexdigest())[:500],
         strip_furniture(text),
         title=one_line(_words(entry.get("title", ""))),
         source=outlet,
-        url=_address(entry.get("link"), address),
+        url=url,
         published=web_date(str(entry.get("published", ""))),
         author=byline(entry.get("author")),
         updated=web_date(str(entry.get("updated", ""))),
