@@ -51,3 +51,4 @@ def test_heads_are_recognized_by_the_figures_below_them() -> None:
     assert not has_head([["North", "South"], ["sun", "rain"]])
     assert not has_head([["Name", ""], ["x", "1"]])
     assert not has_head([["Only", "one"]])
+    assert not has_head([["a", "b"], ["x", "1," * 100_000 + ";"]])  # and at once

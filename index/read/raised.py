@@ -40,7 +40,7 @@ def read_as(mark: str, *, before: str, after: str = "", is_link: bool = False) -
 
     `before` and `after` are the text around it, `is_link` says that it leads to a note.
     """
-    mark = " ".join(mark.split())
+    mark, before = " ".join(mark.split()), before[-BEFORE_CHARS:]
     touching = before[-1:] if before[-1:].strip() else ""
     if not mark:
         return ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _HAS_DIGIT = re.compile(r"\d")
-_FIGURE = re.compile(r"[^\W\d_]{0,3}[\s\d.,:/%+~±−–—()$€£¥-]*\d[\s\d.,:/%+~±−–—()$€£¥-]*[^\W\d_]{0,4}")
+_FIGURE = re.compile(r"[^\W\d_]{0,3}(?=\D*\d)[\s\d.,:/%+~±−–—()$€£¥-]+[^\W\d_]{0,4}")
 """A cell of figures, with a unit or a currency: "12", "€ 1,200", "3.5 km", "1990–1995"."""
 
 
