@@ -61,8 +61,8 @@ PROSE_CHARS = 12
 ROW_GAP_SHARE = 1.25
 """Rows of a table with lines of several cells are further apart than these lines by this factor."""
 
-HYPHENS = "\ufffe\x02\xad"
-"""What PDFium gives for a hyphen that breaks a word at a line's end."""
+HYPHENS = "\ufffe\xad"
+"""What stands for a hyphen that breaks a word at a line's end: PDFium's sign, and the soft hyphen."""
 
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uff60]")
 _MARK_ALONE = re.compile(r"(?:[•◦▪‣●*–—-]|\(?[\w]{1,4}[.)]|\d{1,3})")
@@ -172,15 +172,7 @@ def row_line(row: Sequence[Line]) -> Line:
     text = ordered[0].text
     for piece in ordered[1:]:
         text += ("" if text[-1] in HYPHENS else " ") + piece.text
-    largest = max(row, key=lambda piece: (len(piece.text), piece.size))
-    return Line(
-        text,
-        min(piece.left for piece in row),
-        max(piece.right for piece in row),
-        largest.base,
-        largest.size,
-        min(piece.weight for piece in row),
-    )
+    return _spanning(text, row, max(row, key=lambda piece: (len(piece.text), piece.size)))
 
 
 def arrange(pieces: Sequence[Line]) -> list[Block]:
@@ -260,14 +252,13 @@ def _line(words: Sequence[Word]) -> Line:
         else:
             text += ("" if not text or text[-1] in HYPHENS or is_unspaced(text[-1], word.text[0]) else " ") + word.text
         before = word
-    return Line(
-        text,
-        min(word.left for word in words),
-        max(word.right for word in words),
-        full.base,
-        full.size,
-        min(word.weight for word in words),
-    )
+    return _spanning(text, words, full)
+
+
+def _spanning(text: str, pieces: Sequence[Word | Line], main: Word | Line) -> Line:
+    """A line as wide as its pieces, on the baseline and in the size of the main one."""
+    left, right = min(piece.left for piece in pieces), max(piece.right for piece in pieces)
+    return Line(text, left, right, main.base, main.size, min(piece.weight for piece in pieces))
 
 
 def _band(page: Sequence[Sequence[Line]], size: float) -> tuple[int, int, float] | None:
