@@ -187,8 +187,8 @@ def headline(text: str) -> str | None:
         is_above = _ends_sentence(following) and len(following) >= max(80, len(first) * 3 // 2)
         is_above = is_above and len(first.split()) > 1 and first[-1] not in "!?！？"
         return first if is_above and not following[0].islower() and not is_marker(following) else None
-    for paragraph in rest.strip("\n").split("\n\n")[:HEAD_PARAGRAPHS]:
-        body = _spaced_lines(paragraph)
+    for paragraph in rest.strip("\n").split("\n\n", HEAD_PARAGRAPHS)[:HEAD_PARAGRAPHS]:
+        body = " ".join(paragraph.split())
         if body[:1].islower() or (is_marker(body) and len(body) <= MARKER_CHARS):
             return None
         # Wrapped lines end anywhere, so that it is the paragraph that must hold a sentence, and more than a title does.
@@ -208,10 +208,6 @@ def _may_be_headline(line: str) -> bool:
     if not any(map(str.isalpha, line)):
         return False
     return not (is_marker(line) or _BUTTON.fullmatch(line) or _DATELINE.fullmatch(_spaced(line)))
-
-
-def _spaced_lines(paragraph: str) -> str:
-    return " ".join(paragraph.split())
 
 
 def _is_consent(line: str) -> bool:

@@ -133,7 +133,7 @@ class _Text:
             elif element.tag == _W + "tbl":
                 yield from self._table(element)
             elif element.tag == _MC + "AlternateContent":
-                stack += list(reversed(element))[-1:]
+                stack += element[:1]
             elif element.tag == _W + "altChunk":
                 self.is_foreign = True
             elif element.tag not in _SKIPPED:
