@@ -67,7 +67,7 @@ def _index_words(connection: sqlite3.Connection) -> None:
     columns = "rowid, title, text, other"
     for article_id, title, text, tag in connection.execute(
         "SELECT id, title, text, language FROM article WHERE copy_of IS NULL ORDER BY rowid"
-    ).fetchall():
+    ):
         language = language_of_article(text, tag)
         schema.note_language(connection, language)
         for passage_id, start, end in connection.execute(
