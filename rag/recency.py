@@ -39,24 +39,37 @@ _UNNAMED_DAYS = 92
 """The same where now is meant but no period is named: a quarter of a year."""
 _NOW = re.compile(
     r"\b(?:now|nowadays|current|currently|presently|at present|(?<=['’]s )present|(?<=the )present|recent|recently|"
-    r"lately|latest|newest|so far|to date|these days|still|yet|already|no longer|any ?more|ongoing|incumbent|"
+    r"lately|latest|newest|so far|to date(?=\W*$|[,;]| (?:in|by|on|for|and)\b)|these days|still|yet|already|no longer|"
+    r"any ?more|ongoing|incumbent|"
     r"at the moment|up to date|any (?:news|updates?|word|developments?)|what['’]?s new)\b",
     re.IGNORECASE,
 )
 """Words that ask about now."""
+_PARTICIPLE = (
+    r"(?:\w+ed|(?:over|under|re|with|mis|for|up|out)?(?:been|given|taken|written|spoken|broken|chosen|driven|fallen|"
+    r"frozen|hidden|risen|shaken|stolen|sworn|beaten|eaten|forgotten|proven|seen|gone|done|shown|grown|known|thrown|drawn|"
+    r"won|lost|left|quit|said|made|met|come|become|begun|run|held|paid|sold|built|bought|brought|caught|cut|found|got|"
+    r"heard|hit|kept|led|put|read|sent|set|shot|shut|spent|struck|sunk|told|fought|taught))\b"
+)
+"""Participles: the regular ones, and the irregular ones of verbs that news are made of."""
+_NOT_PERFECT = r"(?<!\bto )(?<!would )(?<!could )(?<!should )(?<!might )(?<!must )(?<!may )"
 _NAMED = r"(?:(?:[A-Z][\w.&'’-]*|of|the|de|van|von|al)(?: |(?=\W*$)))+"
 _PRESENT = (
-    # Whether something has come about or is so: "Has Pell resigned?", "Is the bridge open?"; not "Is there …?".
-    r"^(?i:(?:and|but|so|then) )?(?i:has|have|hasn['’]t|haven['’]t|is|are|isn['’]t|aren['’]t)\b(?! there\b)",
-    # What has come about: "How many have died?", "What has he promised?"
-    r"^(?i:what|who|which|how|where|when)\b[^,?]*? (?i:has|have|hasn['’]t|haven['’]t) (?:\S+ ){0,6}?"
-    r"(?:been|\w+ed|\w+en|won|lost|left|quit|said|made|met|done|gone|come|become|held|paid|sold|died)\b",
-    # Who bears an office, or does something: "Who is prime minister of Zorb?", "Who leads it?"; not "Who is Bo Lund?".
-    rf"^(?i:and |so |but )?(?i:who)(?: (?i:is|are)|['’]s|s)\b (?!{_NAMED}\W*$)",
+    # Whether something has come about or is so: "Has Pell resigned?", "Is the bridge open?"; not what does not change:
+    # "Is there …?", "Is a whale a fish?", "Is he the first to …?"
+    r"^(?i:(?:and|but|so|then) )?(?i:has|have|hasn['’]t|haven['’]t)\b",
+    r"^(?i:(?:and|but|so|then) )?(?i:is|are|isn['’]t|aren['’]t)\b(?! (?:there|an?)\b)(?!.* first\b)",
+    # What has come about: "How many have died?", "What has he promised?"; not "What is he said to have promised?"
+    rf"^(?i:what|who|which|how|where|when)\b[^,?]*? {_NOT_PERFECT}(?i:has|have|hasn['’]t|haven['’]t) "
+    rf"(?!to )(?:\S+ ){{0,6}}?{_PARTICIPLE}",
+    # Who bears an office, or does something: "Who is prime minister of Zorb?", "Who leads it?"; not "Who is Bo Lund?"
+    rf"^(?i:and |so |but )?(?i:who)(?: (?i:is|are)|['’]s|s)\b (?!{_NAMED}\W*$)(?!.* first\b)",
     r"^(?i:and |so |but )?(?i:who) (?:\w+ly )?(?!(?i:was|does|has|is|this|besides|always)\b)[a-z]+(?<!s)s\b",
     r"^(?i:which|what) [a-z]+ (?!(?i:was|does|has|is)\b)[a-z]+(?<!s)s (?=the |an? |[A-Z])",
-    # The state of something.
-    r"^(?i:what|how)(?: (?i:is|are)|['’]s|s)\b.*\b(?:role|job|position|post|status|state|condition|whereabouts)\b",
+    # The state of something: "What is her job?", "What is the state of the bridge?"; not "… the role of the kidneys?"
+    r"^(?i:what|how)(?: (?i:is|are)|['’]s|s)\b.*(?:\bthe|\b(?:his|her|its|their)|['’]s?)(?: [\w-]+){0,2}? "
+    r"(?:job|position|post|status|state|condition|whereabouts|role(?! of (?!(?:the )?[A-Z])))\b"
+    r"(?= (?:of|in|at|on|with|as)\b|\W*$)",
     r"^(?i:who|where)\b.* (?i:is|are|['’]s) (?:\S+ ){0,5}?being \w+",
 )
 _PRESENT_TENSE = re.compile("|".join(f"(?:{pattern})" for pattern in _PRESENT))
