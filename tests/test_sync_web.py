@@ -316,6 +316,7 @@ def test_a_run_that_waits_for_a_server_can_be_stopped(site: Site, index: Index) 
         ),
         ("<meta property='article:content_tier' content='locked'>", ""),
         ("", "<div class='paywall'>Become a member</div>"),
+        ("", "<p><a href='/subscribe'>Subscribe.</a></p><p>And then both of them...</p>"),
     ],
 )
 def test_a_preview_is_not_indexed_as_the_article(site: Site, index: Index, head: str, body: str) -> None:
@@ -340,6 +341,16 @@ def test_a_preview_is_not_indexed_as_the_article(site: Site, index: Index, head:
 def test_an_article_that_is_whole_is_no_preview(site: Site, index: Index, head: str) -> None:
     site.replies["/a"] = (200, {}, page(TALKS, head)[2].replace(b"<article>", b"<article class='paywall'>"))
     assert index.sync(f"{site.address}/a").added == 1
+
+
+def test_an_article_without_spaces_between_words_is_no_preview(site: Site, index: Index) -> None:
+    article = {"@type": "NewsArticle", "isAccessibleForFree": False}
+    article["hasPart"] = {"isAccessibleForFree": False, "cssSelector": ".paywall"}
+    head = f'<script type="application/ld+json">{json.dumps(article)}</script>', ""
+    for number, text in enumerate(("会谈破裂，双方离开了这座城市。" * 5, "会谈破裂，双方离开了这座城市。" * 3)):
+        body = page(text, head[number])[2].replace(b"<article>", b"<article class='paywall'>")
+        site.replies[f"/{number}"] = (200, {"Content-Type": "text/html; charset=utf-8"}, body)
+    assert index.sync([f"{site.address}/{number}" for number in range(2)]).failed == ()
 
 
 def test_consent_forms_and_riddles_are_no_articles(site: Site, index: Index) -> None:

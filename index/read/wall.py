@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PREVIEW_WORDS = 200
 """A longer text is no preview, unless the page declares how long the article is."""
+PART_WORDS = 20
+"""The part for subscribers is not there with fewer: they are a message in its place."""
 WHOLE_SHARE = 0.6
 """Of the declared number of words; programs count them in several ways."""
 AROUND_SHARE = 0.8
@@ -46,7 +48,9 @@ _CONSENT_FORM = re.compile(
 )
 _COOKIE = re.compile(r"cookies?|consent|privacy|partners?|datenschutz|confidentialité|privacidad", re.IGNORECASE)
 _RIDDLE = re.compile(r"captcha|cf-challenge|challenge-(?:form|platform|running)|px-captcha", re.IGNORECASE)
-_CUT = re.compile(r"(?:…|\.\.\.|[^.!?。！？।؟\"'”’»」)\]])$")
+_CUT = re.compile(r"(?:\.\.\.|[^.!?。！？।؟\"'”’»」)\]])$")
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
+"""Chinese and Japanese have no spaces: each of their characters counts."""
 
 PREVIEW = "it shows only a preview: subscription needed; save the whole page from your browser and add the file"
 CONSENT = (
@@ -57,7 +61,7 @@ RIDDLE = "it asks for a proof that one is no program; open it in a browser, save
 
 def check(tree: Any, text: str, *, address: str) -> None:
     """Raise ReadError if the page at `address` has something in the place of its article; `text` is what was read."""
-    words = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff]|\w+", text))
+    words = len(_WORD.findall(text))
     names = [
         f"{element.get('id') or ''} {element.get('class') or ''}" for element in tree.xpath("//body//*[@id or @class]")
     ]
@@ -93,12 +97,12 @@ def _is_preview(tree: Any, nodes: list[dict[str, Any]], text: str, words: int) -
         return False
     for element in tree.xpath("//body//*[@id or @class]"):
         if _NAMED_WALL.search(f"{element.get('id') or ''} {element.get('class') or ''}"):
-            inside = len(re.findall(r"\w+", " ".join(element.itertext())))
+            inside = _words_in(element)
             # The name of a wall may stand at an element around the whole article, which is then there to be read.
             if 0 < inside < AROUND_SHARE * words:
                 return True
     links = tree.xpath("(//article | //main)//a/@href")
-    return bool(_CUT.search(text.rstrip()[-1:])) and any(map(_WAY_IN.search, links))
+    return bool(_CUT.search(text.rstrip()[-3:])) and any(map(_WAY_IN.search, links))
 
 
 def _is_part_missing(tree: Any, parts: list[dict[str, Any]]) -> bool:
@@ -109,9 +113,13 @@ def _is_part_missing(tree: Any, parts: list[dict[str, Any]]) -> bool:
             name, is_id = selector.strip()[1:], selector.strip()[0] == "#"
             path = "//*[@id=$name]" if is_id else "//*[contains(concat(' ', normalize-space(@class), ' '), $name)]"
             found = tree.xpath(path, name=name if is_id else f" {name} ")
-            if sum(len(" ".join(element.itertext()).split()) for element in found) < PREVIEW_WORDS / 10:
+            if sum(map(_words_in, found)) < PART_WORDS:
                 return True
     return False
+
+
+def _words_in(element: Any) -> int:
+    return len(_WORD.findall(" ".join(element.itertext())))
 
 
 def _has_article(nodes: list[dict[str, Any]]) -> bool:
