@@ -268,6 +268,13 @@ def test_a_saved_page_is_its_article_with_its_address() -> None:
     assert (draft.title, draft.url, draft.published) == ("Talks", "https://x.example/a", None)
 
 
+def test_a_saved_page_for_subscribers_is_what_the_subscriber_saw() -> None:
+    locked = '<script type="application/ld+json">{"@type":"NewsArticle","isAccessibleForFree":false}</script>'
+    (draft,), _ = parsed(".mhtml", mhtml(PAGE.replace("</head>", f"<link rel=canonical href=/b>{locked}</head>")))
+    assert draft.text.startswith("Paragraph 0 says")
+    assert draft.url == "https://x.example/a"
+
+
 @pytest.mark.parametrize("name", ["a.warc", "a.warc.gz"])
 def test_pages_of_a_web_archive_are_articles(tmp_path: Path, name: str) -> None:
     assert readable(tmp_path / name)

@@ -41,8 +41,9 @@ def parse(content: bytes) -> Draft:
         raise ReadError(f"the saved page is damaged ({type(error).__name__}); save it again") from error
     if not isinstance(written, bytes):
         raise ReadError("the page in it is empty; save the page again")
-    draft = html.parse(written, charset=charset, address=address)
-    return replace(draft, title=draft.title or one_line(subject))
+    # Without the address: what a person saved is not taken for a preview or a consent form that a program was given.
+    draft = html.parse(written, charset=charset)
+    return replace(draft, title=draft.title or one_line(subject), url=draft.url or address)
 
 
 def _address(part: EmailMessage, name: str) -> str | None:
