@@ -192,8 +192,8 @@ def remove(
 class Removed:
     """An article that is removed, with all that says where it came from, so that it can be put back.
 
-    `fingerprint` is that of what was read at `origin`, which came by `feed` or was added by itself (`is_root`); `notes`
-    are those of other articles that were removed from the same file.
+    `fingerprint` is that of what was read at `origin`, which came by `feed` or was added by itself (`is_root`);
+    `left_out` is what was not read of it, `notes` are those of other articles that were removed from the same file.
     """
 
     article: Article
@@ -202,6 +202,7 @@ class Removed:
     feed: str | None = None
     is_root: bool = False
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, generation: Generation, article_id: str) -> Removed:
@@ -214,7 +215,9 @@ class Removed:
         origins = generation.origins()
         notes = tuple(uri for uri in origins if _is_note(uri, origins) and _file_of(uri) == origin)
         fingerprint, _ = origins.get(origin, ("", False))
-        return cls(article, origin, fingerprint, generation.feed_of(origin), origin in generation.roots(), notes)
+        feed, is_root = generation.feed_of(origin), origin in generation.roots()
+        left_out = generation.left_out().get(origin, ())
+        return cls(article, origin, fingerprint, feed, is_root, notes, left_out)
 
 
 def put_back(store: Store, embedder: Embedder, removed: Removed, interrupt: Interrupt) -> Change:
@@ -226,6 +229,7 @@ def put_back(store: Store, embedder: Embedder, removed: Removed, interrupt: Inte
     run.put(article, None, origin)
     if origin is not None:
         run.change.origins[origin] = removed.fingerprint
+        run.change.left_out[origin] = removed.left_out
         run.change.feeds.update({origin: removed.feed} if removed.feed else {})
         run.change.roots += [origin] if removed.is_root else []
         run.change.forget_origins.add(_note(origin, article.id))
