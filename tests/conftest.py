@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import socket
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from index.models import choose, locate
 from index.read import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from index.article import Article
 
@@ -165,6 +167,15 @@ def one(path: Path) -> Article:
     """The only article in a file."""
     (article,) = read(path)
     return article
+
+
+def zipped(members: Mapping[str, str | bytes]) -> bytes:
+    """A zip archive with these files in it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
 
 
 def put(folder: Path, name: str, content: str | bytes) -> Path:

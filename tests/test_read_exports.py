@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import quopri
-import zipfile
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from index.errors import ReadError
 from index.read import formats, read, readable
 from index.read.draft import LeftOut
-from tests.conftest import one, put
+from tests.conftest import one, put, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,14 +42,6 @@ def parsed(kind: str, content: str | bytes) -> tuple[list[Draft], list[str]]:
         [item for item in found if not isinstance(item, ReadError)],
         [str(item) for item in found if isinstance(item, ReadError)],
     )
-
-
-def zipped(members: dict[str, str]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def xlsx(sheets: Mapping[str, Sequence[Sequence[object]]], hidden: str = "") -> bytes:

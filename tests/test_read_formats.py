@@ -15,7 +15,7 @@ from index.errors import ReadError
 from index.read import read
 from index.read.worker import Worker, Workers
 from tests import test_read_pdf
-from tests.conftest import one, put
+from tests.conftest import one, put, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +29,6 @@ def pdf(pages: Sequence[Sequence[tuple[float, float, str]]], title: str = "") ->
     """A PDF of lines of 12-point Helvetica, each at (x, y)."""
     sized = ([(x, y, 12.0, text) for x, y, text in page] for page in pages)
     return test_read_pdf.pdf(*sized, title=title, author="By Ann Author")
-
-
-def zipped(members: dict[str, str | bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def docx(body: str) -> bytes:

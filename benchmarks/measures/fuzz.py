@@ -142,7 +142,7 @@ def _workbook() -> bytes:
     )
 
 
-def _zipped(members: Mapping[str, str]) -> bytes:
+def _zipped(members: Mapping[str, str | bytes]) -> bytes:
     out = io.BytesIO()
     # Stored, so that damage reaches the parsers behind the archive.
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -158,11 +158,7 @@ def _damaged(whole: bytes, chance: random.Random) -> bytes:
             members = {name: archive.read(name) for name in archive.namelist()}
         name = chance.choice(list(members))
         members[name] = _damaged_bytes(members[name], chance)
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            for member, content in members.items():
-                archive.writestr(member, content)
-        return out.getvalue()
+        return _zipped(members)
     return _damaged_bytes(whole, chance)
 
 

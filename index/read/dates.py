@@ -14,7 +14,7 @@ from index.read.metadata import web_date
 
 _NUMBERED = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ ,T]+(\d{1,2}:\d\d(?::\d\d)?))?$")
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
-_WORDED = re.compile(r"(?=.*\b\d{4}\b|.*\d{4}年)(?=.*(?<!\d)\d{1,2}(?!\d))(?=.*[^\W\d_]{1})", re.DOTALL)
+_WORDED = re.compile(r"(?=.*\b\d{4}\b|.*\d{4}年)(?=.*(?<!\d)\d{1,2}(?!\d))(?=.*[^\W\d_])", re.DOTALL)
 """A year, the number of a day, and a word: without all three a date is not whole, and nothing is guessed."""
 WORDED_CHARS = 60
 _HALF_DAY = re.compile(r"\d ?[ap]\.?m\b", re.IGNORECASE)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".toml"
 MAX_BYTES = 64 * 1024
-"""A side-car holds nine short values."""
+"""A side-car holds a few short values."""
 KEYS = ("title", "source", "url", "published", "author", "updated", "language")
 _DATES = ("published", "updated")
 

@@ -71,7 +71,6 @@ def _pages(content: bytes, counts: Counter[str]) -> Iterator[tuple[str, Draft | 
     except ReadError:
         raise
     except Exception as error:  # noqa: BLE001 - what a damaged archive raises is as varied as the damage
-        counts["pages"] += 0
         yield f"record {number + 1}", ReadError(f"the archive is damaged here ({type(error).__name__}); get it again")
 
 
