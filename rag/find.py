@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from index.errors import InputError
 from rag import evidence, recency
 from rag.answer import Reason, Source
 from rag.recency import newest_first
@@ -75,8 +76,11 @@ def _recent(question: Question, index: Index, known: Sequence[Hit], settings: Se
     be nearly as relevant as the best: the score of a search does not compare with that of another."""
     if not recency.asks_about_now(question.text):
         return
-    newest = index.newest(1, question.only)
-    spans = recency.recent_spans(question.text, index.article(newest[0]).published if newest else None)
+    try:
+        published = next((index.article(newest).published for newest in index.newest(1, question.only)), None)
+    except InputError:  # it was removed meanwhile
+        return
+    spans = recency.recent_spans(question.text, published)
     least = max(RELEVANT, evidence.LEAST_SHARE * max(relevance(question.full, hit) for hit in known))
     seen = {(hit.article.id, hit.start) for hit in known}
     for span in spans:
