@@ -70,7 +70,8 @@ STEMMERS = {
     "Finnish": "finnish", "Hungarian": "hungarian", "Romanian": "romanian", "Czech": "czech", "Polish": "polish",
     "Turkish": "turkish", "Russian": "russian", "Greek": "greek", "Arabic": "arabic", "Hindi": "hindi",
 }  # fmt: skip
-"""Language → its algorithm of Snowball."""
+"""Language → its algorithm of Snowball. For English the first one of Porter, which Snowball keeps as it is and with
+which retrieval was measured; answers are checked with his second, `lexicon._stem`."""
 _TAGS = {
     "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese",
     "nl": "Dutch", "sv": "Swedish", "da": "Danish", "no": "Norwegian", "nb": "Norwegian", "nn": "Norwegian",

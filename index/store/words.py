@@ -1,6 +1,8 @@
 """Words: the word index of one generation, searched by BM25 (SQLite's FTS5).
 
-What it holds, and what a query asks it for, is made by index/tokens.py: FTS5 only separates words at spaces.
+What it holds, and what a query asks it for, is made by index/tokens.py: FTS5 only separates words at spaces. It is
+without a copy of the words, so to delete a passage they are made again: whoever changes how they are made, in
+index/tokens.py or index/language.py, makes a new layout (schema.LAYOUT), for which every home is indexed again.
 """
 
 from __future__ import annotations
