@@ -108,7 +108,7 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"^(?:hi|hello|hey)?,? ?what(?:'s| is) (?:in )?here$",
             rf"^{_PLEASE}(?:what (?:else )?(?:can|could|should) (?:you do|you answer|i ask|we ask|i "
             r"do)(?: here| for me| you)?|"
-            r"tell me what you can do|(?:who|what) are you|who (?:made|built|wrote|created) (?:you|this)|"
+            r"tell me what you can do|(?:who|what) are you|who (?:made|built|wrote|created) (?:you|citewire)|"
             r"how (?:do|can|should) i (?:use|start|begin|ask|search)(?: this| it| here| you| "
             r"citewire)?|"
             r"how does (?:this|citewire) work)$",
@@ -121,8 +121,8 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"was added|you have|in here|there is))?[ ?]*$",
             r"^(?:and )?(?:what|which)(?: \w+)? (?:was|were|has been|have been) (?:added|indexed) (?:last|most "
             r"recently)",
-            rf"^what (?:topics|subjects|themes|dates|period|time span|time period|time) (?:do|does|are|is) "
-            rf"(?:the |these |your )?(?:{_ARTICLES}|{_HERE}|you)\b",
+            r"^what (?:topics|subjects|themes|dates|period|time span|time period|time(?=.* (?:cover|span)s?\b)) "
+            rf"(?:do|does|are|is) (?:the |these |your )?(?:{_ARTICLES}|{_HERE}|you)\b",
             rf"^(?:what|which) (?:topics|subjects|themes) (?:do|does|are|is) .*(?:{_HERE}|{_ARTICLES}|you)$",
             rf"^how far back (?:do|does) (?:{_HERE}|(?:the |these |your )?{_ARTICLES}|you|it|this)\b",
             rf"\bfrom when (?:to|until) when\b.*\b(?:{_ARTICLES}|{_HERE}|you)\b",

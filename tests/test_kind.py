@@ -39,6 +39,8 @@ def test_nearly_all_labeled_questions_are_read_right() -> None:
         "",
         "?!",
         "what " * 400,
+        "What time does the library open?",
+        "Who built this?",
     ],
 )
 def test_a_question_stays_a_fact_unless_it_clearly_asks_for_more(question: str) -> None:
@@ -57,6 +59,7 @@ def test_a_question_stays_a_fact_unless_it_clearly_asks_for_more(question: str) 
         ("sumarize the coverage of the war", "summary"),
         ("good evening, how do I use this?", "library"),
         ("what articles do u have", "library"),
+        ("what time do the articles cover?", "library"),
     ],
 )
 def test_slips_of_the_finger_and_polite_words_do_not_matter(question: str, kind: str) -> None:
