@@ -198,10 +198,11 @@ def _holds_text(part: EmailMessage) -> bool:
 
 def _leaf(part: EmailMessage, left_out: list[ReadError]) -> str:
     kind, name = part.get_content_type(), one_line(part.get_filename()) or ""
+    main, _, sub = kind.partition("/")
     ending = PurePath(name).suffix.lower()
-    is_text = part.get_content_maintype() == "text" and part.get_content_subtype() not in _NO_PROSE
-    if not is_text and part.get_content_maintype() not in ("image", "audio", "video"):
-        is_text = ending in _TEXT_ENDINGS or part.get_content_maintype() == "multipart"
+    is_text = main == "text" and sub not in _NO_PROSE
+    if not is_text and main not in ("image", "audio", "video"):
+        is_text = ending in _TEXT_ENDINGS or main == "multipart"
     if not is_text:
         if kind not in _SIGNATURES:
             what = f"the attachment {name!r}" if name else "an attachment"
@@ -215,7 +216,7 @@ def _leaf(part: EmailMessage, left_out: list[ReadError]) -> str:
     except ReadError as error:
         left_out.append(ReadError(f"the part {name!r}: {error}" if name else f"a part of it: {error}"))
         return ""
-    if part.get_content_subtype() not in ("html", "enriched") and ending not in (".html", ".htm"):
+    if sub not in ("html", "enriched") and ending not in (".html", ".htm"):
         return text
     tree = markup.parse_tree(text)
     if tree is None:
