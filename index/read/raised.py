@@ -119,6 +119,8 @@ def settle(tree: Any) -> None:
         is_link = bool(links) or _is_mark_by_name(element)
         text = _text(element)
         _replace(element, read_as(text, before=_before(element), after=_after(element), is_link=is_link))
+    # Extractors of articles take empty elements out one by one, in quadratic time.
+    etree.strip_tags(tree, _READ)
 
 
 def _is_note_link(element: Any) -> bool:
@@ -149,8 +151,10 @@ def _before(element: Any) -> str:
 
 
 _MARK_NAMES = re.compile(r"\b(?:noteref|backlink|footnote-?(?:ref|back)|fn-?ref)", re.IGNORECASE)
+_READ = "read"
+"""The tag, for a while, of an element in whose place stands what it is read as."""
 _INLINE = frozenset(
-    "a abbr b bdi bdo big cite code del dfn em font i ins kbd mark q s small span strong sub sup u".split()
+    (_READ, *"a abbr b bdi bdo big cite code del dfn em font i ins kbd mark q s small span strong sub sup u".split())
 )
 
 
@@ -208,6 +212,6 @@ def _replace(element: Any, text: str) -> None:
             parent.text = (parent.text or "").rstrip(" ") or parent.text
         else:
             previous.tail = (previous.tail or "").rstrip(" ") or previous.tail
-    # It stays as an empty element: joining the texts around thousands of marks would take minutes.
+    # It stays as an element until all are read: joining the texts around thousands of marks would take minutes.
     element.clear()
-    element.tag, element.text, element.tail = "span", text or None, tail
+    element.tag, element.text, element.tail = _READ, text or None, tail
