@@ -361,6 +361,19 @@ def test_mails_of_an_mbox_are_articles_of_their_own(tmp_path: Path) -> None:
     assert one(put(tmp_path, "b.mbox", other.encode("latin-1"))).text == third.text
 
 
+def test_what_is_left_out_of_an_mbox_is_named_up_to_a_limit(tmp_path: Path) -> None:
+    start = "From a@x.example Wed Mar 21 09:30:00 2018\nSubject: a\n"
+    mail = "".join(f"{start}\n{HARBOUR} {number}\n\n" for number in range(2))
+    picture = f"{start}Content-Type: image/png; name=a.png\n\nx\n\n"
+    path = put(tmp_path, "a.mbox", (mail + picture * 30).encode("latin-1"))
+    reasons: list[str] = []
+    assert len(read(path, left_out=reasons.append)) == 2
+    assert "mail 3: it has no text" in reasons[0]
+    assert "mail 3: the attachment 'a.png'" in reasons[1]
+    assert len(reasons) == 21
+    assert "40 more attachments or mails without text" in reasons[-1]
+
+
 @pytest.mark.parametrize(
     ("sender", "source"),
     [

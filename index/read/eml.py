@@ -42,7 +42,7 @@ _BROKEN = (MessageError, ValueError, TypeError, LookupError, AttributeError, Ind
 MOST_NESTED = 20
 """Forwarded messages and multiparts within each other; real ones have four or five."""
 MAX_REPORTED = 20
-"""Mails of one file that cannot be read and are named one by one."""
+"""Mails of one file that cannot be read, and what is left out of its mails, that is named one by one."""
 
 
 def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
@@ -70,25 +70,26 @@ def split(content: bytes) -> list[bytes]:
 def read_each(mails: list[bytes]) -> tuple[Draft | ReadError, ...]:
     """A draft of each mail, with its Message-ID as id, and what is left out."""
     found: dict[str, Draft] = {}
-    reasons: list[ReadError] = []
-    bad = 0
+    errors: list[ReadError] = []
+    notes: list[ReadError] = []
     for number, mail in enumerate(mails, start=1):
         try:
             draft, key, left_out = _read(mail)
-            if not any(map(str.isalnum, draft.text)):
-                reasons.append(LeftOut(f"mail {number} has no text"))
-                continue
         except ReadError as error:
-            bad += 1
-            if bad <= MAX_REPORTED:
-                reasons.append(ReadError(f"mail {number}: {error}"))
-        else:
+            errors.append(ReadError(f"mail {number}: {error}"))
+            continue
+        if any(map(str.isalnum, draft.text)):
             key = key or hashlib.sha256(mail).hexdigest()
             found.setdefault(key, replace(draft, id=key))
-            reasons += [type(one)(f"mail {number}: {one}") for one in left_out]
-    if bad > MAX_REPORTED:
-        reasons.append(ReadError(f"{bad - MAX_REPORTED} more mails could not be read"))
-    return *found.values(), *reasons
+        else:
+            left_out = [LeftOut("it has no text"), *left_out]
+        for one in left_out:
+            (notes if isinstance(one, LeftOut) else errors).append(type(one)(f"mail {number}: {one}"))
+    if len(errors) > MAX_REPORTED:
+        errors[MAX_REPORTED:] = [ReadError(f"{len(errors) - MAX_REPORTED} more mails or parts could not be read")]
+    if len(notes) > MAX_REPORTED:
+        notes[MAX_REPORTED:] = [LeftOut(f"{len(notes) - MAX_REPORTED} more attachments or mails without text")]
+    return *found.values(), *errors, *notes
 
 
 def _read(content: bytes) -> tuple[Draft, str, list[ReadError]]:
