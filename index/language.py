@@ -80,6 +80,7 @@ _TAGS = {
 _FOREIGN = re.compile(r"[^\x00-\u036f\u1e00-\u20ff]")
 
 
+@lru_cache(maxsize=4)
 def language_of(text: str) -> str | None:
     """The English name of the language that a text is in; None when it does not tell."""
     if _FOREIGN.search(text):
@@ -90,9 +91,8 @@ def language_of(text: str) -> str | None:
             if any(script in ("HIRAGANA", "KATAKANA") for script in foreign):
                 return "Japanese"
             return _SCRIPTS[max(foreign, key=lambda script: foreign[script])]
-    counts: Counter[str] = Counter()
-    for word in re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text.lower())):
-        counts.update(_LANGUAGES_OF.get(word, ()))
+    read = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text.lower()))
+    counts = Counter(language for word in read for language in _LANGUAGES_OF.get(word, ()))
     (best, most), (_, next_most) = [*counts.most_common(2), ("", 0), ("", 0)][:2]
     return best if most >= LEAST_WORDS and most - next_most >= LEAST_LEAD else None
 

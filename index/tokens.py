@@ -91,6 +91,7 @@ class Token:
     glue: str = ""
 
 
+@lru_cache(maxsize=4)  # a passage and its title are read for their words, and again for other spellings of these
 def tokens(text: str, language: str | None = None) -> tuple[Token, ...]:
     """The words of a text, in order. The language, as index.language names it, says what a comma in a number is."""
     normal, offsets = _normal(text)

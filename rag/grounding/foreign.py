@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 
 from index.tokens import fold
 
@@ -113,17 +113,18 @@ def _month_key(name: str) -> str:
 _MONTH_OF = {_month_key(name): number for name, number in _NUMBER_OF.items()}
 
 
-def full_dates(text: str) -> list[tuple[int, int, date]]:
+@lru_cache(maxsize=4)  # a text is read for its words, and again for other spellings of these
+def full_dates(text: str) -> tuple[tuple[int, int, date], ...]:
     """The days that a text names with day, month and year, in digits or words, where there is no doubt which one is
     meant: where each stands, and the day. 03/04/2021 may be a day of March or of April; 03.04.2021 is of April."""
     found: list[tuple[int, int, date]] = []
     if not _YEAR.search(text):  # most sentences: _DATE would be tried at each of their words
-        return found
+        return ()
     for match in _DATE.finditer(text):
         day = _day(match)
         if day is not None:
             found.append((match.start(), match.end(), day))
-    return found
+    return tuple(found)
 
 
 def _day(match: re.Match[str]) -> date | None:

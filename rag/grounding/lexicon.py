@@ -192,17 +192,18 @@ def known(text: str) -> frozenset[str]:
         return found
     others: set[str] = set()
     read = tokens.tokens(text, spoken)
+    # A claim in another language, or one that does not tell its language, is stemmed in another way.
+    languages = (None,) if spoken in (None, "English") else (spoken, None)
     for token in read:
         if token.kind == "pair":
             others |= {tokens.fold(token.text), *token.text}
         elif token.kind == "number":
             others.add(token.text)
         elif token.text not in STOP_WORDS:
-            # A claim in another language, or one that does not tell its language, is stemmed in another way.
-            forms = [token.text, tokens.fold(token.text), tokens.spelt_out(token.text)]
+            forms = {token.text, tokens.fold(token.text), tokens.spelt_out(token.text)}
             if text[token.start].isupper():
-                forms.append(_SPELT_OUT.sub(lambda match: match[0][0], token.text))
-            others |= {_stem(form, each) for form in forms if form for each in (spoken, None)}
+                forms.add(_SPELT_OUT.sub(lambda match: match[0][0], token.text))
+            others |= {_stem(form, each) for form in forms if form for each in languages}
     for run in tokens.compounds(read):
         others |= {_stem("".join(token.text for token in run), spoken), _code(run)}
     # "ISO 9001" may be written "ISO-9001"
@@ -259,7 +260,7 @@ def _identifier(text: str, found: Sequence[Token], place: int) -> Sequence[Token
 
 def _is_code(token: str) -> bool:
     """Whether letters and digits stand together: "e1074", "mh370"; not "1990s", "3km"."""
-    return token[0].isalpha() and any(map(str.isdecimal, token))
+    return token[0].isalpha() and not token.isalpha() and any(map(str.isdecimal, token))
 
 
 def _code(run: Sequence[Token]) -> str:
