@@ -26,7 +26,7 @@ SIDES_ARE_WORDS = 0.15
 LINE_WORDS = 8
 """Words on a line of a column: one compound of so many is at a line's end."""
 KEPT_DICTIONARIES = 3
-"""Dictionaries that stay in memory; that of German takes 60 MB."""
+"""Dictionaries that stay in memory; that of German takes 40 MB."""
 
 _TAGS = {
     "Arabic": "ar", "Dutch": "nl", "English": "en", "French": "fr", "German": "de", "Italian": "it",
