@@ -56,7 +56,8 @@ def _of_text(text: str) -> str | None:
     if _EPOCH.match(text):
         return _epoch(float(text))
     if (ordered := _YEAR_FIRST.match(text)) is not None:
-        text = f"{ordered[1]}-{ordered[3].zfill(2)}-{ordered[4].zfill(2)}{text[ordered.end() :]}"
+        hour = re.sub(r"^([ T]+)(?=\d:)", r"\g<1>0", text[ordered.end() :])  # " 9:30" as spreadsheets write it
+        text = f"{ordered[1]}-{ordered[3].zfill(2)}-{ordered[4].zfill(2)}{hour}"
     if (numbered := _NUMBERED.match(text)) is not None:
         return _numbered(numbered)
     is_worded = len(text) <= WORDED_CHARS and _WORDED.match(text) is not None
