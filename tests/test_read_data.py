@@ -145,6 +145,13 @@ def test_a_date_is_read_as_it_is_written_and_never_guessed(value: object, expect
     assert written_date(value) == expected
 
 
+def test_an_object_is_whole_wherever_it_is_long() -> None:
+    for length in range(4030, 4100):
+        known = {"text": "one " * 10 + "é" * (length - 60), "is_free": False, "title": "Ü", "n": -1.5}
+        (draft,) = drafts(json.dumps(known, ensure_ascii=length % 2 == 0))
+        assert (draft.text, draft.title) == (known["text"], "Ü")
+
+
 # Front matter
 
 

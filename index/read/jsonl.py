@@ -26,6 +26,10 @@ LINE_BYTES = 16 * 1024 * 1024
 """Longest object of its own, an article with its metadata."""
 MAX_DEPTH = 8
 """How deep within an object the articles are looked for; APIs nest them two or three deep."""
+BEGINNING_CHARS = 4096
+"""Of a value, looked at first: most errors are there, and what it costs to copy does not count."""
+TOKEN_CHARS = 16
+"""An error so near to the end of the beginning may come from cutting "false", "-Infinity" or an escape in two."""
 TEXT_CHARS = 40
 """A text of an object that has a list of articles is an article itself from this length on; "ok" is none."""
 
@@ -79,7 +83,7 @@ def _in_text(text: str, first_line: int) -> Iterator[tuple[str, _Item | ReadErro
         place = between.end()
         line, line_start = line + text.count("\n", line_start, place), place
         try:
-            value, end = decoder.raw_decode(text, place)
+            value, end = _value_at(place, text, decoder)
         except (ValueError, RecursionError) as error:
             if text[place] == "[" and text[place + 1 : place + 200].lstrip()[:1] == "{":
                 place += 1  # a list that is cut short: what is whole in it can be read
@@ -92,6 +96,24 @@ def _in_text(text: str, first_line: int) -> Iterator[tuple[str, _Item | ReadErro
             continue
         yield from _in_value(value, text[place:end], f"line {line}")
         place = end
+
+
+def _value_at(place: int, text: str, decoder: json.JSONDecoder) -> tuple[object, int]:
+    """The value that begins at a place, and where it ends. Raises ValueError or RecursionError.
+
+    An error counts the lines of all the text before it, so where it can it is that of a short beginning: a file with
+    many bad lines would take the square of its length.
+    """
+    beginning = text[place : place + BEGINNING_CHARS]
+    try:
+        value, end = decoder.raw_decode(beginning)
+        if end < len(beginning):
+            return value, place + end
+    except json.JSONDecodeError as error:
+        is_cut = error.pos >= len(beginning) - TOKEN_CHARS or error.msg.startswith("Unterminated string")
+        if not is_cut:
+            raise
+    return decoder.raw_decode(text, place)
 
 
 def _in_value(value: object, written: str, place: str) -> Iterator[tuple[str, _Item | ReadError]]:

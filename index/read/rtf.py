@@ -13,8 +13,8 @@ from index.read.draft import Draft, LeftOut, byline, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PROPERTY = r"\{{\\{}[ \t]?((?:[^{{}}\\]|\\'[0-9a-f]{{2}}|\\u-?\d+ ?\??|\\[a-z]+-?\d* ?){{0,600}})\}}"
-"""{\title The talks}: a group of plain words and escapes."""
+_PROPERTY = r"\{{\\{}[ \t]?((?:[^{{}}\\]|\\'[0-9a-f]{{2}}|\\u-?\d+ ?\??|\\[a-z]+-?\d* ?){{0,600}}+)\}}"
+"""{\title The talks}: a group of plain words and escapes. Possessive, as an escape can be read in two ways."""
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _FOOTNOTE = re.compile(r"\s*(?:\\\*\s*)?\\footnote(?![a-z])(?:\\ftnalt)?[ ]?")
 _ROW = re.compile(r"^.*\|$", re.MULTILINE)
