@@ -126,6 +126,7 @@ class SentenceEmbedder:
         import numpy as np
 
         model = self._model()
+        text = text.encode("utf-8", "replace").decode("utf-8")  # the tokenizer takes no halves of surrogate pairs
         if not self._knows(text):
             return np.zeros(self.dimension, dtype=np.float32)
         with self._model_lock.question(), _one_thread():

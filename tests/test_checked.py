@@ -11,7 +11,7 @@ import pytest
 from index import Article, Index
 from index.errors import InputError
 from rag import Engine
-from rag.checked import LONGEST_DRAFT, Verdict
+from rag.checked import LONGEST_DRAFT, CheckVerdict
 from tests.fakes import BagOfWordsEmbedder
 from ui import cli, markdown, terminal
 from ui.html import check as html
@@ -35,6 +35,7 @@ ARTICLES = [
     ),
     Article(
         "ferry",
+        "In March the bank raised its rate by 0.25 points. The bank raised its rate by 0.25 points in May. "
         "A ferry carries commuters across the river every ten minutes. Passengers praised the captain, Ole Zelensky. "
         "The number of passengers has increased since April.",
         title="Ferry instead",
@@ -64,12 +65,14 @@ def checked(engine: Engine, text: str) -> Checked:
         "On 4 March 2021 the old bridge over the Elbe was closed.",
         "The repair would cost 12 million euros, Mayor Anna Becker said.",
         "Nordbau didn't receive the contract.",
+        "The bank raised its rate by 0.25 points in March.",
+        "In May the bank raised its rate by 0.25 points.",
         "Becker said: “We will not reopen the bridge before every pillar has been tested twice.”",
     ],
 )
 def test_what_the_articles_say_is_supported_by_their_exact_words(engine: Engine, text: str) -> None:
     one = checked(engine, text)
-    assert one.verdict == Verdict.SUPPORTED, one.note
+    assert one.verdict == CheckVerdict.SUPPORTED, one.note
     assert one.citations
     assert all(each.article.text[each.start : each.end] == each.quote for each in one.citations)
 
@@ -89,7 +92,7 @@ def test_what_the_articles_say_is_supported_by_their_exact_words(engine: Engine,
 )
 def test_what_they_say_otherwise_is_contradicted_with_their_words(engine: Engine, text: str, stated: str) -> None:
     one = checked(engine, text)
-    assert one.verdict == Verdict.CONTRADICTED, (one.verdict, one.note)
+    assert one.verdict == CheckVerdict.CONTRADICTED, (one.verdict, one.note)
     assert stated in one.note
     assert any(stated in each.quote for each in one.citations)
     assert one.support < 0.5
@@ -105,7 +108,7 @@ def test_what_they_say_otherwise_is_contradicted_with_their_words(engine: Engine
 )
 def test_what_is_nowhere_is_not_found_and_the_nearest_words_are_shown(engine: Engine, text: str) -> None:
     one = checked(engine, text)
-    assert one.verdict == Verdict.NOT_FOUND
+    assert one.verdict == CheckVerdict.NOT_FOUND
     assert not one.citations
     assert one.nearest
 
@@ -121,13 +124,13 @@ def test_what_is_nowhere_is_not_found_and_the_nearest_words_are_shown(engine: En
 )
 def test_questions_headings_and_opinions_have_nothing_to_check(engine: Engine, text: str, why: str) -> None:
     one = checked(engine, text)
-    assert one.verdict == Verdict.NOTHING
+    assert one.verdict == CheckVerdict.NOTHING
     assert why in one.note
 
 
 def test_a_sentence_of_two_claims_of_which_one_is_found_is_partly_supported(engine: Engine) -> None:
     one = checked(engine, "Engineers found cracks in two pillars, and scientists were praised in Lisbon for a vaccine.")
-    assert one.verdict == Verdict.PARTLY
+    assert one.verdict == CheckVerdict.PARTLY
     assert "Lisbon" in one.note
     assert one.citations
 
@@ -142,7 +145,7 @@ def test_a_sentence_of_two_claims_of_which_one_is_found_is_partly_supported(engi
 )
 def test_a_quotation_is_compared_word_by_word(engine: Engine, quotation: str, change: str) -> None:
     one = checked(engine, f'Becker said: "{quotation}".')
-    assert one.verdict == Verdict.CONTRADICTED
+    assert one.verdict == CheckVerdict.CONTRADICTED
     assert change in one.note
 
 
@@ -158,9 +161,9 @@ def test_offsets_are_those_of_the_text_and_sentences_come_as_they_are_checked(en
 
 def test_chosen_articles_are_the_only_ones(engine: Engine) -> None:
     text = "Engineers found cracks in two pillars."
-    assert engine.check(text, articles=["bridge"]).sentences[0].verdict == Verdict.SUPPORTED
-    assert engine.check(text, articles=["ferry"]).sentences[0].verdict == Verdict.NOT_FOUND
-    assert engine.check(text, articles=["nowhere"]).sentences[0].verdict == Verdict.NOT_FOUND
+    assert engine.check(text, articles=["bridge"]).sentences[0].verdict == CheckVerdict.SUPPORTED
+    assert engine.check(text, articles=["ferry"]).sentences[0].verdict == CheckVerdict.NOT_FOUND
+    assert engine.check(text, articles=["nowhere"]).sentences[0].verdict == CheckVerdict.NOT_FOUND
 
 
 def test_a_check_can_be_stopped_and_keeps_what_it_has(engine: Engine) -> None:
@@ -190,7 +193,7 @@ def test_markup_controls_and_operators_in_a_draft_are_only_words(engine: Engine)
     assert "<script>" not in html.render_page(check, "<b>")
     assert "\x1b" not in terminal.render_check(check)
     assert "<script>" not in markdown.render_check(check, "a *b*")
-    assert any(one.verdict != Verdict.NOTHING for one in check.sentences)
+    assert any(one.verdict != CheckVerdict.NOTHING for one in check.sentences)
 
 
 @pytest.fixture(scope="module")

@@ -39,6 +39,7 @@ class WatchedModel:
     def encode_query(self, text: str, **options: Any) -> NDArray[np.float32]:
         assert self._is_used.acquire(blocking=False), "two use the model at once"
         self.passes.append("question")
+        text.encode("utf-8")  # a tokenizer takes no half of a surrogate pair either
         self._is_used.release()
         return np.array([len(text), 1.0], dtype=np.float32)
 
@@ -111,8 +112,18 @@ def test_many_who_ask_do_not_hold_up_documents_for_good(model: WatchedModel, emb
     assert model.passes.count("question") == waiting
 
 
-def test_a_failed_pass_gives_the_turn_back(model: WatchedModel, embedder: SentenceEmbedder) -> None:
-    with pytest.raises(TypeError):
-        embedder.embed_query(None)  # type: ignore[arg-type]
-    model._is_used = threading.Lock()
+def test_half_a_surrogate_pair_in_a_question_is_read_as_a_question_mark(embedder: SentenceEmbedder) -> None:
+    assert embedder.embed_query(f"\ud800{QUESTION}\udfff")[0] == len(QUESTION) + 2
+
+
+def test_a_failed_pass_gives_the_turn_back(
+    model: WatchedModel, embedder: SentenceEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(text: str, **options: object) -> None:
+        raise TypeError(text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "encode_query", fail)
+        with pytest.raises(TypeError):
+            embedder.embed_query(QUESTION)
     assert embedder.embed_query(QUESTION)[0] == len(QUESTION)

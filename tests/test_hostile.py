@@ -22,8 +22,7 @@ from index.hit import Hit
 from index.models import Model
 from rag import Answer, Citation, Claim, Reason, Section, Source
 from rag.answer import Disagreement, Side
-from rag.checked import Check, Checked
-from rag.checked import Verdict as CheckVerdict
+from rag.checked import Check, Checked, CheckVerdict
 from rag.grounding.lexicon import words
 from ui import markdown
 from ui.conversations import Summary
@@ -198,7 +197,7 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
 """Every function that makes HTML, given one text wherever it takes one, and an address."""
 NO_TEXT = {
     "markup.escape", "markup.safe_url", "markup.at_words", "markup.count", "markup.day", "render.stopped",
-    "render.no_sources", "render.finished", "check.render_page", "check.summary",
+    "render.no_sources", "render.finished", "check.render_page",
 }  # fmt: skip
 """Functions that make no HTML of their own, or none from a text."""
 

@@ -45,8 +45,7 @@ def render_conversation(conversation: Conversation) -> str:
 
 def render_check(check: Check, title: str) -> str:
     """A checked draft: its title, how many sentences have each verdict, each sentence with its verdict, the quotes."""
-    counts = ", ".join(f"{number} {name}" for name, number in check.counts().items() if number)
-    parts = [f"# {escape(title)}", f"{counts or 'No sentence was checked'}."]
+    parts = [f"# {escape(title)}", f"{check.summary}."]
     for one in check.sentences:
         numbers = "".join(f"[{citation.number}]" for citation in (*one.citations, *one.nearest))
         told = " ".join(filter(None, (f"**{one.verdict}**", numbers, escape(one.note))))

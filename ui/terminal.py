@@ -113,14 +113,13 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
 def render_check(check: Check, *, columns: int = 0) -> str:
     """Each sentence of a draft with its verdict and what differs, then the quotes and how many sentences have each
     verdict."""
-    parts = [render_checked(one, columns=columns) for one in check.sentences]
+    parts = [_checked(one, columns=columns) for one in check.sentences]
     parts += [_quoted(one, columns, (), quote=f"“{one.quote}”") for one in check.citations]
-    counts = ", ".join(f"{number} {name}" for name, number in check.counts().items() if number)
-    parts.append(f"{'Stopped. ' if check.cancelled else ''}{counts or 'No sentence was checked'}.")
+    parts.append(f"{check.summary}.")
     return "\n\n".join(parts)
 
 
-def render_checked(one: Checked, *, columns: int = 0) -> str:
+def _checked(one: Checked, *, columns: int = 0) -> str:
     """A sentence of a draft with its verdict, the numbers of its quotes, and what differs."""
     numbers = "".join(f"[{citation.number}]" for citation in one.citations)
     near = f"nearest: {''.join(f'[{citation.number}]' for citation in one.nearest)}" if one.nearest else ""

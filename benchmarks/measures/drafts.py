@@ -25,7 +25,7 @@ from index import Index
 from index.filters import EVERYTHING
 from index.passage import sentences
 from rag import checked
-from rag.checked import Verdict
+from rag.checked import CheckVerdict
 from rag.grounding.lexicon import words
 
 if TYPE_CHECKING:
@@ -141,14 +141,14 @@ def judged(
     for kind, title, claim in tqdm(cases, desc="sentences", leave=False, disable=None):
         verdict = verdict_of(claim, index)
         expected = expected_of(kind)
-        is_false = Verdict.CONTRADICTED in expected
+        is_false = CheckVerdict.CONTRADICTED in expected
         for half in ("looked at" if title in looked_at or not _is_known(kind, title) else "others", "all"):
             right[kind][half].append(float(verdict in expected))
             right["all"][half].append(float(verdict in expected))
-            if verdict == Verdict.CONTRADICTED:
+            if verdict == CheckVerdict.CONTRADICTED:
                 precise["precision"][half].append(float(is_false))
             if is_false:
-                precise["recall"][half].append(float(verdict == Verdict.CONTRADICTED))
+                precise["recall"][half].append(float(verdict == CheckVerdict.CONTRADICTED))
     return _means(right), _means(precise)
 
 
@@ -157,21 +157,21 @@ def _is_known(kind: str, title: str) -> bool:
     return kind != "about nothing there" or sum(map(ord, title)) % 2 == 1
 
 
-def expected_of(kind: str) -> tuple[Verdict, ...]:
+def expected_of(kind: str) -> tuple[CheckVerdict, ...]:
     """The verdicts that are right for a kind."""
     if kind == "true, reworded":
-        return (Verdict.SUPPORTED,)
+        return (CheckVerdict.SUPPORTED,)
     if kind == "about nothing there":
-        return (Verdict.NOT_FOUND,)
-    return (Verdict.CONTRADICTED,)
+        return (CheckVerdict.NOT_FOUND,)
+    return (CheckVerdict.CONTRADICTED,)
 
 
-def verdict_of(text: str, index: Index) -> Verdict:
+def verdict_of(text: str, index: Index) -> CheckVerdict:
     """The verdict of a text's one sentence, or the worst of several."""
-    order = list(Verdict)
+    order = list(CheckVerdict)
     found = [one.verdict for one in checked.stream(text, index, only=EVERYTHING, cancel=threading.Event())]
-    real = [verdict for verdict in found if verdict != Verdict.NOTHING]
-    return max(real, key=order.index, default=Verdict.NOTHING)
+    real = [verdict for verdict in found if verdict != CheckVerdict.NOTHING]
+    return max(real, key=order.index, default=CheckVerdict.NOTHING)
 
 
 def quotations(index: Index, articles: Sequence[Article], each: int) -> dict[str, dict[str, Mean]]:
@@ -184,9 +184,9 @@ def quotations(index: Index, articles: Sequence[Article], each: int) -> dict[str
         at = draw.choice(list(re.finditer(r"\w+", text)))
         other = draw.choice([word for word in vocabulary if word != at[0].lower()])
         changed = f"{text[: at.start()]}{other}{text[at.end() :]}"
-        is_contradicted = verdict_of(f"A spokesman wrote: “{changed}”.", index) == Verdict.CONTRADICTED
+        is_contradicted = verdict_of(f"A spokesman wrote: “{changed}”.", index) == CheckVerdict.CONTRADICTED
         found["one word changed"].append(float(is_contradicted))
-        is_altered = verdict_of(f"A spokesman wrote: “{text}”.", index) == Verdict.CONTRADICTED
+        is_altered = verdict_of(f"A spokesman wrote: “{text}”.", index) == CheckVerdict.CONTRADICTED
         found["as they stand"].append(float(not is_altered))
     return {name: {"judged right": Mean.of(values)} for name, values in found.items()}
 

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from rag.grounding.lexicon import Word
 
 LEAST_SHARED = 0.7
-"""Share of what the claim says beside the differing words that the sentence must have as well. On the half of the
-drafts that it was chosen on (measures/drafts.py), .6 finds more and is wrong more often; .8 finds fewer."""
+"""Share of what the claim says beside the differing words that the sentence must have as well. Of 785 drafted
+sentences (measures/drafts.py, the titles that were looked at) .992 of those called contradicted are, with .6 .977; .8
+changes nothing."""
 LEAST_WORDS = 2
 """Content words, beside those that differ, by which two sentences are known to be about one thing."""
 VERBATIM = 0.85
 """Share of a claim's words that stand in a quote in the same order, from which the claim is the quote with something
-changed, even where what was put in stands elsewhere in the quote or near it."""
+changed, even where what was put in stands elsewhere in the quote or near it. Of the same sentences .943 of the altered
+ones are noticed, .916 with .95, .913 without this, .947 with .7."""
 
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 
@@ -57,11 +59,15 @@ class Contradiction:
 
 
 def find(claim: str, quotes: Iterable[Quote]) -> Contradiction | None:
-    """The quote that contradicts `claim` and is nearest to it; None when none does, or another says just the same."""
-    compared = [_Comparison(claim, quote) for quote in quotes]
-    found = [one for each in compared if (one := each.contradiction()) is not None]
-    nearest = max(found, key=lambda one: (one.shared, -one.quote.source.number, -one.quote.start), default=None)
-    return None if any(each.is_same for each in compared) else nearest
+    """The quote that contradicts `claim` and is nearest to it; None when none does, or another has all its words."""
+    found: list[Contradiction] = []
+    for compared in (_Comparison(claim, quote) for quote in quotes):
+        against = compared.contradiction()
+        if against is not None:
+            found.append(against)
+        elif not compared.absent:
+            return None
+    return max(found, key=lambda one: (one.shared, -one.quote.source.number, -one.quote.start), default=None)
 
 
 @dataclass(frozen=True)
@@ -88,11 +94,6 @@ class _Comparison:
     def order(self) -> float:
         """Share of the claim's words that the quote has in the same order."""
         return sum(block.size for block in self.matcher.get_matching_blocks()) / max(1, len(self.ours))
-
-    @cached_property
-    def is_same(self) -> bool:
-        """Whether the quote has the claim word for word."""
-        return self.order == 1.0 and not self.turned
 
     @cached_property
     def turned(self) -> bool:

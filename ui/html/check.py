@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rag.checked import Verdict
+from rag.checked import CheckVerdict
 from ui import terminal
-from ui.html.markup import button, count, escape, link
+from ui.html.markup import button, escape, link
 
 if TYPE_CHECKING:
     from rag.answer import Citation
     from rag.checked import Check, Checked
 
 CLASSES = {
-    Verdict.SUPPORTED: "supported",
-    Verdict.PARTLY: "partly",
-    Verdict.CONTRADICTED: "contradicted",
-    Verdict.NOT_FOUND: "not-found",
-    Verdict.NOTHING: "nothing",
+    CheckVerdict.SUPPORTED: "supported",
+    CheckVerdict.PARTLY: "partly",
+    CheckVerdict.CONTRADICTED: "contradicted",
+    CheckVerdict.NOT_FOUND: "not-found",
+    CheckVerdict.NOTHING: "nothing",
 }
 STYLE = """
 :root { color-scheme: light dark; }
@@ -44,7 +44,7 @@ def render_check(check: Check, *, openable: bool = False) -> str:
     pieces.append(escape(check.text[position:]))
     quotes = "".join(_quote(one, openable=openable) for one in check.citations)
     return (
-        f'<div class="check"><p class="summary">{escape(summary(check))}</p><div class="draft">{"".join(pieces)}</div>'
+        f'<div class="check"><p class="summary">{escape(check.summary)}</p><div class="draft">{"".join(pieces)}</div>'
         + (f"<ol>{quotes}</ol>" if quotes else "")
         + "</div>"
     )
@@ -59,19 +59,12 @@ def render_page(check: Check, title: str) -> str:
     )
 
 
-def summary(check: Check) -> str:
-    """How many sentences have each verdict, in a line."""
-    found = [f"{number} {name}" for name, number in check.counts().items() if number]
-    total = count(len(check.sentences), "sentence")
-    return f"{total}{' so far' if check.cancelled else ''}: {', '.join(found)}" if found else "No sentence was checked."
-
-
 def _sentence(one: Checked) -> str:
     numbers = "".join(f"<sup>[{citation.number}]</sup>" for citation in one.citations)
     verdict = escape(str(one.verdict))
     marked = f'<mark class="{CLASSES[one.verdict]}" title="{verdict}">{escape(one.text)}</mark>{numbers}'
-    is_told = one.verdict not in (Verdict.SUPPORTED, Verdict.NOTHING)
-    if not is_told and not (one.note and one.verdict == Verdict.SUPPORTED):
+    is_told = one.verdict not in (CheckVerdict.SUPPORTED, CheckVerdict.NOTHING)
+    if not is_told and not (one.note and one.verdict == CheckVerdict.SUPPORTED):
         return marked
     note = f" {escape(one.note)}" if one.note else ""
     if one.nearest:
