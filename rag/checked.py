@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from rag.grounding.cite import Quote
 
 LONGEST_DRAFT = 200_000
-"""Characters of the longest draft: a book of some 35,000 words, which takes two minutes: 1,000 words of the sample articles
-take 3.3 seconds on two cores."""
+"""Characters of the longest draft: a book of some 35,000 words, which takes two minutes on two cores: 1,000 words take
+3.3 seconds."""
 PASSAGES = 8
 """Passages that a sentence is compared with."""
 NEAREST = 2
