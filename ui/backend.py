@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections import Counter
 from concurrent.futures import Future, wait
@@ -26,6 +27,8 @@ IDLE_S = 3.0
 come up."""
 TRIES = 5
 """How often a model is measured until that succeeds: one that says next to nothing never does."""
+
+_COMMAND = re.compile(r"(?:^|[;.,:])\s*[^;.:]*:?\s*\bcitewire (?:index|models|doctor|backup|restore)\b.*$", re.DOTALL)
 
 
 class Backend:
@@ -171,3 +174,8 @@ def explain(error: BaseException) -> str:
     if isinstance(error, Error):
         return str(error)
     return f"Something unexpected happened ({type(error).__name__}: {error}). Reload the page and try again."
+
+
+def without_commands(text: str) -> str:
+    """A message without what it says to do at a command line, which somebody on the page may not have."""
+    return _COMMAND.sub("", text)

@@ -14,7 +14,7 @@ from index.errors import InputError
 from index.filters import Filter
 from index.read import read, readable
 from rag.checked import Check
-from ui.backend import explain
+from ui.backend import explain, without_commands
 from ui.html import check as html
 from ui.html import render
 from ui.payload import TEXT_CHARS
@@ -101,7 +101,9 @@ class CheckTab:
             check = Check(draft, tuple(found), engine.index.generation, cancelled=cancel.is_set())
             yield {self.report: html.render_check(check, openable=True)}
         except Exception as error:  # noqa: BLE001 (shown in place of the report)
-            yield {self.report: render.problem(explain(error), failed="The text could not be checked.")}
+            yield {
+                self.report: render.problem(without_commands(explain(error)), failed="The text could not be checked.")
+            }
 
     async def _stop(self, request: gr.Request) -> Any:
         """Set the Event. A coroutine, so that it needs no thread when all of them are busy."""
@@ -118,7 +120,7 @@ class CheckTab:
             if len(text) > TEXT_CHARS:
                 raise InputError(f"the text has {len(text):,} characters, at most {TEXT_CHARS:,} can be checked here")
         except Exception as error:  # noqa: BLE001 (shown in place of the report)
-            return {self.report: render.problem(explain(error), failed="The file was not opened.")}
+            return {self.report: render.problem(without_commands(explain(error)), failed="The file was not opened.")}
         finally:
             for path in given:
                 with contextlib.suppress(OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from index.errors import Error, InputError, ReadError
 from index.run import Cancelled, SyncReport
 from rag.event import Progress
 from ui import uploads
-from ui.backend import explain
+from ui.backend import explain, without_commands
 from ui.follow import batches, reported
 from ui.html import lists, render
 from ui.html.lists import FileResult
@@ -42,9 +41,6 @@ file meanwhile finds it there."""
 BUSY = (
     f"Something is being added already; wait for it, or cancel it. One person can add {MOST_ADDING} things at a time."
 )
-
-COMMAND = re.compile(r"(?:^|[;.,])[^;.,]*\bcitewire (?:index|models|doctor|backup|restore)\b.*$", re.DOTALL)
-"""The last part of a message, which names a command: "…; run: citewire index sync"."""
 
 Job = Callable[["Report", threading.Event], SyncReport]
 """Adds articles: reports how far it is, and ends soon once the Event is set."""
@@ -144,7 +140,7 @@ class LibraryTab:
                 find=query.text.strip(),
                 chosen=session.chosen,
                 can_remove=self.frame.can_edit(request),
-                unread=[FileResult(Path(one.path).name, _without_commands(one.reason)) for one in library.unread()],
+                unread=[FileResult(Path(one.path).name, without_commands(one.reason)) for one in library.unread()],
             )
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
             return render.problem(explain(error), failed="The articles cannot be listed.")
@@ -203,7 +199,7 @@ class LibraryTab:
         def outcome(report: SyncReport) -> str:
             reasons: dict[str, list[str]] = {}
             for failure in (*report.failed, *report.left_out):
-                reasons.setdefault(Path(failure.path).name, []).append(_without_commands(failure.reason))
+                reasons.setdefault(Path(failure.path).name, []).append(without_commands(failure.reason))
             added = [
                 FileResult(name, reasons[copy][0])
                 if copy in discarded
@@ -236,11 +232,11 @@ class LibraryTab:
         def outcome(report: SyncReport) -> str:
             failed = {failure.path for failure in report.failed}
             added.extend(place for place in wanted if place in found and found[place] not in failed)
-            problems = [FileResult(failure.path, _without_commands(failure.reason)) for failure in report.failed]
+            problems = [FileResult(failure.path, without_commands(failure.reason)) for failure in report.failed]
             problems += [FileResult(place, why) for place, why in refused.items()]
             well = [FileResult(place, done=_done(report)) for place in added]
             well += [
-                FileResult(one.path, done="read in part", left_out=(_without_commands(one.reason),))
+                FileResult(one.path, done="read in part", left_out=(without_commands(one.reason),))
                 for one in report.left_out
             ]
             return lists.uploads([*problems, *well], summary=_summary(report))
@@ -298,7 +294,7 @@ class LibraryTab:
         except Cancelled:
             added = render.status("Cancelled. Nothing was added. Adding the same again will be quicker.")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(_without_commands(explain(error)), failed="Nothing was added.")
+            added = render.problem(without_commands(explain(error)), failed="Nothing was added.")
         yield {self.added: added, **self._after(find)}
 
     def _after(self, find: tuple[Any, ...]) -> Updates:
@@ -366,7 +362,7 @@ class LibraryTab:
             self.frame.engine().index.put_back(removed)
             added = render.status("Restored.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(_without_commands(explain(error)), failed="The article is not back.")
+            added = render.problem(without_commands(explain(error)), failed="The article is not back.")
         return {**self._after((text, outlet, since, until, sort, request)), self.added: added}
 
     def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> str:
@@ -453,13 +449,6 @@ def _delete_later(handed_in: list[Path]) -> None:
     timer = threading.Timer(SAME_FILE_S, delete)
     timer.daemon = True
     timer.start()
-
-
-def _without_commands(text: str) -> str:
-    """A message without what it says to do at a command line, which somebody on the page may not have."""
-    return re.sub(
-        r"(?:^|[;.,:])\s*[^;.:]*:?\s*\bcitewire (?:index|models|doctor|backup|restore)\b.*$", "", text, flags=re.S
-    )
 
 
 def _done(report: SyncReport) -> str:
