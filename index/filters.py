@@ -3,9 +3,10 @@
     source:reuters  source:"The Post"     of this outlet: these words, in this order, anywhere in its name
     in:2018                               published in this year, month (2018-03) or on this day (2018-03-21)
     before:2017-05  after:2017            published before it began, after it ended
+    tag:dam  tag:"follow up"              with this tag
 
-Several narrow each other down. An operator begins a word, and nothing stands between its colon and its value, so that
-"Source: Reuters" is prose. Which articles were chosen one by one has no operator.
+Several narrow each other down, also several tags. An operator begins a word, and nothing stands between its colon and
+its value, so that "Source: Reuters" is prose. Which articles were chosen one by one has no operator.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ DATES = "write a year, a month or a day, as in 2018, 2018-03 or 2018-03-21"
 
 _OPERATOR = re.compile(
     r"""
-    (?:^|\s+) (?P<name>source|before|after|in) :
+    (?:^|\s+) (?P<name>source|before|after|in|tag) :
     (?: ["“] (?P<quoted>[^"“”]*) ["”] | (?P<bare>\S+?) )
     (?= [?!.,;)]* (?:\s|$) )
     """,
@@ -43,13 +44,15 @@ class Filter:
 
     `source` are words of the outlet's name. `after` and `before` are days, as in 2018-03-21: the last one that is too
     early and the first one that is too late. An article without a date passes neither. `articles` are ids; a copy of
-    an article is chosen with it.
+    an article is chosen with it. An article must have all of `tags`, in any case: only an index knows which those are,
+    see Index.resolve.
     """
 
     source: str | None = None
     after: str | None = None
     before: str | None = None
     articles: frozenset[str] | None = None
+    tags: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -60,6 +63,7 @@ class Filter:
         before: str | None = None,
         within: str | None = None,
         articles: Iterable[str] | None = None,
+        tags: Iterable[str] = (),
     ) -> Self:
         """A filter of values as they stand in operators, `within` for in. Raises InputError for one that is wrong."""
         if source is not None and not _words(source):
@@ -75,6 +79,7 @@ class Filter:
             str(max(too_early)) if too_early else None,
             str(min(too_late)) if too_late else None,
             None if articles is None else frozenset(articles),
+            frozenset(" ".join(one.split()) for one in tags),
         )
 
     def __bool__(self) -> bool:
@@ -84,16 +89,14 @@ class Filter:
     def __str__(self) -> str:
         """As operators; how many articles were chosen, in words."""
         shown = {"source": self.source, "after": self.after, "before": self.before}
-        operators = [
-            f'{name}:"{value}"' if " " in value else f"{name}:{value}"
-            for name, value in shown.items()
-            if value is not None
-        ]
+        given = [(name, value) for name, value in shown.items() if value is not None]
+        given += [("tag", one) for one in sorted(self.tags)]
+        operators = [f'{name}:"{value}"' if " " in value else f"{name}:{value}" for name, value in given]
         return " ".join([*operators, *([] if self.articles is None else [f"({len(self.articles)} chosen articles)"])])
 
     def passes(self, source: str | None, published: str | None) -> bool:
-        """Whether an article of this outlet and date may be found, if it is chosen. A date that is only a month or a
-        year passes when all of it does."""
+        """Whether an article of this outlet and date may be found, if it is chosen and has the tags. A date that is
+        only a month or a year passes when all of it does."""
         if self.source is not None and f" {_words(self.source)} " not in f" {_words(source or '')} ":
             return False
         if self.after is None and self.before is None:
@@ -106,7 +109,7 @@ class Filter:
         )
 
     def passes_article(self, article: Article) -> bool:
-        """Whether this article may be found, copies not considered."""
+        """Whether this article may be found, copies and tags not considered."""
         is_chosen = self.articles is None or article.id in self.articles
         return is_chosen and self.passes(article.source, article.published)
 
@@ -118,11 +121,12 @@ class Filter:
         before = min(filter(None, (self.before, other.before)), default=None)
         chosen = [one for one in (self.articles, other.articles) if one is not None]
         articles = frozenset.intersection(*chosen) if chosen else None
-        return Filter(self.source or other.source, after, before, articles)
+        return Filter(self.source or other.source, after, before, articles, self.tags | other.tags)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping; also the arguments of Index.search."""
-        return {**asdict(self), "articles": None if self.articles is None else sorted(self.articles)}
+        chosen = None if self.articles is None else sorted(self.articles)
+        return {**asdict(self), "articles": chosen, "tags": sorted(self.tags)}
 
 
 EVERYTHING = Filter()
@@ -135,6 +139,7 @@ def parse(query: str) -> tuple[str, Filter]:
     Raises InputError for an operator that is given twice or whose value is wrong.
     """
     given: dict[str, str] = {}
+    tags: list[str] = []
     for found in _OPERATOR.finditer(query):
         name = found["name"].lower()
         value = found["quoted"] if found["quoted"] is not None else found["bare"]
@@ -142,17 +147,27 @@ def parse(query: str) -> tuple[str, Filter]:
             raise InputError(f"{name}: is given twice; a query can have one")
         if '"' in value or "“" in value:
             raise InputError(f"{name}:{value} has no closing quotation mark")
-        given[name] = value
-    if not given:
+        if name == "tag":
+            if not value.strip():
+                raise InputError('tag: names no tag; write one, as in tag:dam or tag:"follow up"')
+            tags.append(value)
+        else:
+            given[name] = value
+    if not given and not tags:
         return query, EVERYTHING
     within = given.pop("in", None)
-    return without_operators(query), Filter.of(**given, within=within)
+    return without_operators(query), Filter.of(**given, within=within, tags=tags)
 
 
 def without_operators(query: str) -> str:
     """`query` without its operators, be they right or wrong; one that has none is returned as it is."""
     rest, count = _OPERATOR.subn("", query)
     return rest.strip() if count else query
+
+
+def is_date(text: str) -> bool:
+    """Whether this is a date as articles have it: a year, a month, a day, or a day with its time."""
+    return _days(_PUBLISHED, text) is not None
 
 
 def _words(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from index.article import Article
+    from index.edit import Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Listed:
     """An article of the index: how many passages of it are searched, and the article it is a copy of, if it is one.
 
     A copy has no passages of its own; its original is searched in its place. `superseded_by` is a newer version of the
-    same document, if there is one. `left_out` says what was not read of the file that it comes from, and why.
+    same document, if there is one. `left_out` says what was not read of the file that it comes from, and why; `edits`
+    what the user edited of it.
     """
 
     article: Article
@@ -22,6 +24,8 @@ class Listed:
     copy_of: Article | None = None
     superseded_by: Article | None = None
     left_out: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     @property
     def state(self) -> str:
@@ -41,5 +45,6 @@ class Listed:
         newer = None if self.superseded_by is None else self.superseded_by.id
         return {
             **known, "passages": self.passages, "state": self.state, "copy_of": original, "superseded_by": newer,
-            "left_out": list(self.left_out),
+            "left_out": list(self.left_out), "tags": list(self.tags),
+            "edited": {edit.field: edit.read for edit in self.edits},
         }  # fmt: skip

@@ -26,7 +26,7 @@ from index.location import Locations
 from index.lock import finish_replacement, write_lock
 from index.original import settle
 from index.run import Failure, SyncReport
-from index.salvage import Origin, Salvage, Stored, salvage, sound_vectors
+from index.salvage import CHECKED, Origin, Salvage, Stored, salvage, sound_vectors
 from index.snapshot import last_generation
 from index.store import LAYOUT, MEND, Store
 from index.sync import embed_missing, sync
@@ -137,6 +137,9 @@ def _fill(
         feeds={uri: one.feed for uri, one in salvaged.origins.items() if one.feed is not None},
         exclude_origins={uri for uri, one in salvaged.origins.items() if one.is_excluded},
         roots=list(roots),
+        edits=dict(salvaged.edits),
+        tags=dict(salvaged.tags),
+        read_at=dict(salvaged.read_at),
     )
     with store.read() as generation:
         settle(generation, change)
@@ -145,7 +148,9 @@ def _fill(
     synced = SyncReport()
     if roots and not (mend and salvaged.whole):
         uploads.settle(store, locations)
-        synced, change = sync(store, embedder, (), interrupt, fetcher, locations)
+        # Those of altered articles had nothing to be of until they were read again.
+        synced, change = sync(store, embedder, (), interrupt, fetcher, locations, edits=salvaged.edits)
+        change.tags = {**salvaged.tags, **change.tags}
         store.publish(change)
     with store.read() as generation:
         ids = set(generation.article_ids())
@@ -179,7 +184,7 @@ def _why(origin: str | None, path: Path) -> str:
 
 def _in_this_layout(salvaged: Salvage, home: Path) -> Salvage:
     """What was salvaged, with the uris of an older layout as the present one has them."""
-    if not salvaged.layout or salvaged.layout >= LAYOUT:
+    if not salvaged.layout or salvaged.layout >= CHECKED:
         return salvaged
 
     def uri(stored: str) -> str:

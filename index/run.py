@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.change import Change, Put
 from index.duplicate import Story
+from index.edit import edited
 from index.errors import Error
 from index.location import storable
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from index.article import Article
+    from index.edit import Edit
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total). Stages: "wait" (another run writes), "read" (files, pages), "embed" (sentences)."""
@@ -70,10 +72,12 @@ class SyncReport:
 
 @dataclass(slots=True)
 class Run:
-    """One run of the write path: the change it will publish, and the report it will give."""
+    """One run of the write path: the change it will publish, and the report it will give. `edits` are those of the
+    articles before it; what is read again keeps them."""
 
     change: Change = field(default_factory=Change)
     report: SyncReport = field(default_factory=SyncReport)
+    edits: Mapping[str, tuple[Edit, ...]] = field(default_factory=dict)
 
     def count(self, **counts: int) -> None:
         """Add to the report's numbers."""
@@ -88,7 +92,13 @@ class Run:
         self.report = replace(self.report, left_out=(*self.report.left_out, Failure(storable(path), reason)))
 
     def put(self, article: Article, before: Article | None, origin: str | None, *, is_moved: bool = False) -> None:
-        """Add or replace an article, unless it is as before and comes from the same place."""
+        """Add or replace an article, unless it is as before and comes from the same place. It gets the edits that the
+        article had."""
+        edits = self.edits.get(article.id, ())
+        if edits:
+            article, now = edited(article, edits)
+            if now != edits or before is None:
+                self.change.edits[article.id] = now
         if before == article and not is_moved:
             self.count(unchanged=1)
             return

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from index import database
 from index.article import Article
 from index.checksum import checksum, healed, vector_checksums
+from index.edit import FIELDS, Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ FIXED = {
 }  # fmt: skip
 """What the header of each of our databases has at these places (https://sqlite.org/fileformat2.html)."""
 CHECKED = 2
-"""The first layout with checksums."""
+"""The first layout with checksums, and with the uris of today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,9 @@ class Salvage:
     origins: dict[str, Origin] = field(default_factory=dict)
     articles: list[Stored] = field(default_factory=list)
     damaged: list[Damaged] = field(default_factory=list)
+    edits: dict[str, tuple[Edit, ...]] = field(default_factory=dict)
+    tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    read_at: dict[str, str] = field(default_factory=dict)
     doubtful_roots: list[str] = field(default_factory=list)
     embedder: str | None = None
     generation: int = 0
@@ -100,6 +104,7 @@ def salvage(path: Path) -> Salvage:
             _read_meta(tables, salvaged)
             _read_articles(tables, salvaged)
             _read_sources(tables, salvaged)
+            _read_edits(tables, salvaged)
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last, of a message that quotes what is damaged
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise
@@ -177,8 +182,9 @@ class _Tables:
         except sqlite3.Error:
             return set()
 
-    def rows(self, table: str, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """The rows in order; NULL for a column that this layout does not have.
+    def rows(self, table: str, columns: Sequence[str], *, key: str = "") -> Iterator[tuple[Any, ...]]:
+        """The rows in the order of their key, by default the first column; NULL for a column that this layout does not
+        have.
 
         If a damaged page stops the reading, it is read from the other end up to that page.
         """
@@ -187,7 +193,8 @@ class _Tables:
             self._left.is_readable = False
             return
         wanted = ", ".join(column if column in known else "NULL" for column in columns)
-        key = "rowid" if table in ("article", "vector") else next(column for column in columns if column in known)
+        first = "rowid" if table in ("article", "vector") else next(column for column in columns if column in known)
+        key = key or first
         seen: set[object] = set()
         for order in ("ASC", "DESC"):
             try:
@@ -276,6 +283,28 @@ def _read_sources(tables: _Tables, salvaged: Salvage) -> None:
         else:
             uri, fingerprint, excluded, feed = sound
             salvaged.origins[uri] = Origin("" if uri in to_read_again else fingerprint, bool(excluded), feed)
+
+
+def _read_edits(tables: _Tables, salvaged: Salvage) -> None:
+    """Edits, tags and times of reading, which layouts before 4 do not have."""
+    if not tables.columns("edit"):
+        return
+    columns, key = ("article_id", "field", "value", "read", "checksum"), "article_id || char(10) || field"
+    for *values, stored in tables.rows("edit", columns, key=key):
+        sound = _sound("edit", values, stored, salvaged)
+        if sound is None or sound[1] not in FIELDS:
+            salvaged.whole = False
+        else:
+            salvaged.edits[sound[0]] = (*salvaged.edits.get(sound[0], ()), Edit(*sound[1:]))
+    for *values, stored in tables.rows("tag", ("name", "article_id", "checksum"), key="name || char(10) || article_id"):
+        sound = _sound("tag", values, stored, salvaged)
+        if sound is None:
+            salvaged.whole = False
+        else:
+            salvaged.tags[sound[1]] = (*salvaged.tags.get(sound[1], ()), sound[0])
+    for *values, stored in tables.rows("reading", ("uri", "at", "checksum")):
+        if (sound := _sound("reading", values, stored, salvaged)) is not None:
+            salvaged.read_at[sound[0]] = sound[1]
 
 
 def _sound(kind: str, values: Sequence[Any], stored: object, salvaged: Salvage) -> Sequence[Any] | None:

@@ -22,9 +22,10 @@ from index.filters import EVERYTHING, Filter
 from index.hit import Hit
 from index.home import DATABASE
 from index.listed import Listed
-from index.location import UPLOADS, Locations, is_storable, storable
+from index.location import UPLOADS, Locations, is_address, is_storable, storable, within
 from index.mentions import Mentions, Name
 from index.original import versions_of
+from index.remembered import Remembered
 from index.run import Failure, Interrupt, Progress, SyncReport
 from index.snapshot import FILES, Snapshots
 from index.stats import Stats
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from index.about import About
     from index.article import Article
     from index.change import Change
+    from index.edit import Edit
     from index.ranking import Ranked
     from index.rebuild import Repair
     from index.reranker import Reranker
@@ -229,18 +231,108 @@ class Index:
         self.remove_articles([article_id])
         return removed
 
-    def put_back(self, removed: Removed) -> None:
-        """Undo `take_out`: the article is again as it was, and is followed where it came from.
+    def take_out_all(self, article_ids: Iterable[str]) -> tuple[Removed, ...]:
+        """`take_out` of several articles, all or none, in one generation."""
+        ids = list(dict.fromkeys(article_ids))
+        with self._store.read() as generation:
+            removed = tuple(syncing.Removed.of(generation, article_id) for article_id in ids)
+        self.remove_articles(ids)
+        return removed
+
+    def put_back(self, removed: Removed, *others: Removed) -> None:
+        """Undo `take_out`: the articles are again as they were, and are followed where they came from.
 
         Of an upload the file was deleted with its article, which is put back without it.
         """
-        if removed.origin is not None:
-            file = Path(self._locations.path(removed.origin))
-            if file.is_relative_to(self._locations.uploads) and not file.exists():
-                removed = replace(removed, origin=None)
+        found = []
+        for one in (removed, *others):
+            file = Path(self._locations.path(one.origin)) if one.origin is not None else None
+            is_lost = file is not None and file.is_relative_to(self._locations.uploads) and not file.exists()
+            found.append(replace(one, origin=None) if is_lost else one)
         interrupt = Interrupt(None, None)
         with self._writing(interrupt):
-            self._publish(syncing.put_back(self._store, self.embedder, removed, interrupt))
+            self._publish(syncing.put_back(self._store, self.embedder, found, interrupt))
+
+    def edit(
+        self,
+        article_id: str,
+        *,
+        title: str | None = None,
+        source: str | None = None,
+        published: str | None = None,
+        reset: Iterable[str] | str = (),
+    ) -> Article:
+        """Give an article another title, outlet or date of publication, "" for none; None leaves what there is.
+
+        They stay when its file or address is read again. `reset` names fields ("title", "source", "published") that
+        are to be as they were read. Returns the article as it is. Raises InputError for an unknown id, or a value
+        that is wrong; then nothing changes.
+        """
+        given = {"title": title, "source": source, "published": published}
+        values = {field: value for field, value in given.items() if value is not None}
+        fields = [reset] if isinstance(reset, str) else list(reset)
+        interrupt = Interrupt(None, None)
+        with self._writing(interrupt):
+            self._publish(syncing.edit(self._store, self.embedder, article_id, values, fields, interrupt))
+        return self.article(article_id)
+
+    def edits(self, article_id: str) -> tuple[Edit, ...]:
+        """What was edited of an article, each with the value that was read in its place."""
+        with self._store.read() as generation:
+            return generation.edits(article_id).get(article_id, ())
+
+    def tag(self, article_ids: Iterable[str] | str, name: str) -> None:
+        """Give articles a tag, by which searches and questions can be narrowed (`tag:NAME`). One that is known in
+        another case is given as it is known. Raises InputError for an unknown id or a name that is no tag."""
+        self._tag(article_ids, name, untag=False)
+
+    def untag(self, article_ids: Iterable[str] | str, name: str) -> None:
+        """Take a tag from articles; those that do not have it stay as they are. Raises InputError as `tag` does."""
+        self._tag(article_ids, name, untag=True)
+
+    def _tag(self, article_ids: Iterable[str] | str, name: str, *, untag: bool) -> None:
+        ids = list(map(str, _listed(article_ids)))
+        with self._writing(Interrupt(None, None)):
+            self._publish(syncing.tag(self._store, ids, name, untag=untag))
+
+    def tags(self) -> dict[str, int]:
+        """How many articles have each tag, in alphabetical order."""
+        with self._store.read() as generation:
+            return generation.tag_counts()
+
+    def tags_of(self, article_id: str) -> tuple[str, ...]:
+        """The tags of an article, in alphabetical order."""
+        with self._store.read() as generation:
+            return generation.tags(article_id).get(article_id, ())
+
+    def resolve(self, only: Filter) -> Filter:
+        """The filter with the articles that have its tags in place of the tags."""
+        if not only.tags:
+            return only
+        with self._store.read() as generation:
+            return generation.resolved(only)
+
+    def forget(self, source: str | Path) -> None:
+        """Forget a remembered folder, file, page or feed: it is not read again, and its articles stay.
+
+        Raises InputError for one that is not remembered.
+        """
+        with self._writing(Interrupt(None, None)):
+            self._publish(syncing.forget(self._store, source, self._locations))
+
+    def sources(self) -> tuple[Remembered, ...]:
+        """The remembered folders, files, pages and feeds: what was read of each, and when."""
+        with self._store.read() as generation:
+            roots, read_at, counts = generation.roots(), generation.read_at(), generation.article_counts()
+            feeds = {root: set(generation.entries(root)) for root in roots if is_address(root)}
+        return tuple(
+            Remembered(
+                storable(self._locations.path(root)),
+                read_at.get(root),
+                sum(n for uri, n in counts.items() if uri in feeds.get(root, ()) or within(uri, root)),
+            )
+            for root in roots
+        )
 
     def _remove(self, names: Iterable[str | Path], *, only_ids: bool) -> int:
         interrupt = Interrupt(None, None)
@@ -269,6 +361,7 @@ class Index:
         before: str | None = None,
         after: str | None = None,
         articles: Iterable[str] | None = None,
+        tags: Iterable[str] = (),
     ) -> list[Hit]:
         """The `k` passages that fit `query` best, best first; of an empty index, none.
 
@@ -278,12 +371,12 @@ class Index:
 
         Only articles that pass `source`, `before` and `after` are searched, and those that operators in the query
         ask for as well; see index/filters.py. `articles` are the ids of those to be searched, None for all; a copy of
-        one of them counts as chosen, an unknown id finds nothing.
+        one of them counts as chosen, an unknown id finds nothing. With `tags`, they must have all of these.
         Raises InputError for an empty query, k < 1, or a filter that is wrong.
         """
         query, only = filters.parse(query)
         chosen = None if articles is None else map(str, _listed(articles))
-        only = only.also(Filter.of(source=source, before=before, after=after, articles=chosen))
+        only = only.also(Filter.of(source=source, before=before, after=after, articles=chosen, tags=tags))
         if not query.strip():
             raise InputError(f"the query is empty{f' beside {only}' if only else ''}; ask for something")
         if k < 1:
@@ -292,6 +385,7 @@ class Index:
             vectors = self._snapshots.of(generation)
             if vectors is None:
                 return []
+            only = generation.resolved(only)
             # Words are looked up while the query is embedded; the transaction ends after both.
             with ThreadPoolExecutor(1) as beside:
                 found = beside.submit(ranking.look_up, generation, query, context=context, only=only)
@@ -323,6 +417,7 @@ class Index:
         before: str | None = None,
         after: str | None = None,
         articles: Iterable[str] | None = None,
+        tags: Iterable[str] = (),
         cancel: threading.Event | None = None,
     ) -> list[Hit]:
         """The `k` passages nearest to those of `hits` in subject, best first, themselves among them.
@@ -335,7 +430,7 @@ class Index:
         from index.around import Walk
 
         chosen = None if articles is None else map(str, _listed(articles))
-        only = Filter.of(source=source, before=before, after=after, articles=chosen)
+        only = Filter.of(source=source, before=before, after=after, articles=chosen, tags=tags)
         wording = self.embedder.embed_query(query)
         with self._store.read() as generation:
             vectors = self._snapshots.of(generation)
@@ -346,7 +441,7 @@ class Index:
                     starts[passage_id] = max(hit.score, 0.0)
             if vectors is None or not any(starts.values()):
                 return []
-            walk = Walk(generation, vectors, generation.passing(only) if only else None)
+            walk = Walk(generation, vectors, generation.passing(generation.resolved(only)) if only else None)
             visits = walk.best(starts, k, cancel)
             most = max(visits.values())
             return [
@@ -365,7 +460,7 @@ class Index:
         """
         wanted = Name.of(name)
         with self._store.read() as generation:
-            yield from mentioning.find(generation, wanted, only, sort)
+            yield from mentioning.find(generation, wanted, generation.resolved(only), sort)
 
     def about(
         self,
@@ -390,6 +485,7 @@ class Index:
             vectors = self._snapshots.of(generation)
             if vectors is None:
                 return []
+            only = generation.resolved(only)
             judge = about.Judge(generation, vectors, subject, query, only)
             found = [one for one in judge.judge(report) if one.probability >= least]
             return [each for one in found for each in about.with_copies(generation, one, only)]
@@ -463,9 +559,18 @@ class Index:
         """Every article, copies included, in the order of adding, with how it is searched."""
         with self._store.read() as generation:
             rows, left_out = generation.listing(), generation.left_out()
+            tags, edits = generation.tags(), generation.edits()
         known = {article.id: article for article, *_ in rows}
         return [
-            Listed(article, passages, known.get(copy_of or ""), known.get(newer or ""), left_out.get(origin or "", ()))
+            Listed(
+                article,
+                passages,
+                known.get(copy_of or ""),
+                known.get(newer or ""),
+                left_out.get(origin or "", ()),
+                tags.get(article.id, ()),
+                edits.get(article.id, ()),
+            )
             for article, passages, copy_of, newer, origin in rows
         ]
 
@@ -510,7 +615,7 @@ class Index:
         """Ids of at most `n` articles that pass a filter, the last published first, those without a date last. Copies
         and superseded versions are not among them."""
         with self._store.read() as generation:
-            return generation.newest(n, only)
+            return generation.newest(n, generation.resolved(only))
 
     def embedded(self, article_ids: Iterable[str]) -> list[tuple[Article, list[tuple[int, Span, NDArray[np.float32]]]]]:
         """These articles with their sentences in order: the start of the passage, the span and the unit vector of each.

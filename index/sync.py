@@ -11,12 +11,15 @@ import os
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from index import fetch, read
 from index.change import Change, Put
 from index.checksum import vector_key
+from index.edit import MOST_TAGS, as_read, changed, edited
+from index.edit import tag as tag_named
 from index.errors import InputError, ReadError
 from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, storable, within
 from index.original import settle
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from index.article import Article
+    from index.edit import Edit
     from index.embedder import Embedder
     from index.store import Generation, Store
 
@@ -51,20 +55,21 @@ def sync(
     locations: Locations,
     *,
     prune: bool = False,
+    edits: Mapping[str, tuple[Edit, ...]] | None = None,
 ) -> tuple[SyncReport, Change]:
     """Bring the index in step with `sources` and remember them; without any, with those remembered.
 
     Raises InputError for a source that does not exist, Cancelled when interrupted. A file or address that cannot be
     read is reported and its earlier article stays; so do those of a source that is missing, cannot be looked into or,
-    unless `prune`, has lost most of its articles.
+    unless `prune`, has lost most of its articles. `edits` are those of articles that the store does not have yet.
     """
     with store.read() as generation:
         remembered = generation.roots()
         origins = generation.origins()
         counts = generation.article_counts()
-        reported = generation.left_out()
+        reported, known_edits = generation.left_out(), {**(edits or {}), **generation.edits()}
     given = [_source(source, locations, remembered) for source in sources]
-    run = Run()
+    run = Run(edits=known_edits)
     run.change.roots = [uri for uri in dict.fromkeys(given) if uri not in remembered]
     wanted = list(dict.fromkeys(given or remembered))
     files = {locations.path(uri): uri for uri in origins if not is_address(uri) and not _is_note(uri, origins)}
@@ -108,6 +113,8 @@ def sync(
             run.change.roots.append(uri)
     run.change.forget_origins.update(note for note in notes if _file_of(note) in run.change.forget_origins)
     read_addresses(store, fetcher, [address for address in wanted if is_address(address)], run, interrupt)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    run.change.read_at = {relinked.get(root, root): at for root in wanted}
     return _finish(store, embedder, run, interrupt)
 
 
@@ -116,9 +123,11 @@ def add(
 ) -> tuple[SyncReport, Change]:
     """Add articles handed in by the caller, or replace those with the same id.
 
-    Raises InputError for an article without an id or text, or two with one id; then nothing is added.
+    What the user edited of those stays. Raises InputError for an article without an id or text, or two with one id;
+    then nothing is added.
     """
-    run = Run()
+    with store.read() as generation:
+        run = Run(edits=generation.edits())
     seen: set[str] = set()
     for article in articles:
         if not article.id or not article.text.strip():
@@ -194,6 +203,7 @@ class Removed:
 
     `fingerprint` is that of what was read at `origin`, which came by `feed` or was added by itself (`is_root`);
     `left_out` is what was not read of it, `notes` are those of other articles that were removed from the same file.
+    `edits` and `tags` are those of the article.
     """
 
     article: Article
@@ -203,39 +213,98 @@ class Removed:
     is_root: bool = False
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, generation: Generation, article_id: str) -> Removed:
         """The article of this id, which is about to be removed. Raises InputError when there is none."""
-        article, origin = generation.article(article_id), generation.origin_of(article_id)
-        if article is None:
-            raise InputError(f"{article_id[:SHOWN_CHARS]!r}: no article has this id; see: citewire index list")
+        article, origin = _article(generation, article_id), generation.origin_of(article_id)
+        edits = generation.edits(article_id).get(article_id, ())
+        tags = generation.tags(article_id).get(article_id, ())
         if origin is None:
-            return cls(article)
+            return cls(article, edits=edits, tags=tags)
         origins = generation.origins()
         notes = tuple(uri for uri in origins if _is_note(uri, origins) and _file_of(uri) == origin)
         fingerprint, _ = origins.get(origin, ("", False))
         feed, is_root = generation.feed_of(origin), origin in generation.roots()
         left_out = generation.left_out().get(origin, ())
-        return cls(article, origin, fingerprint, feed, is_root, notes, left_out)
+        return cls(article, origin, fingerprint, feed, is_root, notes, left_out, edits, tags)
 
 
-def put_back(store: Store, embedder: Embedder, removed: Removed, interrupt: Interrupt) -> Change:
-    """The change that puts a removed article back as it was; none if an article has its id again."""
-    run, article, origin = Run(Change()), removed.article, removed.origin
+def put_back(store: Store, embedder: Embedder, removed: Sequence[Removed], interrupt: Interrupt) -> Change:
+    """The change that puts removed articles back as they were, those apart whose id an article has again."""
+    run = Run()
     with store.read() as generation:
-        if generation.article(article.id) is not None:
-            return run.change
-    run.put(article, None, origin)
-    if origin is not None:
-        run.change.origins[origin] = removed.fingerprint
-        run.change.left_out[origin] = removed.left_out
-        run.change.feeds.update({origin: removed.feed} if removed.feed else {})
-        run.change.roots += [origin] if removed.is_root else []
-        run.change.forget_origins.add(_note(origin, article.id))
-        run.change.origins.update(dict.fromkeys(removed.notes, ""))
-        run.change.exclude_origins.update(removed.notes)
+        gone = [one for one in removed if generation.article(one.article.id) is None]
+    for one in gone:
+        article, origin = one.article, one.origin
+        run.put(article, None, origin)
+        run.change.edits[article.id], run.change.tags[article.id] = one.edits, one.tags
+        if origin is not None:
+            run.change.origins[origin] = one.fingerprint
+            run.change.left_out[origin] = one.left_out
+            run.change.feeds.update({origin: one.feed} if one.feed else {})
+            run.change.roots += [origin] if one.is_root else []
+            run.change.forget_origins.add(_note(origin, article.id))
+            run.change.origins.update(dict.fromkeys(one.notes, ""))
+            run.change.exclude_origins.update(one.notes)
+    run.change.exclude_origins -= run.change.forget_origins
+    for note in run.change.forget_origins:
+        run.change.origins.pop(note, None)
     return _finish(store, embedder, run, interrupt)[1]
+
+
+def edit(
+    store: Store,
+    embedder: Embedder,
+    article_id: str,
+    values: Mapping[str, str],
+    reset: Iterable[str],
+    interrupt: Interrupt,
+) -> Change:
+    """The change that edits fields of an article, "" for none, and gives those of `reset` what was read. Raises
+    InputError for an unknown id, or a value that is wrong."""
+    run = Run()
+    with store.read() as generation:
+        article, origin = _article(generation, article_id), generation.origin_of(article_id)
+        before = generation.edits(article_id).get(article_id, ())
+    edits = changed(before, article, values, reset)
+    now, _ = edited(as_read(article, before), edits)
+    run.put(now, article, origin)
+    run.change.edits[article_id] = tuple(edits)
+    return _finish(store, embedder, run, interrupt)[1]
+
+
+def forget(store: Store, source: str | Path, locations: Locations) -> Change:
+    """The change that forgets a remembered source; its articles stay. Raises InputError for one that is not
+    remembered."""
+    with store.read() as generation:
+        roots = generation.roots()
+    with contextlib.suppress(InputError):
+        names = {_address(source)} if is_address(source) else {locations.uri(source), locations.kept(str(source))}
+        names.update(root for root in roots if str(source) in (root, shown(locations.path(root))))
+        if found := names.intersection(roots):
+            return Change(forget_roots=found)
+    raise InputError(f"{source}: no such source is remembered; see: citewire index status")
+
+
+def tag(store: Store, article_ids: Iterable[str], name: str, *, untag: bool) -> Change:
+    """The change that gives articles a tag, in the spelling in which it is known already, or takes it from them.
+    Raises InputError for an unknown id or a name that is no tag; then nothing changes."""
+    change, wanted = Change(), tag_named(name)
+    with store.read() as generation:
+        known = {one.casefold(): one for one in generation.tag_counts()}
+        spelled = known.get(wanted.casefold(), wanted)
+        for article_id in article_ids:
+            _article(generation, article_id)
+            had = generation.tags(article_id).get(article_id, ())
+            now = {*had} - {spelled} if untag else {*had, spelled}
+            if len(now) > MOST_TAGS:
+                raise InputError(f"the article {article_id!r} has {MOST_TAGS} tags, the most there can be")
+            if now != {*had}:
+                change.tags[article_id] = tuple(now)
+    return change
 
 
 def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], interrupt: Interrupt) -> int:
@@ -261,10 +330,28 @@ def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], int
 def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
     run.change.drop -= {put.article.id for put in run.change.put}
     with store.read() as generation:
+        _carry_over(generation, run)
         settle(generation, run.change)
     if run.change.put:
         run.count(embedded=embed_missing(store, embedder, run.change.put, interrupt))
     return run.report, run.change
+
+
+def _carry_over(generation: Generation, run: Run) -> None:
+    """Give the edits and tags of articles whose file was moved or renamed to those that have their texts now."""
+    if not run.change.drop:
+        return
+    moved = {put.article.text: put for put in run.change.put if generation.article(put.article.id) is None}
+    if not moved:
+        return
+    edits, tags = generation.edits(), generation.tags()
+    for article_id in sorted(run.change.drop):
+        if article_id not in edits and article_id not in tags:
+            continue
+        put = moved.get(generation.text_of(article_id) or "")
+        if put is not None and put.article.id not in run.change.tags:
+            put.article, run.change.edits[put.article.id] = edited(put.article, edits.get(article_id, ()))
+            run.change.tags[put.article.id] = tags.get(article_id, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,6 +615,14 @@ def _file_of(note: str) -> str:
 
 def _is_note(uri: str, origins: Mapping[str, tuple[str, bool]]) -> bool:
     return not is_address(uri) and origins[uri][1] and _file_of(uri) in origins
+
+
+def _article(generation: Generation, article_id: str) -> Article:
+    """The article of this id. Raises InputError when there is none."""
+    article = generation.article(article_id) if is_storable(article_id) else None
+    if article is None:
+        raise InputError(f"{article_id[:SHOWN_CHARS]!r}: no article has this id; see: citewire index list")
+    return article
 
 
 def _article_named(generation: Generation, name: str) -> str | None:

@@ -165,6 +165,7 @@ class Engine:
         self._process.check()
         among = (only or EVERYTHING).also(Filter.of(articles=articles))
         asked = _checked(question, history, among, kind=kind, limit=limit, sort=sort)
+        asked = replace(asked, only=self.index.resolve(asked.only))
         chosen = settings or self.settings
 
         def answer(channel: Channel[Event]) -> None:
@@ -211,7 +212,7 @@ class Engine:
         """The sentences of `check`, each as soon as it is checked. Takes what `check` takes, and raises what it
         raises."""
         self._process.check()
-        among = (only or EVERYTHING).also(Filter.of(articles=articles))
+        among = self.index.resolve((only or EVERYTHING).also(Filter.of(articles=articles)))
         return checked.stream(text, self.index, only=among, cancel=cancel or threading.Event())
 
     def read_ahead(self, cancel: threading.Event) -> bool:

@@ -182,6 +182,36 @@ def test_an_article_can_be_listed_shown_and_removed(articles: Path, capsys: pyte
     assert cli.main(["index", "remove", article_id]) == 1
 
 
+def test_articles_are_edited_tagged_and_forgotten(articles: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["index", "add", str(articles)])
+    with Index.open() as opened:
+        ids = sorted(article.id for article in opened.articles())
+    capsys.readouterr()
+    assert cli.main(["index", "edit", ids[0], "--title", "Mended", "--date", "2018-03", "--json"]) == 0
+    shown = as_json(capsys)
+    assert (shown["title"], shown["published"], sorted(shown["edited"])) == (
+        "Mended",
+        "2018-03",
+        ["published", "title"],
+    )
+    assert cli.main(["index", "edit", ids[0], "--reset", "date"]) == 0
+    assert "as read:   title: " in capsys.readouterr().out
+    assert cli.main(["index", "tag", *ids, "Talks", "--json"]) == 0
+    assert as_json(capsys) == {ids[0]: ["Talks"], ids[1]: ["Talks"]}
+    assert cli.main(["index", "tag", ids[1], "talks", "--untag"]) == 0
+    assert "no tags" in capsys.readouterr().out
+    assert cli.main(["index", "list", "--only", "tag:talks", "--json"]) == 0
+    assert [(one["id"], one["tags"]) for one in as_json(capsys)] == [(ids[0], ["Talks"])]
+    assert cli.main(["index", "list"]) == 0
+    assert "· Talks · edited" in capsys.readouterr().out
+    assert cli.main(["index", "edit", ids[0], "--date", "soon"]) == 1
+    assert cli.main(["index", "edit", ids[0]]) == 1
+    assert "--title" in capsys.readouterr().err
+    assert cli.main(["index", "forget", str(articles), "--json"]) == 0
+    assert as_json(capsys) == {"sources": []}
+    assert cli.main(["index", "forget", str(articles)]) == 1
+
+
 def test_status_tells_home_counts_and_sources(articles: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["index", "add", str(articles)])
     capsys.readouterr()
@@ -774,7 +804,9 @@ def test_search_explains_each_passage(capsys: pytest.CaptureFixture[str]) -> Non
     cli.main(["search", query, "--explain", "--json"])
     (row,) = as_json(capsys)
     assert row["nearest"] == "The harbor froze."
-    assert row["filter"] == {"source": "Post", "after": "2017-12-31", "before": "2019-01-01", "articles": None}
+    assert row["filter"] == {
+        "source": "Post", "after": "2017-12-31", "before": "2019-01-01", "articles": None, "tags": [],
+    }  # fmt: skip
     assert row["score"] == pytest.approx(row["similarity"] + row["bm25"] + row["context"], abs=1e-3)
     cli.main(["search", "harbor froze", "--explain"])
     assert "   · filter: none" in capsys.readouterr().out

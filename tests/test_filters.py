@@ -69,6 +69,7 @@ def found(index: Index, query: str, **only: object) -> set[str]:
         ("rates IN:2018-03-21.", "rates.", Filter(None, "2018-03-20", "2018-03-22")),
         ("before:2017-05 rates", "rates", Filter(None, None, "2017-05-01")),
         ("the rates after:2017 in Japan", "the rates in Japan", Filter(None, "2017-12-31")),
+        ('dam tag:"follow  up" Tag:sea', "dam", Filter(tags=frozenset(("follow up", "sea")))),
         ("a in:2018 after:2018-06 source:x", "a", Filter("x", "2018-06-30", "2019-01-01")),
     ],
 )
@@ -124,7 +125,7 @@ def test_a_filter_reads_as_operators_that_mean_the_same() -> None:
 def test_a_filter_goes_through_json_and_back() -> None:
     only = Filter.of(source="Reuters", articles=["b", "a"])
     assert json.loads(json.dumps(only.to_dict())) == {
-        "source": "Reuters", "after": None, "before": None, "articles": ["a", "b"],
+        "source": "Reuters", "after": None, "before": None, "articles": ["a", "b"], "tags": [],
     }  # fmt: skip
     assert Filter.of(**only.to_dict()) == only
     assert str(only) == "source:Reuters (2 chosen articles)"

@@ -1,4 +1,4 @@
-"""A home of layout 1: it is brought to the present layout, after a copy of its database was made."""
+"""A home of an older layout: it is brought to the present layout, after a copy of its database was made."""
 
 from __future__ import annotations
 
@@ -109,6 +109,13 @@ def as_layout_1(new: Path, old: Path) -> None:
         connection.execute("COMMIT")
 
 
+def as_layout_3(connection: sqlite3.Connection) -> None:
+    """Leave out what layout 4 added."""
+    for table in ("edit", "tag", "reading"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("PRAGMA user_version = 3")
+
+
 def content(database: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every row of what both layouts have."""
     with closing(sqlite3.connect(database)) as connection:
@@ -203,6 +210,7 @@ def test_the_word_index_of_layout_2_is_made_anew_without_embedding(
     with Index.open(tmp_path, embedder=embedder) as index:
         index.add([Article("ferry", text), Article("islands", ISLANDS, title="Straße")])
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as connection:
+        as_layout_3(connection)
         connection.execute("DROP TABLE words")
         connection.execute(LAYOUT_1[LAYOUT_1.index("CREATE VIRTUAL TABLE") :])
         connection.execute("DELETE FROM meta WHERE key = 'languages'")
@@ -216,6 +224,23 @@ def test_the_word_index_of_layout_2_is_made_anew_without_embedding(
         assert layout(tmp_path / DATABASE) == LAYOUT
         index.remove(["ferry"])
         assert index.search("市长")[0].bm25 == 0
+    assert len(embedder.embedded) == embedded
+
+
+def test_a_home_of_layout_3_takes_edits_and_tags(tmp_path: Path, embedder: BagOfWordsEmbedder) -> None:
+    with Index.open(tmp_path, embedder=embedder) as index:
+        index.add([Article("islands", ISLANDS, title="Strait")])
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as connection:
+        as_layout_3(connection)
+    before, embedded = content(tmp_path / DATABASE), len(embedder.embedded)
+    with Index.open(tmp_path, embedder=embedder) as index:
+        assert content(tmp_path / DATABASE) == before
+        assert layout(tmp_path / f"{DATABASE}.layout-3") == 3
+        index.edit("islands", title="The strait")
+        index.tag("islands", "sea")
+        assert index.search("boats tag:sea")[0].article.title == "The strait"
+        assert index.check() == []
+    assert layout(tmp_path / DATABASE) == LAYOUT
     assert len(embedder.embedded) == embedded
 
 

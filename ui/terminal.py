@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from index import Article, Hit, Listed
+    from index.edit import Edit
     from index.filters import Filter
     from index.models import Model
     from rag import Answer, Citation, Claim
@@ -171,7 +172,8 @@ def render_articles(articles: Iterable[Listed]) -> str:
     return "\n".join(
         "\n".join(
             (
-                f"{line(one.article.id)}  {origin(one.article)} · {_passages(one.passages)} · {line(one.state)}",
+                f"{line(one.article.id)}  {origin(one.article)} · {_passages(one.passages)} · {line(one.state)}"
+                f"{_tagged(one.tags)}{' · edited' if one.edits else ''}",
                 *(f"    left out: {line(reason)}" for reason in one.left_out),
             )
         )
@@ -183,17 +185,36 @@ def _passages(number: int) -> str:
     return f"{number} passage{'' if number == 1 else 's'}"
 
 
-def render_article(article: Article, *, superseded_by: Article | None = None, left_out: Sequence[str] = ()) -> str:
-    """What is known of an article, the newest version of it if it is an older one, what was left out of its file, then
-    its whole text."""
+def _tagged(tags: Sequence[str]) -> str:
+    return f" · {line(', '.join(tags))}" if tags else ""
+
+
+def render_known(article: Article, *, tags: Sequence[str] = (), edits: Sequence[Edit] = ()) -> str:
+    """What is known of an article, its tags, and what was read in the place of what was edited."""
     known = (
         ("id", article.id),
         ("title", article.title),
         ("source", article.source),
         ("published", article.published),
         ("url", article.url),
+        ("tags", ", ".join(tags)),
     )
     heading = "\n".join(f"{name + ':':<11}{line(value)}" for name, value in known if value)
+    read = (f"{edit.field}: {line(edit.read) if edit.read else 'none'}" for edit in edits)
+    return heading + "".join(f"\nas read:   {one}" for one in read)
+
+
+def render_article(
+    article: Article,
+    *,
+    superseded_by: Article | None = None,
+    left_out: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    edits: Sequence[Edit] = (),
+) -> str:
+    """What is known of an article, the newest version of it if it is an older one, what was left out of its file, then
+    its whole text."""
+    heading = render_known(article, tags=tags, edits=edits)
     if superseded_by is not None:
         heading += f"\nsuperseded by {line(superseded_by.id)}  {origin(superseded_by)}"
     heading += "".join(f"\nleft out:  {line(reason)}" for reason in left_out)

@@ -10,7 +10,7 @@ embedder and no file formats.
     generation   what can be read: sources, articles, passages; with their `words` and `vectors`
     writer       what a change writes
     check        whether every row is as it was written
-    migrate      layout 1 or 2 → 3
+    migrate      layout 1, 2 or 3 → 4
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class Store:
                         self._forget_copies()
                     generation += 1
                     schema.set_meta(connection, "generation", str(generation))
+                writer.write_edits(connection, change)
                 if change.rules is not None:
                     schema.set_meta(connection, "rules", str(change.rules))
                 schema.seal(connection)

@@ -51,6 +51,8 @@ REFERENCES: Mapping[str, str] = {
     "articles not found by their keys": (
         "SELECT count(*) FROM article WHERE copy_of IS NULL AND id NOT IN (SELECT article_id FROM story)"
     ),
+    "edits without an article": "SELECT count(*) FROM edit WHERE article_id NOT IN (SELECT id FROM article)",
+    "tags without an article": "SELECT count(*) FROM tag WHERE article_id NOT IN (SELECT id FROM article)",
     "keys without an article": (
         "SELECT count(*) FROM story WHERE article_id NOT IN (SELECT id FROM article WHERE copy_of IS NULL)"
     ),
@@ -81,6 +83,7 @@ def faults(connection: sqlite3.Connection) -> list[Fault]:
         "its generation": lambda: _meta(connection),
         "its sources": lambda: _sources(connection),
         "its articles": lambda: _articles(connection),
+        "its edits and tags": lambda: _edits(connection),
         "its references": lambda: _references(connection),
         "its word index": lambda: _words(connection),
     }
@@ -147,6 +150,18 @@ def _sources(connection: sqlite3.Connection) -> Iterator[Fault]:
     for *row, stored in connection.execute("SELECT uri, fingerprint, excluded, feed, checksum FROM origin"):
         if checksum("origin", *row) != stored:
             yield Fault(f"what is remembered of {row[0]} was altered")
+    for uri, at, stored in connection.execute("SELECT uri, at, checksum FROM reading"):
+        if checksum("reading", uri, at) != stored:
+            yield Fault(f"when {uri} was read last was altered")
+
+
+def _edits(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for *row, stored in connection.execute("SELECT article_id, field, value, read, checksum FROM edit"):
+        if checksum("edit", *row) != stored:
+            yield Fault(f"its edited {row[1]} was altered", str(row[0]))
+    for *row, stored in connection.execute("SELECT name, article_id, checksum FROM tag"):
+        if checksum("tag", *row) != stored:
+            yield Fault(f"its tag {row[0]!r} was altered", str(row[1]))
 
 
 def _articles(connection: sqlite3.Connection) -> Iterator[Fault]:

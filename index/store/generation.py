@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from index.article import Article, Span
 from index.change import Put
 from index.checksum import checksum, passage_checksum
 from index.duplicate import split
+from index.edit import Edit
 from index.errors import StoreError
 from index.store import schema
 from index.store.schema import ARTICLE_FIELDS, ARTICLE_ROW, LEFT_OUT, MEND, chunks, marks
@@ -80,6 +81,48 @@ class Generation:
             "SELECT uri, fingerprint FROM origin WHERE NOT excluded AND instr(fingerprint, ?) ORDER BY uri", (LEFT_OUT,)
         )
         return {uri: tuple(json.loads(fingerprint.partition(LEFT_OUT)[2])) for uri, fingerprint in rows}
+
+    def read_at(self) -> dict[str, str]:
+        """When each root was read last, in UTC, of those where it is known: uri → ISO 8601 date-time."""
+        return dict(self._sql.execute("SELECT uri, at FROM reading"))
+
+    def edits(self, article_id: str | None = None) -> dict[str, tuple[Edit, ...]]:
+        """What the user edited, of all articles or of one: article id → edits. Raises StoreError for altered ones."""
+        found: dict[str, list[Edit]] = {}
+        where, values = ("WHERE article_id = ?", (article_id,)) if article_id is not None else ("", ())
+        for *row, stored in self._sql.execute(
+            f"SELECT article_id, field, value, read, checksum FROM edit {where} ORDER BY article_id, field DESC", values
+        ):
+            if checksum("edit", *row) != stored:
+                raise StoreError(f"an edit of the article {row[0]!r} was altered in the database; {MEND}")
+            found.setdefault(row[0], []).append(Edit(*row[1:]))
+        return {name: tuple(edits) for name, edits in found.items()}
+
+    def tags(self, article_id: str | None = None) -> dict[str, tuple[str, ...]]:
+        """The tags of all articles or of one: article id → its tags, in alphabetical order."""
+        found: dict[str, list[str]] = {}
+        where, values = ("WHERE article_id = ?", (article_id,)) if article_id is not None else ("", ())
+        for name, tagged in self._sql.execute(f"SELECT name, article_id FROM tag {where}", values):
+            found.setdefault(tagged, []).append(name)
+        return {one: tuple(sorted(tags, key=str.casefold)) for one, tags in found.items()}
+
+    def tag_counts(self) -> dict[str, int]:
+        """How many articles have each tag, in alphabetical order."""
+        rows = self._sql.execute("SELECT name, count(*) FROM tag GROUP BY name").fetchall()
+        return dict(sorted(rows, key=lambda row: row[0].casefold()))
+
+    def resolved(self, only: Filter) -> Filter:
+        """The filter with the articles that have its tags in place of these."""
+        if not only.tags:
+            return only
+        wanted = {tag.casefold() for tag in only.tags}
+        having: dict[str, set[str]] = {tag: set() for tag in wanted}
+        for name, article_id in self._sql.execute("SELECT name, article_id FROM tag"):
+            if name.casefold() in wanted:
+                having[name.casefold()].add(article_id)
+        tagged = frozenset(set.intersection(*having.values()))
+        chosen = tagged if only.articles is None else tagged & only.articles
+        return replace(only, articles=chosen, tags=frozenset())
 
     def article_counts(self) -> dict[str, int]:
         """How many articles were read from each file or address: uri → number."""

@@ -1,7 +1,8 @@
-"""Migrate: a database of layout 1 or 2 → layout 3, in one transaction of its own connection. Knows no files.
+"""Migrate: a database of layout 1, 2 or 3 → layout 4, in one transaction of its own connection. Knows no files.
 
 Layout 2 added checksums, the id of the newer version of an article, and the random id of the database; layout 3 the
-words of every language to the word index, which is made from the texts again. The ids of articles, passages and
+words of every language to the word index, which is made from the texts again; layout 4 the tables of edits, tags and
+times of reading. The ids of articles, passages and
 vectors, the vectors, and the order of adding stay as they are.
 """
 
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
 OLDEST = 1
 """The first layout."""
 
+WORDS = 3
+"""The layout whose word index is the present one."""
+
 COPIED = ("root", "origin", "article", "passage", "sentence", "story")
 """Tables that are made anew. The vectors, most of the file, are completed where they are."""
+
+ADDED = ("edit", "tag", "tag_article", "reading")
+"""What layout 4 added, empty."""
 
 _ARTICLE = "id, text, title, source, url, published, author, updated, language, origin"
 _AT_ONCE = 1000
@@ -34,9 +41,15 @@ _AT_ONCE = 1000
 def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
     """Bring the tables to the present layout. `uri` gives the present form of the uri of a root or an origin that
     layout 1 kept."""
-    if schema.layout(connection) == OLDEST:
+    layout = schema.layout(connection)
+    if layout == OLDEST:
         _with_checksums(connection, uri)
-    _index_words(connection)
+    if layout < WORDS:
+        _index_words(connection)
+    for statement in schema.STATEMENTS:
+        made = re.match(r"\s*CREATE (?:TABLE|INDEX) (\w+)", statement)
+        if made and made[1] in ADDED:
+            connection.execute(statement)
 
 
 def _with_checksums(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
@@ -50,7 +63,7 @@ def _with_checksums(connection: sqlite3.Connection, uri: Callable[[str], str]) -
     connection.execute("ALTER TABLE vector ADD COLUMN checksum BLOB NOT NULL DEFAULT x''")
     for statement in schema.STATEMENTS:
         made = re.match(r"\s*CREATE (?:TABLE|INDEX) (\w+)", statement)
-        if made and made[1] not in ("meta", "vector"):
+        if made and made[1] not in ("meta", "vector", *ADDED):
             connection.execute(statement)
     _copy_sources(connection, uri)
     _copy_passages(connection)

@@ -5,7 +5,10 @@
     root      what the user asked to be indexed: folders, files, pages and feeds, read again by a bare sync
     origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by;
               after the fingerprint, and LEFT_OUT, a JSON array of what was not read of it and why
-    article   clean text and metadata;  passage  spans of it;  sentence  spans of a passage, each with a vector
+    edit      fields of articles that the user edited (index/edit.py), each with the value that was read in its place
+    tag       the tags of articles, one row for each;  reading  when a root was read last
+    article   clean text and metadata, with what was edited;  passage  spans of it
+    sentence  spans of a passage, each with a vector
     story     keys by which an article that repeats another is found; the copy has no passages (index/original.py)
     vector    one row per distinct sentence text, by hash: an edit embeds only what is new
     words     the word index: FTS5 over the words of titles and passages (index/tokens.py) and, as `other`, their other
@@ -30,7 +33,7 @@ Value = TypeVar("Value", int, bytes, str)
 LEFT_OUT = "\x1f"
 """In no fingerprint. A table for what is left out would be a new layout, for which each home would be copied."""
 
-LAYOUT = 3
+LAYOUT = 4
 """Version of these tables, kept in SQLite's user_version."""
 
 APPLICATION_ID = 0x43495445
@@ -72,6 +75,15 @@ CREATE TABLE vector (
     id INTEGER PRIMARY KEY AUTOINCREMENT, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL,
     checksum BLOB NOT NULL DEFAULT x''
 );
+CREATE TABLE edit (
+    article_id TEXT NOT NULL, field TEXT NOT NULL, value TEXT, read TEXT, checksum BLOB NOT NULL,
+    PRIMARY KEY (article_id, field)
+) WITHOUT ROWID;
+CREATE TABLE tag (
+    name TEXT NOT NULL, article_id TEXT NOT NULL, checksum BLOB NOT NULL, PRIMARY KEY (name, article_id)
+) WITHOUT ROWID;
+CREATE INDEX tag_article ON tag (article_id);
+CREATE TABLE reading (uri TEXT PRIMARY KEY, at TEXT NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (
     title, text, other, content = '', tokenize = 'ascii tokenchars ''.'''
 );

@@ -28,6 +28,10 @@ def write_sources(connection: sqlite3.Connection, change: Change) -> None:
     )
     connection.executemany("DELETE FROM root WHERE uri = ?", [(uri,) for uri in change.forget_roots])
     connection.executemany(
+        "INSERT OR REPLACE INTO reading VALUES (?1, ?2, checksum('reading', ?1, ?2))", list(change.read_at.items())
+    )
+    connection.execute("DELETE FROM reading WHERE uri NOT IN (SELECT uri FROM root)")
+    connection.executemany(
         "INSERT OR REPLACE INTO origin VALUES (?1, ?2, 0, ?3, checksum('origin', ?1, ?2, 0, ?3))",
         [
             (uri, fingerprint + _left_out(change.left_out.get(uri, ())), change.feeds.get(uri))
@@ -62,6 +66,28 @@ def write_articles(connection: sqlite3.Connection, change: Change) -> bool:
     # Vectors that no sentence uses: those of removed text, and leftovers of interrupted runs.
     connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
     return bool(places)
+
+
+def write_edits(connection: sqlite3.Connection, change: Change) -> None:
+    """Write the edits and tags of articles that there are, and delete those of articles that are gone."""
+    for table in ("edit", "tag"):
+        changed = change.edits if table == "edit" else change.tags
+        gone = [(article_id,) for article_id in {*change.drop, *changed}]
+        connection.executemany(f"DELETE FROM {table} WHERE article_id = ?", gone)
+    there = Generation(connection).places([*change.edits, *change.tags])
+    connection.executemany(
+        "INSERT INTO edit VALUES (?1, ?2, ?3, ?4, checksum('edit', ?1, ?2, ?3, ?4))",
+        [
+            (article_id, edit.field, edit.value, edit.read)
+            for article_id, edits in change.edits.items()
+            if article_id in there
+            for edit in edits
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO tag VALUES (?1, ?2, checksum('tag', ?1, ?2))",
+        [(tag, article_id) for article_id, tags in change.tags.items() if article_id in there for tag in tags],
+    )
 
 
 def _insert_article(connection: sqlite3.Connection, put: Put, place: int | None) -> None:

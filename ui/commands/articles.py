@@ -6,22 +6,26 @@ import dataclasses
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import index
+from index import filters
+from index.edit import FIELDS
 from index.errors import InputError, LayoutError, StoreError
 from index.watch import watch
 from rag.llm.kv_cache import KVCache
 from rag.settings import Settings
 from ui import terminal
-from ui.commands.command import ERROR, OK, add_command, add_group
+from ui.commands.command import ERROR, OK, add_command, add_group, add_operators, typed
 from ui.commands.output import complain, show, show_json
 from ui.progress import Bars
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from index.edit import Edit
     from index.run import Failure, SyncReport
     from index.store import Fault
     from ui.commands.command import Commands
@@ -46,9 +50,29 @@ def declare(commands: Commands) -> None:
         help="also remove articles of a source that has lost most of its files; without it they stay, because the disk "
         "may just be unmounted",
     )
-    add_command(group, "list", run_list, "--json")
+    command = add_command(group, "list", run_list, "--json")
+    command.add_argument("--only", default="", metavar="OPERATORS", help='list these alone: "tag:dam source:reuters"')
+    add_operators(command)
     command = add_command(group, "show", run_show, "--json")
     command.add_argument("id", metavar="ID", help="an id from `citewire index list`")
+    command = add_command(group, "edit", run_edit, "--json")
+    command.add_argument("id", metavar="ID", help="an id from `citewire index list`")
+    command.add_argument("--title", help='another title; "" for none')
+    command.add_argument("--source", metavar="OUTLET", help='another outlet; "" for none')
+    command.add_argument("--date", help='another date of publication, as in 2018-03-21; "" for none')
+    command.add_argument(
+        "--reset",
+        action="append",
+        default=[],
+        choices=("title", "source", "date", "all"),
+        help="what is to be as it was read again; can be given several times",
+    )
+    command = add_command(group, "tag", run_tag, "--json")
+    command.add_argument("ids", nargs="+", metavar="ID", help="ids from `citewire index list`")
+    command.add_argument("tag", metavar="TAG", help='a word or a few: dam, "follow up"')
+    command.add_argument("--untag", action="store_true", help="take the tag from the articles")
+    command = add_command(group, "forget", run_forget, "--json")
+    command.add_argument("sources", nargs="+", metavar="PATH", help="as `citewire index status` lists it")
     add_command(group, "remove", run_remove, "--json").add_argument("ids", nargs="+", metavar="ID|PATH")
     add_command(group, "status", run_status, "--json")
     command = add_command(group, "check", run_check, "--json", stopped=unchanged)
@@ -122,11 +146,17 @@ def run_list(options: argparse.Namespace) -> int:
 
     Below an article is what was left out of its file; files without an article are named at the end.
     """
+    rest, only = filters.parse(typed(options.only))
+    if rest.strip():
+        raise InputError(f"--only has {rest.strip()!r}, which is no operator; write for example tag:dam")
     with index.Index.open(options.home) as opened:
-        articles = sorted(opened.listing(), key=lambda one: one.article.published or "", reverse=True)
-        unread = opened.unread()
+        only = opened.resolve(only)
+        listed = (one for one in opened.listing() if only.passes_article(one.article))
+        articles = sorted(listed, key=lambda one: one.article.published or "", reverse=True)
+        unread = () if only else opened.unread()
     if not articles:
-        complain("citewire: no articles yet; run: citewire index add PATH")
+        reason = f"pass {terminal.line(options.only)}" if only else "yet; run: citewire index add PATH"
+        complain(f"citewire: no articles {reason}")
     if options.json:
         show_json([one.to_dict() for one in articles])
     else:
@@ -142,11 +172,63 @@ def run_show(options: argparse.Namespace) -> int:
         article = opened.article(options.id)
         newest = opened.versions(options.id)[0]
         newer = None if newest in (article, *opened.copies(options.id)) else newest
-        left_out = opened.left_out(options.id)
+        left_out, tags, edits = opened.left_out(options.id), opened.tags_of(options.id), opened.edits(options.id)
     if options.json:
-        known = {**dataclasses.asdict(article), "superseded_by": newer and newer.id}
-        return show_json({**known, "left_out": list(left_out)})
-    return show(terminal.render_article(article, superseded_by=newer, left_out=left_out))
+        return show_json(_known(article, newer, left_out, tags, edits))
+    shown = terminal.render_article(article, superseded_by=newer, left_out=left_out, tags=tags, edits=edits)
+    return show(shown)
+
+
+def run_edit(options: argparse.Namespace) -> int:
+    """Give an article another title, outlet or date, which stay when its file or address is read again."""
+    named = {"date": "published"}
+    reset = {named.get(one, one) for one in options.reset}
+    reset = {*FIELDS} if "all" in reset else reset
+    if options.title is options.source is options.date is None and not reset:
+        raise InputError("say what to edit: --title, --source, --date or --reset")
+    given = {"title": options.title, "source": options.source, "published": options.date}
+    values = {name: None if value is None else typed(value) for name, value in given.items()}
+    with index.Index.open(options.home) as opened:
+        article = opened.edit(options.id, **values, reset=reset)
+        tags, edits = opened.tags_of(options.id), opened.edits(options.id)
+    if options.json:
+        return show_json(_known(article, None, (), tags, edits))
+    return show(terminal.render_known(article, tags=tags, edits=edits))
+
+
+def run_tag(options: argparse.Namespace) -> int:
+    """Give articles a tag, by which questions, searches and lists can be narrowed (tag:NAME), or take it from them."""
+    with index.Index.open(options.home) as opened:
+        (opened.untag if options.untag else opened.tag)(options.ids, typed(options.tag))
+        tags = {article_id: list(opened.tags_of(article_id)) for article_id in options.ids}
+    if options.json:
+        return show_json(tags)
+    return show("\n".join(terminal.line(f"{name}  {', '.join(its) or 'no tags'}") for name, its in tags.items()))
+
+
+def run_forget(options: argparse.Namespace) -> int:
+    """Forget folders, files, pages or feeds, so that they are not read again; what was read of them stays."""
+    with index.Index.open(options.home) as opened:
+        for source in options.sources:
+            opened.forget(source)
+        known = opened.stats().sources
+    return show_json({"sources": list(known)}) if options.json else show(f"{len(known)} sources are remembered")
+
+
+def _known(
+    article: index.Article,
+    newer: index.Article | None,
+    left_out: Sequence[str],
+    tags: Sequence[str],
+    edits: Sequence[Edit],
+) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(article),
+        "superseded_by": newer and newer.id,
+        "left_out": list(left_out),
+        "tags": list(tags),
+        "edited": {edit.field: edit.read for edit in edits},
+    }
 
 
 def run_remove(options: argparse.Namespace) -> int:
@@ -160,15 +242,19 @@ def run_status(options: argparse.Namespace) -> int:
     """Show how much is indexed, from where, with which embedder, and how much the model has read ahead."""
     with index.Index.open(options.home) as opened:
         home, stats = opened.home, dataclasses.asdict(opened.stats())
+        remembered = opened.sources()
         read, read_bytes = KVCache.of(opened, limit_bytes=Settings.from_env().kv_bytes).size()
     rows = {"home": str(home), **stats, "read": read, "read_bytes": read_bytes}
     if options.json:
-        return show_json(rows)
-    sources = rows.pop("sources")
+        return show_json({**rows, "read_at": {one.source: one.read_at for one in remembered}})
+    rows.pop("sources")
     rows["size"] = f"{rows.pop('size_bytes') / 1e6:.1f} MB"
     rows["read"] = f"{read} of {stats['passages']} passages, {rows.pop('read_bytes') / 1e6:.1f} MB"
     lines = [f"{name:<11}{terminal.line(str(value))}" for name, value in rows.items()]
-    return show("\n".join([*lines, *(f"{'source':<11}{terminal.line(source)}" for source in sources)]))
+    for one in remembered:
+        when = f", read last {one.read_at}" if one.read_at else ""
+        lines.append(f"{'source':<11}{terminal.line(one.source)}{when}")
+    return show("\n".join(lines))
 
 
 def _lower_priority() -> None:

@@ -21,7 +21,8 @@ OPERATORS = """\
 operators, which limit what is searched:
   source:reuters  source:"The Post"   articles of this outlet
   in:2018                             published in this year, month (2018-03) or on this day (2018-03-21)
-  before:2017-05  after:2017          published before it began, after it ended"""
+  before:2017-05  after:2017          published before it began, after it ended
+  tag:dam  tag:"follow up"            with this tag (citewire index tag)"""
 
 
 def add_group(commands: Commands, name: str, summary: str) -> Commands:
