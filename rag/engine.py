@@ -14,6 +14,7 @@ from index import home as homes
 from index.errors import InputError
 from index.filters import EVERYTHING, Filter
 from index.mentions import SORTS
+from index.model_address import Address, is_address
 from index.process import Process
 from rag import checked, prompt, question
 from rag.answer import Answer, Turn
@@ -237,6 +238,15 @@ class Engine:
     def kv_cache(self) -> KVCache:
         """Where passages are kept as the model read them."""
         return KVCache.of(self.index, limit_bytes=self.settings.kv_bytes)
+
+    @property
+    def sends_to(self) -> tuple[str, ...]:
+        """Host and port of each other machine that the settings send text to: questions and passages to a model server
+        (`Settings.llm`), all sentences of articles and questions to one for embeddings. () when no text leaves this
+        machine."""
+        named = (self.settings.llm, getattr(self.index.embedder, "address", None))
+        places = [Address.parse(name) for name in named if name is not None and is_address(name)]
+        return tuple(dict.fromkeys(place.host for place in places if not place.is_here))
 
     @property
     def model(self) -> str:

@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from index.model_address import is_address
 from rag.grounding import answerability
 
 if TYPE_CHECKING:
@@ -71,6 +72,16 @@ class LoadedModel:
         from index import models
         from rag.llm.llama import LlamaCpp
 
+        if is_address(settings.llm):
+            from rag.llm.remote import RemoteLLM
+
+            self.sha256 = ""
+            return RemoteLLM.open(
+                settings.llm or "",
+                context_tokens=settings.context_tokens,
+                parallel=settings.llm_requests,
+                timeout_s=settings.llm_timeout_s,
+            )
         path = models.locate(settings.llm, "llm")
         known = models.identify(settings.llm, "llm")
         self.sha256 = known.sha256
@@ -79,6 +90,7 @@ class LoadedModel:
             name=known.name,
             context_tokens=settings.context_tokens,
             threads=settings.threads,
+            gpu_layers=settings.gpu_layers,
             sha256=known.sha256,
             kv_cache=self._kv_cache() if settings.kv_bytes else None,
             splice=settings.splice,

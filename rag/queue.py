@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,12 +15,21 @@ _POLL_S = 0.1
 """How often a waiting question looks at its cancel event."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ticket:
+    """A question in line: the model it is for, and how many that model takes at once."""
+
+    model: str | None
+    most: int
+
+
 class Queue:
-    """A fair lock around the steps of one answer, which must not mix with the steps of another."""
+    """A fair lock around the steps of one answer, which must not mix with the steps of another. Questions for a model
+    that takes several at once are answered side by side, those for different models never."""
 
     def __init__(self) -> None:
         """With nobody waiting."""
-        self._tickets: deque[object] = deque()
+        self._tickets: deque[_Ticket] = deque()
         self._moved = threading.Condition()
 
     def __len__(self) -> int:
@@ -27,13 +37,21 @@ class Queue:
         return len(self._tickets)
 
     @contextmanager
-    def place(self, cancel: threading.Event, on_wait: Callable[[int], None] | None = None) -> Iterator[bool]:
-        """Wait for one's turn and hold it; False, at once, when `cancel` was set while waiting.
+    def place(
+        self,
+        cancel: threading.Event,
+        on_wait: Callable[[int], None] | None = None,
+        *,
+        model: str | None = None,
+        most: int = 1,
+    ) -> Iterator[bool]:
+        """Wait for one's turn and hold it; False, at once, when `cancel` was set while waiting. `model` takes `most`
+        questions at once.
 
         `on_wait(ahead)` is called in the caller's thread with how many come first, whenever that number changes and is
         not 0.
         """
-        ticket = object()
+        ticket = _Ticket(model, most)
         with self._moved:
             self._tickets.append(ticket)
         try:
@@ -43,11 +61,11 @@ class Queue:
                 self._tickets.remove(ticket)
                 self._moved.notify_all()
 
-    def _wait(self, ticket: object, cancel: threading.Event, on_wait: Callable[[int], None] | None) -> bool:
+    def _wait(self, ticket: _Ticket, cancel: threading.Event, on_wait: Callable[[int], None] | None) -> bool:
         reported = 0
         while not cancel.is_set():
             with self._moved:
-                ahead = self._tickets.index(ticket)
+                ahead = self._ahead_of(ticket)
                 if not ahead:
                     return True
                 if ahead == reported:
@@ -56,3 +74,11 @@ class Queue:
                 on_wait(ahead)
             reported = ahead
         return False
+
+    def _ahead_of(self, ticket: _Ticket) -> int:
+        """How many must be answered before it."""
+        place = self._tickets.index(ticket)
+        earlier = [self._tickets[number] for number in range(place)]
+        if any(one.model != ticket.model for one in earlier):
+            return place
+        return max(0, place + 1 - ticket.most)

@@ -66,6 +66,16 @@ class Quoting:
         self._places: Iterable[_Place] = self._openings(())
         self._next: dict[int, set[_Place]] | None = None
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What may be quoted, for a model that chooses whole sentences in place of tokens."""
+        return tuple(text.decode() for text in self._texts)
+
+    @property
+    def most(self) -> int:
+        """How many sentences an answer quotes at most."""
+        return self._spans
+
     def allowed(self) -> Sequence[int]:
         """The tokens that may come next, ascending; never empty."""
         following = self._following()

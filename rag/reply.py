@@ -3,7 +3,7 @@
     understand     what is asked, in how many parts, and what to search for       question.py, kind.py
     overview       a question for anything but a fact is answered in rows         overview/
     find           search; choose the passages to read, or say why not to         find.py
-    wait           one question is answered at a time                             queue.py
+    wait           for those who asked earlier                                       queue.py
     draft          the model writes over the passages                             prompt.py, llm/, quote.py
     cite           sentences of the draft → exact quotes, and their support       claims.py, cite.py, support.py
     judge          the model says whether its draft is right                      answerability.py
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError, ModelError
 from index.language import language_of
+from index.model_address import is_address
 from rag import evidence, overview, prompt, recency
 from rag.answer import Answer, Reason
 from rag.clock import Clock
@@ -30,6 +31,7 @@ from rag.event import Evidence, Progress, Row, Token
 from rag.find import Found, find
 from rag.grounding import answerability, claims, support
 from rag.grounding.answerability import Signals
+from rag.llm import Served
 from rag.quote import Quoting
 from rag.relevance import covered
 from rag.settings import MODES
@@ -142,7 +144,9 @@ class Reply:
     def _answer_in_turn(self, question: Question, parts: Sequence[Part]) -> list[Answer]:
         """Wait until it is this question's turn, then answer its parts, each with those before it as history."""
         answers: list[Answer] = []
-        with self.queue.place(self.channel.cancel, partial(self._report, "queue", total=0)) as is_next:
+        most = self.settings.llm_requests if is_address(self.settings.llm) else 1
+        report = partial(self._report, "queue", total=0)
+        with self.queue.place(self.channel.cancel, report, model=self.settings.llm, most=most) as is_next:
             for part in parts:
                 part.clock.mark("queue")
             for part in parts:
@@ -186,7 +190,7 @@ class Reply:
             return Attempt(drafted, None, Reason.CANCELLED if self._is_cancelled else reason)
         is_plausible = all(claim.support < support.SUPPORTED for claim in drafted)
         signals = None
-        if answerability.is_measured(llm.name) and not self._is_cancelled:
+        if (answerability.is_measured(llm.name) or isinstance(llm, Served)) and not self._is_cancelled:
             signals = self._judge(part, llm, drafted)
             if signals and answerability.is_doubtful(signals, llm.name, self.settings.caution):
                 return Attempt(drafted, signals, Reason.UNSUPPORTED if is_plausible else Reason.NOT_ANSWERED)

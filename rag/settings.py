@@ -21,7 +21,8 @@ class Settings:
     """How questions are answered. Field names are also the environment's: `llm` is CITEWIRE_LLM, and so on."""
 
     llm: str | None = None
-    """A model name from models.txt or the path of a GGUF file; None is the manifest's default."""
+    """A model name from models.txt, the path of a GGUF file, or the address of a model server (http://host:port/v1#model,
+    with its key in CITEWIRE_LLM_KEY), to which questions and passages are then sent; None is the manifest's default."""
     context_tokens: int = 4096
     """Size of the LLM's context window, prompt and answer together."""
     evidence_tokens: int = 640
@@ -41,6 +42,12 @@ class Settings:
     """Disk space for passages as the model read them; 0 keeps none. The default model's take about 4 MB each."""
     splice: bool = True
     """Whether passages are read one by one and put together, or the prompt is read as a whole."""
+    llm_requests: int = 1
+    """Questions that a model server gets at once. A model in this process answers one at a time."""
+    llm_timeout_s: int = 300
+    """Longest time for one request to a model server, in seconds."""
+    gpu_layers: int = -1
+    """Layers of the LLM that run on a GPU, where llama.cpp was built for one; -1 is all that it takes by itself."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -55,6 +62,7 @@ class Settings:
 
 
 _LEAST = {"context_tokens": 512, "evidence_tokens": 64, "answer_tokens": 8, "passages": 1, "threads": 0, "kv_bytes": 0}
+_LEAST |= {"llm_requests": 1, "llm_timeout_s": 1, "gpu_layers": 0}
 
 
 def _value(variable: str, name: str, value: str) -> Any:

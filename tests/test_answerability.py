@@ -44,6 +44,12 @@ def test_without_a_second_look_nothing_is_refused(signals: Signals) -> None:
     assert not answerability.is_doubtful(signals, MODEL, 1.0)
 
 
-def test_a_model_that_was_not_measured_is_not_judged() -> None:
+def test_a_model_that_was_not_measured_is_believed_where_it_was_not_asked() -> None:
     assert not answerability.is_measured("some-other")
-    assert answerability.probability(told(-9.0), "some-other") == 1.0
+    assert answerability.probability(Signals(), "some-other") == 1.0
+
+
+def test_a_model_that_was_asked_but_not_measured_is_believed_no_more_than_its_least_opinion() -> None:
+    assert answerability.probability(Signals(correct=9.0, answerable=-2.0), "some-other") < 0.2
+    assert answerability.probability(Signals(correct=-2.0, answerable=9.0), "some-other") < 0.2
+    assert answerability.probability(Signals(correct=9.0, answerable=9.0), "some-other") < answerability.TRUSTED

@@ -17,7 +17,7 @@ from ui.owners import Owners
 from ui.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rag.engine import Engine
 
@@ -107,10 +107,10 @@ class Backend:
         if error is not None:
             return render.status(explain(error), "error")
         engine = loaded.result()
-        stats = engine.index.stats()
+        stats, elsewhere = engine.index.stats(), _elsewhere(engine.sends_to)
         if not stats.articles:
-            return render.status("No articles yet. Add some under Library.", "ready")
-        return render.status(f"{count(stats.articles, 'article')} · ready", "ready")
+            return render.status(" · ".join(("No articles yet. Add some under Library.", *elsewhere)), "ready")
+        return render.status(" · ".join((count(stats.articles, "article"), "ready", *elsewhere)), "ready")
 
     def details(self) -> str:
         """The model that is loaded, its speed and the state of the articles, as a line; "" while it is not loaded."""
@@ -167,6 +167,11 @@ class Backend:
                     if speed := engine.words_per_s(self._closed):
                         self.words_per_s.setdefault(name, speed)
                 engine.read_ahead(self._closed)
+
+
+def _elsewhere(hosts: Sequence[str]) -> list[str]:
+    """That text leaves this machine, in words, if it does."""
+    return [f"Questions and passages are sent to another machine: {', '.join(hosts)}"] if hosts else []
 
 
 def explain(error: BaseException) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from index import models
 from index.errors import Error, ModelError
 from index.home import loose, resolve
+from index.model_address import Address, is_address
+from index.model_server import ModelServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +29,8 @@ NATIVE = {
 }
 """Compiled libraries: the module, and a call that needs its shared library to load and run."""
 IMPORT_TIMEOUT_S = 120
+SERVER_S = 15.0
+"""Longest wait for a model server to say which models it has."""
 SPARE_BYTES = 500_000_000
 """Free space that indexing and the KV cache need besides the models."""
 REINSTALL = "reinstall it: .venv/bin/pip install --force-reinstall --no-deps --no-cache-dir"
@@ -120,7 +124,9 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
     try:
         listed = {model.name: model for model in models.manifest()}
         used = {models.choose(None, "embedder").name}
-        if llm is None or llm in listed:
+        if is_address(llm):
+            yield check_server(llm or "")
+        elif llm is None or llm in listed:
             used.add(models.choose(llm, "llm").name)
         else:
             yield Check("model in use", Status.FINE, f"{models.locate(llm, 'llm')}, your own file, not verified")
@@ -129,6 +135,20 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
         return
     for name, model in listed.items():
         yield check_model(model, needed=name in used)
+
+
+def check_server(address: str) -> Check:
+    """Whether a model server answers, and has the model that its address names."""
+    place = Address.parse(address)
+    leaves = "" if place.is_here else "; questions and passages are sent to it, another machine"
+    server = ModelServer(place, key_variable="CITEWIRE_LLM_KEY", flag="--llm", total_s=SERVER_S)
+    try:
+        model = server.model()
+    except ModelError as error:
+        return Check("model in use", Status.WRONG, str(error), f"curl {place.base}/models")
+    finally:
+        server.close()
+    return Check("model in use", Status.FINE, f"{place.named(model['id'])} answers{leaves}")
 
 
 def check_model(model: Model, *, needed: bool) -> Check:

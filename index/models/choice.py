@@ -1,4 +1,5 @@
-"""Choice: which model a name means, and where it lies. A name is in models.txt, or the path of a GGUF file."""
+"""Choice: which model a name means, and where it lies. A name is in models.txt, or the path of a GGUF file, or the
+address of a model server (index/model_address.py)."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.errors import ModelError
+from index.model_address import Address, is_address
 from index.models.manifest import Model, manifest, manifest_path
 from index.models.verified import Status, models_dir, statuses
 
@@ -19,13 +21,17 @@ def choose(name: str | None, role: str) -> Model:
     wanted = f"no default {role}" if name is None else f"no {role} called {name!r}"
     names = ", ".join(model.name for model in models) or "none"
     raise ModelError(
-        f"{manifest_path()} lists {wanted}; it lists: {names}; the path of a folder or of a .gguf file works too"
+        f"{manifest_path()} lists {wanted}; it lists: {names}; the path of a folder or of a .gguf file works too, "
+        "and http://host:port/v1#model of a model server"
     )
 
 
 def require_known(name: str | None, role: str) -> None:
-    """Raise ModelError, listing the names, unless `locate` knows `name`; whether the model is here is not asked."""
-    if own_gguf(name) is None:
+    """Raise ModelError, listing the names, unless `locate` knows `name` or it is the address of a model server; whether
+    the model is there is not asked. Raises InputError for an address that cannot be used."""
+    if name is not None and is_address(name):
+        Address.parse(name)
+    elif own_gguf(name) is None:
         choose(name, role)
 
 
@@ -40,7 +46,11 @@ class Identity:
 
 
 def identify(name: str | None, role: str) -> Identity:
-    """What is known of the model that `locate` would find, there or not. Raises ModelError for an unknown one."""
+    """What is known of the model that `locate` would find, or that a model server has, there or not. Raises ModelError
+    for an unknown one."""
+    if name is not None and is_address(name):
+        address = Address.parse(name)
+        return Identity(address.named(address.model))
     own = _own_path(name)
     if own is not None:
         return Identity(own.stem)
@@ -55,6 +65,8 @@ def locate(name: str | None, role: str) -> Path:
     mends it, when a file is missing or is not what models.txt says. A file is hashed once, and again when its
     size or time of change differs.
     """
+    if name is not None and is_address(name):
+        raise ModelError(f"{Address.parse(name).host} is a model server, and the {role} here needs a file; name one")
     own = own_gguf(name)
     if own is not None:
         return own
@@ -68,7 +80,7 @@ def locate(name: str | None, role: str) -> Path:
 
 def _own_path(name: str | None) -> Path | None:
     """The path of the user's own model that `name` is, there or not; None for what may be a listed name."""
-    if name is None or any(model.name == name for model in manifest()):
+    if name is None or is_address(name) or any(model.name == name for model in manifest()):
         return None
     path = Path(name).expanduser()
     return None if path.suffix.lower() != ".gguf" and path.name == name else path

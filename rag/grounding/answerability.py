@@ -14,6 +14,12 @@ import math
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.grounding import calibrated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 COEFFICIENTS = Path(__file__).with_name("answerability.json")
 """For each LLM that was measured: the weights of the signals and the bias ("bias")."""
@@ -23,6 +29,11 @@ ADAPTERS = Path(__file__).parents[1] / "adapters"
 TRUSTED = 0.8
 """Least probability with which the words of a draft are left to stand alone: from here on more than nine of ten hold
 what SQuAD expects, below two of three, and the quotes they rest on four of five (docs/experiments.md)."""
+
+
+UNMEASURED_MOST = 0.75
+"""Highest probability of a draft by a model that was asked but not measured: below TRUSTED, so that its words never
+stand without their quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +56,8 @@ class Signals:
 
 
 def is_measured(model: str) -> bool:
-    """Whether there are coefficients for a model; the opinion of others is not worth the asking."""
-    return model in _coefficients()
+    """Whether there are coefficients for a model. The opinion of a small model without them is not worth the asking."""
+    return _weights(model) is not None
 
 
 def adapter(model: str) -> Path | None:
@@ -56,20 +67,32 @@ def adapter(model: str) -> Path | None:
 
 
 def probability(signals: Signals, model: str) -> float:
-    """How likely the passages say what the draft says, in [0, 1]; 1 for a model that was not measured, or not asked.
+    """How likely the passages say what the draft says, in [0, 1]; 1 for a model that was not asked.
 
-    Calibrated where half of the questions cannot be answered.
+    Calibrated where half of the questions cannot be answered. A model that was asked but not measured is believed no
+    more than the less likely of its two opinions, and at most UNMEASURED_MOST.
     """
     known = {"bias": 1.0, **signals.to_dict()}
-    weights = _coefficients().get(model)
+    weights = _weights(model)
+    if weights is None and signals.correct is not None and signals.answerable is not None:
+        return min(UNMEASURED_MOST, _logistic(min(signals.correct, signals.answerable)))
     if weights is None or not weights.keys() <= known.keys():
         return 1.0
-    return 1 / (1 + math.exp(-sum(weight * known[name] for name, weight in weights.items())))
+    return _logistic(sum(weight * known[name] for name, weight in weights.items()))
 
 
 def is_doubtful(signals: Signals, model: str, caution: float) -> bool:
     """Whether to refuse: the draft is less likely right than `caution` asks for."""
     return probability(signals, model) < caution
+
+
+def _weights(model: str) -> Mapping[str, float] | None:
+    """The coefficients for a model: those that come with Citewire, else those that `citewire models calibrate` kept."""
+    return _coefficients().get(model) or calibrated.weights(model)
+
+
+def _logistic(odds: float) -> float:
+    return 1 / (1 + math.exp(-max(-700.0, min(700.0, odds))))
 
 
 @cache

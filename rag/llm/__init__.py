@@ -94,6 +94,21 @@ class LLM(Protocol):
 
 
 @runtime_checkable
+class Served(Protocol):
+    """An LLM that another program runs, to which prompts are sent."""
+
+    @property
+    def host(self) -> str:
+        """Host and port of the server."""
+        ...
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this machine, so that no text leaves it."""
+        ...
+
+
+@runtime_checkable
 class Reader(Protocol):
     """An LLM that can read passages and conversations before a question comes, and keeps what it made of them."""
 

@@ -105,6 +105,7 @@ class LlamaCpp:
         name: str | None = None,
         context_tokens: int = 4096,
         threads: int = 0,
+        gpu_layers: int = -1,
         sha256: str = "",
         kv_cache: KVCache | None = None,
         splice: bool = True,
@@ -114,13 +115,18 @@ class LlamaCpp:
         user's own. `adapter` is the GGUF file of a LoRA, with which it judges.
 
         `context_tokens` is lowered to what the model was trained for. `threads` 0 takes one for each core
-        this process may use.
+        this process may use; `gpu_layers` -1 puts as many layers on a GPU as llama.cpp does by itself.
 
         Raises ModelError when the file is no usable GGUF chat model, or memory does not suffice.
         """
         mend = f"citewire models pull {name}" if name else "check the file, or download it again"
         native = Native.load(
-            path, mend=mend, context_tokens=context_tokens, threads=threads or _cores(), adapter=adapter
+            path,
+            mend=mend,
+            context_tokens=context_tokens,
+            threads=threads or _cores(),
+            gpu_layers=gpu_layers,
+            adapter=adapter,
         )
         try:
             template = Template(native.renderer())

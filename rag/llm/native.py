@@ -48,7 +48,16 @@ class Native:
         """Whether what was read can be moved to another place."""
 
     @classmethod
-    def load(cls, path: Path, *, mend: str, context_tokens: int, threads: int, adapter: Path | None = None) -> Self:
+    def load(
+        cls,
+        path: Path,
+        *,
+        mend: str,
+        context_tokens: int,
+        threads: int,
+        gpu_layers: int = -1,
+        adapter: Path | None = None,
+    ) -> Self:
         """Load a model, and an adapter (LoRA) of it if there is one, and make a context. Raises ModelError."""
         try:
             with path.open("rb") as file:
@@ -61,6 +70,8 @@ class Native:
         _complaints.clear()
         wanted = api.llama_model_default_params()
         wanted.use_extra_bufts = not _has_amx(api)
+        if gpu_layers >= 0:
+            wanted.n_gpu_layers = gpu_layers
         model = api.llama_model_load_from_file(os.fsencode(path), wanted)
         if not model:
             raise ModelError(f"{path} cannot be loaded{_complaint()}; {mend}")

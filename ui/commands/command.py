@@ -52,7 +52,11 @@ def add_command(
     if "--watch" in flags:
         command.add_argument("--watch", action="store_true", help="keep running and sync again when a folder changes")
     if "--llm" in flags:
-        command.add_argument("--llm", metavar="NAME|PATH", help="a name from `citewire models list`, or a GGUF file")
+        command.add_argument(
+            "--llm",
+            metavar="NAME|PATH|URL",
+            help="a name from `citewire models list`, a GGUF file, or http://host:port/v1#model of a model server",
+        )
     return command
 
 

@@ -83,6 +83,8 @@ def run_ask(options: argparse.Namespace) -> int:
     settings = settings_of(options.llm, options.mode, options.caution)
     models.require_known(settings.llm, "llm")  # an empty index would not ask for it
     with rag.Engine.open(options.home, settings=settings) as engine:
+        if engine.sends_to:
+            complain(f"citewire: questions and passages are sent to another machine: {', '.join(engine.sends_to)}")
         if options.question is None and sys.stdin.isatty():
             return _converse(engine, options)
         history: list[Turn] = []
