@@ -1,9 +1,10 @@
 """Every command and every program in README.md and docs/guide.md works, in the order in which a reader would try them.
 
 Commands of `citewire` and Python blocks run for real, with the real models, in a home and a HOME of their own
-where ~/articles holds the sample articles. What would leave this machine, wait for a reader or install things
-is checked instead: that make knows the target, that the arguments parse, that models.txt lists the model.
-A command without a rule here fails, so that none goes untested.
+where ~/articles holds the sample articles. Those of the README run as a reader would start them, each a process; the
+guide has many more, and they run inside this one, which has loaded the libraries. What would leave this machine, wait
+for a reader or install things is checked instead: that make knows the target, that the arguments parse, that models.txt
+lists the model. A command without a rule here fails, so that none goes untested.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from index import models
+from rag import engine
 from ui import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rag import Engine
+
 TOP = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/guide.md")
+FOR_A_SHELL = re.compile(r"[|<>;&$`~]|^[A-Z_]+=")
+"""What a command has that Python cannot start without a shell."""
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHELL = ("sh", "bash", "shell", "console")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
@@ -75,23 +81,37 @@ def surroundings(tmp_path: Path, home: Path) -> tuple[Path, dict[str, str]]:
 @pytest.mark.model
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", PAGES)
-def test_every_command_and_program_works(page: str, surroundings: tuple[Path, dict[str, str]]) -> None:
+def test_every_command_and_program_works(
+    page: str, surroundings: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkout, environment = surroundings
+    inside = page != "README.md"
+    if inside:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(checkout)
+    opened: dict[Any, Engine] = {}
+    monkeypatch.setattr(engine, "_engines", opened)
     tried = 0
     for language, content in blocks(page):
         if language in SHELL:
             for command in commands(language, content):
                 for single in re.split(r"\s*&&\s*", command):
-                    try_command(single, checkout, environment)
+                    try_command(single, checkout, environment, inside=inside)
                     tried += 1
         elif language == "python":
-            finish([sys.executable, "-c", content], checkout, environment)
+            if inside:
+                exec(compile(content, page, "exec"), {"__name__": "__main__"})  # noqa: S102 - what a reader would run
+            else:
+                finish([sys.executable, "-c", content], checkout, environment)
             tried += 1
+    for kept in opened.values():
+        kept.close()
     assert tried > 5
 
 
-def try_command(command: str, checkout: Path, environment: dict[str, str]) -> None:
-    """Run one command, or check what stands for it."""
+def try_command(command: str, checkout: Path, environment: dict[str, str], *, inside: bool) -> None:
+    """Run one command, `inside` this process where that can be, or check what stands for it."""
     words = words_of(command)
     match words:
         case ["make", *arguments]:
@@ -115,7 +135,11 @@ def try_command(command: str, checkout: Path, environment: dict[str, str]) -> No
             assert set(names) <= {model.name for model in models.manifest()}, command
         case ["citewire", *arguments] | ["python" | "python3", "-m", "ui.cli", *arguments]:
             allowed = (0, cli.NOT_ANSWERED) if "ask" in arguments else (0,)
-            finish(["bash", "-o", "pipefail", "-c", with_article_ids(command)], checkout, environment, allowed)
+            command = with_article_ids(command)
+            if inside and not FOR_A_SHELL.search(command):
+                assert cli.main(words_of(command)[1:]) in allowed, command
+            else:
+                finish(["bash", "-o", "pipefail", "-c", command], checkout, environment, allowed)
         case _:
             pytest.fail(f"no rule for {command!r}; give it one in {Path(__file__).name}")
 
