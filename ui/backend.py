@@ -98,6 +98,11 @@ class Backend:
         """Whether the models are still on their way."""
         return self._loaded is None or not self._loaded.done()
 
+    @property
+    def model(self) -> str:
+        """The name of the language model in memory; "" while there is none."""
+        return "" if self._engine is None else self._engine.loaded.name
+
     def status(self) -> str:
         """The status line as things are now."""
         loaded = self._loaded

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import index
 from index.errors import Error
-from ui.commands import accounts, articles, backups, drafts, installation, page, questions
+from ui.commands import accounts, articles, backups, drafts, installation, page, questions, serving
 from ui.commands.command import BROKEN_PIPE, ERROR, INTERRUPTED, NOT_ANSWERED, NOT_SUPPORTED, OK
 from ui.commands.output import complain
 
@@ -35,6 +35,7 @@ examples:
   citewire ask "And who left?" --after "When did the talks break down?"
   citewire check story.md                       what of a draft the articles support, and what they contradict
   citewire chat                                 ask on a page in the browser
+  citewire serve                                the same, and for programs: HTTP, OpenAI-compatible, MCP
 
 exit status: 0 fine, 1 an error, 2 wrong usage, 3 the question is not answered (0 with --json),
 4 something in a checked text is contradicted or not found, 130 stopped"""
@@ -88,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.set_defaults(run=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for group in (articles, questions, drafts, page, backups, accounts, installation):
+    for group in (articles, questions, drafts, page, serving, backups, accounts, installation):
         group.declare(commands)
     return top
 

@@ -133,7 +133,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return None
-        request = _Request(scope)
+        request = Request(scope)
         if any(name in request.headers for name in FORWARDING):
             self.on_proxy()
         address = proxy.client_address(scope, self.proxies)
@@ -159,7 +159,7 @@ class Guard:
             return await self._upload(request, client, receive, send)
         return await self._post(request, client, receive, send)
 
-    def _why_foreign(self, request: _Request, *, secure: bool) -> Refusal | None:
+    def _why_foreign(self, request: Request, *, secure: bool) -> Refusal | None:
         server = request.scope.get("server")
         is_known = secure or proxy.is_proxy(request.scope, self.proxies)
         is_page = request.method in READ and request.path == "/"
@@ -177,7 +177,7 @@ class Guard:
             why = NOT_LOGGED_OUT
         return Refusal(HTTPStatus.FORBIDDEN, why) if why else None
 
-    def _why_not_in(self, request: _Request, login: str | None) -> Refusal | None:
+    def _why_not_in(self, request: Request, login: str | None) -> Refusal | None:
         """Whether the token's cookie or a login is missing where one is needed."""
         if STARTED.fullmatch(request.path):
             return None
@@ -189,7 +189,7 @@ class Guard:
             return Refusal(HTTPStatus.UNAUTHORIZED, NOT_LOGGED_IN)
         return None
 
-    async def _enter(self, request: _Request, token: PageToken, receive: Any, send: Any) -> None:
+    async def _enter(self, request: Request, token: PageToken, receive: Any, send: Any) -> None:
         """Turn the token of the address into a cookie, and go on to the address without it."""
         given = request.query["token"]
         if self._ticket and hmac.compare_digest(given.encode("utf-8", "replace"), self._ticket.encode()):
@@ -206,17 +206,17 @@ class Guard:
         await send({"type": "http.response.start", "status": HTTPStatus.SEE_OTHER, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _read(self, request: _Request, client: str, receive: Any, send: Any) -> None:
+    async def _read(self, request: Request, client: str, receive: Any, send: Any) -> None:
         """A request without a body; while it is a stream of events, somebody listens to them."""
         with contextlib.ExitStack() as stack:
             if STREAM.fullmatch(request.path) and self.events is not None:
                 stack.enter_context(self.events.listening(client, request.query.get("session_hash", "")))
             await self.app(request.scope, receive, send)
 
-    async def _post(self, request: _Request, client: str, receive: Any, send: Any) -> None:
+    async def _post(self, request: Request, client: str, receive: Any, send: Any) -> None:
         """A login or an event: read whole, checked, and handed on as it was checked."""
         most = MOST_LOGIN_BYTES if LOGIN.fullmatch(request.path) else MOST_BODY_BYTES
-        body = await _body(request, receive, most=most)
+        body = await read_body(request, receive, most=most)
         if body is None:
             return await _refuse(request, Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE), receive, send)
         if EVENT.fullmatch(request.path):
@@ -232,12 +232,12 @@ class Guard:
         length = (b"content-length", str(len(body)).encode())
         dropped = (b"content-length", b"transfer-encoding")
         kept = [(name, value) for name, value in request.scope["headers"] if name.lower() not in dropped]
-        await self.app({**request.scope, "headers": [*kept, length]}, _replayed(body, receive), send)
+        await self.app({**request.scope, "headers": [*kept, length]}, replayed(body, receive), send)
         if tab and self.events is not None:
             self.events.expect_listener(client, tab)
         return None
 
-    async def _upload(self, request: _Request, client: str, receive: Any, send: Any) -> None:
+    async def _upload(self, request: Request, client: str, receive: Any, send: Any) -> None:
         """Files: counted against what this client and all others have waiting."""
         cache, size = self.uploads, request.length
         if cache is None:
@@ -269,7 +269,7 @@ class Guard:
     def _is_uploaded(self, client: str, path: str) -> bool:
         return self.uploads is not None and self.uploads.has(client, path)
 
-    def _guarded(self, request: _Request, send: Any, *, secure: bool) -> Any:
+    def _guarded(self, request: Request, send: Any, *, secure: bool) -> Any:
         """`send` with the policy, without leave for other origins, and with cookies for this page alone."""
 
         async def send_guarded(message: Any) -> None:
@@ -289,10 +289,11 @@ class Guard:
         return send_guarded
 
 
-class _Request:
-    """What Guard reads of an ASGI scope."""
+class Request:
+    """What is read of an ASGI scope."""
 
     def __init__(self, scope: Any) -> None:
+        """Read its headers and its query."""
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -326,7 +327,7 @@ class _Request:
         return int(given[0]) if is_number else None
 
 
-def _why_unused(request: _Request) -> Refusal | None:
+def _why_unused(request: Request) -> Refusal | None:
     """Only what the page uses is answered: everything else of Gradio's has no use here."""
     path = request.path
     is_plain = not re.search(r"//|\\|\0|/\.\.?(?:/|$)", path)
@@ -339,7 +340,7 @@ def _why_unused(request: _Request) -> Refusal | None:
     return Refusal(HTTPStatus.FORBIDDEN, NOT_USED)
 
 
-async def _refuse(request: _Request, refusal: Refusal, receive: Any, send: Any) -> None:
+async def _refuse(request: Request, refusal: Refusal, receive: Any, send: Any) -> None:
     """A short answer, after which the connection ends. What else is sent is thrown away, up to a bound.
 
     A client that is still sending when the connection ends does not see the answer.
@@ -366,7 +367,7 @@ async def _refuse(request: _Request, refusal: Refusal, receive: Any, send: Any) 
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _body(request: _Request, receive: Any, *, most: int) -> bytes | None:
+async def read_body(request: Request, receive: Any, *, most: int) -> bytes | None:
     """What is sent, None when it is more than `most` bytes or broken off."""
     if (request.length or 0) > most:
         return None
@@ -383,7 +384,7 @@ async def _body(request: _Request, receive: Any, *, most: int) -> bytes | None:
             return bytes(body)
 
 
-def _replayed(body: bytes, receive: Any) -> Any:
+def replayed(body: bytes, receive: Any) -> Any:
     """A `receive` that gives `body` first."""
     given = False
 
@@ -416,7 +417,7 @@ def _paths(answer: bytes) -> list[str]:
     return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
 
 
-def _cookie_name(request: _Request) -> str:
+def _cookie_name(request: Request) -> str:
     """One for each port: cookies of one host are shared by all its ports."""
     server = request.scope.get("server")
     return f"citewire-{server[1] if server else 0}"

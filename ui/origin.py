@@ -25,8 +25,8 @@ _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[^/?#@\\\s]+)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 REBOUND = (
-    "This page does not answer to the name in the address. If the name is right, start it with: "
-    "citewire chat --allowed-host NAME"
+    "Citewire does not answer to the name in the address. If the name is right, start it with: "
+    "citewire chat --allowed-host NAME, or citewire serve --allowed-host NAME"
 )
 FOREIGN = "Another web site asked for this. Behind a proxy, let the proxy pass the Host header on unchanged."
 

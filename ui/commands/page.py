@@ -25,6 +25,18 @@ def declare(commands: Commands) -> None:
     """Declare `chat`, `feedback` and the group `conversations`."""
     command = add_command(commands, "chat", run_chat, "--llm")
     add_answering(command)
+    add_listening(command)
+    command.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
+
+    add_command(commands, "feedback", run_feedback, "--json")
+    group = add_group(commands, "conversations", "list and export what was asked on the page")
+    add_command(group, "list", run_conversations_list, "--json")
+    command = add_command(group, "export", run_conversations_export, "--json")
+    command.add_argument("ids", nargs="*", metavar="ID", help="ids from `citewire conversations list`")
+
+
+def add_listening(command: argparse.ArgumentParser) -> None:
+    """Options of a command that serves the page: where it listens, and who may use it."""
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     command.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
     command.add_argument(
@@ -57,13 +69,6 @@ def declare(commands: Commands) -> None:
         help="the token in the page's address when there is no --auth (default: CITEWIRE_TOKEN, which other users "
         "cannot see in the process list, or else one that is kept in the home)",
     )
-    command.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
-
-    add_command(commands, "feedback", run_feedback, "--json")
-    group = add_group(commands, "conversations", "list and export what was asked on the page")
-    add_command(group, "list", run_conversations_list, "--json")
-    command = add_command(group, "export", run_conversations_export, "--json")
-    command.add_argument("ids", nargs="*", metavar="ID", help="ids from `citewire conversations list`")
 
 
 def run_chat(options: argparse.Namespace) -> int:
@@ -72,7 +77,7 @@ def run_chat(options: argparse.Namespace) -> int:
     proxies = proxy.parse(options.proxy)
     accounts = auth.Accounts.load(options.auth) if options.auth else None
     if accounts and accounts.without_role:
-        complain(_without_role(options.auth, accounts.without_role))
+        complain(without_role(options.auth, accounts.without_role))
     from ui.web import serve
 
     settings = settings_of(options.llm, options.mode, options.caution)
@@ -127,7 +132,7 @@ def run_conversations_export(options: argparse.Namespace) -> int:
     return show("\n".join(markdown.render_conversation(conversation) for conversation in chosen).rstrip("\n"))
 
 
-def _without_role(path: Path, names: Sequence[str]) -> str:
+def without_role(path: Path, names: Sequence[str]) -> str:
     """A warning about accounts whose lines have no role."""
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return (

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import sys
 import threading
 import time
@@ -42,6 +41,7 @@ from ui.folders import Folders
 from ui.guard import Entry, Guard
 from ui.origin import LOOPBACK, Hosts
 from ui.page_token import PageToken
+from ui.stopping import STOPPING_S, until_stopped
 from ui.web.page import Page, tabs
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from rag.settings import Settings
+    from ui.api.programs import Programs
     from ui.auth import Role
     from ui.proxy import Network
 
@@ -60,8 +61,6 @@ UPLOADS = upload_cache.UploadCache(Path(os.environ["GRADIO_TEMP_DIR"]))
 atexit.register(upload_cache.delete_folders)
 MOST_STATES = 500
 """Tabs whose components Gradio remembers; beyond that the longest unused are forgotten."""
-STOPPING_S = 5.0
-"""How long the page waits for answers and syncs that were told to stop: they take about a second."""
 _LAUNCHING = threading.Lock()
 
 PORTS_FROM = 7860
@@ -81,6 +80,7 @@ def serve(
     allowed_hosts: Sequence[str] = (),
     allowed_folders: Sequence[str | Path] = (),
     token: str | None = None,
+    programs: Callable[[Backend, Folders], Programs] | None = None,
 ) -> None:
     """Serve the page until SIGINT or SIGTERM. `port` None takes the first free one from 7860.
 
@@ -89,7 +89,8 @@ def serve(
     `role` gives that of a login; a login without one is a reader's.
     `proxies` may say for whom they ask, `allowed_hosts` are further names that the page answers to, and
     `allowed_folders` are those that may be added on the page; without them it is any folder, but none with `auth`,
-    beyond loopback or behind a proxy.
+    beyond loopback or behind a proxy. `programs` makes the doors for programs (ui/api/programs.py), which are then at
+    the same address.
     Raises InputError when the port is taken, and for hosts, folders or a token that cannot be used.
     """
     is_private = host in LOOPBACK and auth is None and not proxies
@@ -100,7 +101,8 @@ def serve(
     backend = Backend((lambda: Engine.open(home, settings=settings)) if engine is None else engine)
     page = Page(backend, folders=folders, role=role)
     demo = page.blocks()
-    with _until_stopped() as stopped:
+    doors = None if programs is None else programs(backend, folders)
+    with until_stopped() as stopped:
         try:
             url = launch(
                 demo,
@@ -112,6 +114,7 @@ def serve(
                 token=key,
                 ticket=ticket,
                 folders=folders,
+                doors=doors,
             )
             backend.start()  # not sooner: loading takes the processor that the page needs to come up
             sys.stdout.write(f"Citewire is at {url} (Ctrl+C stops it)\n")
@@ -119,6 +122,8 @@ def serve(
                 who = "this address with its token" if auth is None else "a password"
                 does = "can read the articles and add to them" if auth is None else "can read the articles"
                 sys.stdout.write(f"Whoever has {who} and can reach {host} {does}.\n")
+            if doors is not None:
+                sys.stdout.write(doors.greeting(url.partition("?")[0]))
             sys.stdout.flush()
             if open_browser:
                 # Other users of the machine see the address in the list of processes; this token works once.
@@ -126,6 +131,8 @@ def serve(
             stopped.wait()
         finally:
             ended = time.monotonic() + STOPPING_S
+            if doors is not None:
+                doors.close(STOPPING_S)
             while page.frame.sessions.stop_all() and time.monotonic() < ended:
                 time.sleep(0.05)
             # It says as errors which streams of open tabs it ends.
@@ -162,11 +169,13 @@ def launch(
     token: PageToken | None = None,
     ticket: str = "",
     folders: Folders | None = None,
+    doors: Programs | None = None,
 ) -> str:
     """Start serving in the background and return the address, with the token where there is one.
 
     With neither `auth` nor `token` whoever reaches the address is let in. A `ticket` lets in once, in place of the
-    token. `folders` are restricted as soon as a request has come through a proxy.
+    token. `folders` are restricted as soon as a request has come through a proxy. `doors` for programs are at the same
+    address.
     Raises InputError when the port is taken, and for allowed hosts that are no names.
     """
     family = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]
@@ -174,8 +183,8 @@ def launch(
     hosts = Hosts.of(host, allowed_hosts)
     entry = Entry(token, _login_of(demo) if auth else None, ticket)
 
-    def guarded(app: Any) -> Guard:
-        return Guard(
+    def guarded(app: Any) -> Any:
+        guard = Guard(
             app,
             hosts=hosts,
             proxies=proxies,
@@ -184,6 +193,7 @@ def launch(
             events=EventQueue(demo, on_given_up=demo.on_given_up),
             on_proxy=folders.restrict if folders else lambda: None,
         )
+        return guard if doors is None else doors.beside(guard)
 
     app: dict[str, Any] = {
         "middleware": [tabs(demo, has_logins=auth is not None)],
@@ -218,7 +228,8 @@ def launch(
                 _frontend=False,  # else Gradio asks for its own page, without a token
             )
     except OSError as error:
-        mend = f"choose another: citewire chat --port {(port or PORTS_FROM) + 1}"
+        command = "chat" if doors is None else "serve"
+        mend = f"choose another: citewire {command} --port {(port or PORTS_FROM) + 1}"
         raise InputError(f"port {port} on {host} cannot be used; {mend}") from error
     return _with_token(str(url), token.text) if token else str(url)
 
@@ -241,7 +252,7 @@ def _login_of(demo: gr.Blocks) -> Callable[[Mapping[str, str]], str | None]:
 
 
 @contextlib.contextmanager
-def _guarded_server(guarded: Callable[[Any], Guard]) -> Iterator[None]:
+def _guarded_server(guarded: Callable[[Any], Any]) -> Iterator[None]:
     """Let Gradio start its server with a guard around the whole app, and with bounded connections.
 
     Gradio's own place for middleware is inside of what it adds to it (leave for other origins, compression), and it
@@ -260,30 +271,6 @@ def _guarded_server(guarded: Callable[[Any], Guard]) -> Iterator[None]:
             yield
         finally:
             http_server.Server = original
-
-
-@contextlib.contextmanager
-def _until_stopped() -> Iterator[threading.Event]:
-    """An Event that the first SIGINT or SIGTERM sets; a second one ends the process at once.
-
-    Python takes signals in its main thread only; in another thread nothing sets it.
-    """
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-
-    def stop(number: int, _: object) -> None:
-        if stopped.is_set():
-            os._exit(128 + number)
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 async def _wait(request: Request, error: WaitError) -> JSONResponse:

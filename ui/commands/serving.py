@@ -1,0 +1,92 @@
+"""`citewire serve`: the page and the doors for programs in one process."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from index import home as homes
+from index import models
+from ui import auth, page_token, proxy
+from ui.commands.command import OK, add_answering, add_command, settings_of
+from ui.commands.output import complain
+from ui.commands.page import add_listening, without_role
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from ui.api.programs import Programs
+    from ui.backend import Backend
+    from ui.commands.command import Commands
+    from ui.folders import Folders
+
+
+def declare(commands: Commands) -> None:
+    """Declare `serve`."""
+    command = add_command(commands, "serve", run_serve, "--llm")
+    add_answering(command)
+    add_listening(command)
+    command.add_argument("--no-page", action="store_true", help="serve the doors for programs only, not the chat page")
+    command.add_argument("--open-browser", action="store_true", help="open the page in a browser")
+    command.add_argument(
+        "--write", action="store_true", help="offer MCP clients that may write the tools `add` and `remove` too"
+    )
+    command.add_argument(
+        "--rate",
+        type=int,
+        metavar="N",
+        help="requests that a client may make in a minute, 0 for any number (default: 600 beyond this machine, else 0)",
+    )
+    command.add_argument(
+        "--queue", type=int, metavar="N", help="questions and checks that may run or wait at a time (default: 64)"
+    )
+    command.add_argument("--log-format", choices=("text", "json"), help="log a line for each request (default: none)")
+    command.add_argument(
+        "--log-text", action="store_true", help="also log questions and queries; articles and tokens are never logged"
+    )
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    """Serve the HTTP API, an OpenAI-compatible API, MCP and the page, until Ctrl-C or SIGTERM."""
+    proxies = proxy.parse(options.proxy)
+    accounts = auth.Accounts.load(options.auth) if options.auth else None
+    if accounts and accounts.without_role:
+        complain(without_role(options.auth, accounts.without_role))
+    settings = settings_of(options.llm, options.mode, options.caution)
+    models.require_known(settings.llm, "llm")
+    home: Path = homes.resolve(options.home)
+    from ui.api import programs
+
+    given = {
+        "host": options.host,
+        "proxies": proxies,
+        "allowed_hosts": options.allowed_host,
+        "rate_per_min": None if options.rate is None else max(0, options.rate),
+        "most_asking": None if options.queue is None else max(1, options.queue),
+        "log": programs.log_as(options.log_format, has_text=options.log_text),
+        "write": options.write,
+    }
+    if options.no_page:
+        programs.serve(home, port=options.port, settings=settings, allowed_folders=options.allow_folders, **given)
+        return OK
+    from ui.web import serve
+
+    def doors(backend: Backend, folders: Folders) -> Programs:
+        return programs.Programs(backend, home=home, folders=folders, **given)
+
+    serve(
+        home,
+        host=options.host,
+        port=options.port,
+        open_browser=options.open_browser,
+        settings=settings,
+        auth=accounts.login if accounts else None,
+        role=accounts.role if accounts else None,
+        proxies=proxies,
+        allowed_hosts=options.allowed_host,
+        allowed_folders=options.allow_folders,
+        token=options.token or os.environ.get(page_token.VARIABLE) or None,
+        programs=doors,
+    )
+    return OK
