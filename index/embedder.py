@@ -37,6 +37,8 @@ All-MiniLM-L6-v2 has 27,762 of Latin, 488 Chinese characters and at most 92 of a
 letter: a text in one of these is spelt letter by letter, or unknown altogether, and near to any other."""
 
 
+VARIABLE = "CITEWIRE_EMBEDDER"
+"""Names the embedder of models.txt to use instead of its default."""
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -73,8 +75,10 @@ class SentenceEmbedder:
     """A sentence-transformers model from models.txt. Its weights load at first use, so naming one is free."""
 
     def __init__(self, name: str | None = None) -> None:
-        """`name` as in models.txt, default its default embedder. Raises ModelError for an unknown name."""
-        self._model_entry = models.choose(name, "embedder")
+        """`name` as in models.txt, default that of CITEWIRE_EMBEDDER or the default embedder. Raises ModelError for an
+        unknown name."""
+        self._model_entry = models.choose(name or named(), "embedder")
+        self._before_question, self._before_document = self._model_entry.prefixes
         weights = max(self._model_entry.files, key=lambda file: file.size)
         self.name = f"{self._model_entry.name}@{weights.sha256[:12]}"
         self._loading = threading.Lock()
@@ -114,7 +118,9 @@ class SentenceEmbedder:
                 rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if beside else BATCH)]
                 with _one_thread() if beside else contextlib.nullcontext():
                     vectors[rows] = model.encode_document(
-                        [texts[i] for i in rows], normalize_embeddings=True, show_progress_bar=False
+                        [self._before_document + texts[i] for i in rows],
+                        normalize_embeddings=True,
+                        show_progress_bar=False,
                     )
             first += len(rows)
             if progress is not None:
@@ -130,7 +136,9 @@ class SentenceEmbedder:
         if not self._knows(text):
             return np.zeros(self.dimension, dtype=np.float32)
         with self._model_lock.question(), _one_thread():
-            vector = model.encode_query(text, normalize_embeddings=True, show_progress_bar=False)
+            vector = model.encode_query(
+                self._before_question + text, normalize_embeddings=True, show_progress_bar=False
+            )
         return np.asarray(vector, dtype=np.float32)
 
     def _model(self) -> Any:
@@ -161,6 +169,11 @@ class SentenceEmbedder:
         scripts = Counter(script(letter) for letter in text if letter.isalpha())
         unknown = sum(number for name, number in scripts.items() if name not in self._scripts)
         return unknown * 2 <= scripts.total()
+
+
+def named() -> str | None:
+    """The embedder that CITEWIRE_EMBEDDER names; None when it is not set."""
+    return os.environ.get(VARIABLE, "").strip() or None
 
 
 def _known_scripts(vocabulary: Iterable[str]) -> frozenset[str]:

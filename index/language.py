@@ -51,9 +51,40 @@ _FUNCTION_WORDS = {
 _SCRIPTS = {
     "CYRILLIC": "Russian", "ARABIC": "Arabic", "HEBREW": "Hebrew", "GREEK": "Greek", "THAI": "Thai",
     "HANGUL": "Korean", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "CJK": "Chinese",
-    "DEVANAGARI": "Hindi",
+    "DEVANAGARI": "Hindi", "ARMENIAN": "Armenian", "TAMIL": "Tamil",
 }  # fmt: skip
 """First word of a letter's name in Unicode → the language that is written with it most."""
+_SHARED_CYRILLIC = "абвгдежзиклмнопрстуфхцчш"
+_SHARED_ARABIC = "ابتثجحخدذرزسشصضطظعغفقلمنهوءآؤئ"
+_ALPHABETS = {
+    "CYRILLIC": {
+        "Russian": _SHARED_CYRILLIC + "йщъыьэюяё",
+        "Ukrainian": _SHARED_CYRILLIC + "йщьюяєіїґ",
+        "Belarusian": _SHARED_CYRILLIC.replace("и", "") + "йыьэюяёіў",
+        "Bulgarian": _SHARED_CYRILLIC + "йщъьюя",
+        "Serbian": _SHARED_CYRILLIC + "ђјљњћџ",
+        "Macedonian": _SHARED_CYRILLIC + "ѓѕјљњќџ",
+        "Kazakh": _SHARED_CYRILLIC + "йщъыьэюяёәғқңөұүһі",
+    },
+    "ARABIC": {
+        "Arabic": _SHARED_ARABIC + "أإةىيك",
+        "Persian": _SHARED_ARABIC + "أپچژکگیۀ",
+        "Urdu": _SHARED_ARABIC + "أپچژکگیٹڈڑںھہۂۃے",
+    },
+}
+"""Script → its languages, the one written most first, and the letters of each. Of a text, that language has been used
+whose alphabet lacks the fewest of its letters."""
+HARD_SIGNS = 0.005
+"""Share of ъ, in a text without ы, э and ё, from which it is Bulgarian, which writes ъ for a vowel: every 60th letter,
+where in Russian it is every 2,700th."""
+_OWN_LATIN = {
+    "Vietnamese": "ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ", "Czech": "ěřů", "Hungarian": "őű",
+    "Romanian": "șțşţ", "Danish": "æø",
+}  # fmt: skip
+"""Latin alphabets by letters that no other language here has; Norwegian has those of Danish and is stemmed alike."""
+OWN_LETTERS = 0.01
+"""Share of such letters from which a text is in that language. In Vietnamese a quarter of the letters are its own, in
+the others two to four of a hundred."""
 _WORDS = {language: frozenset(words.split()) for language, words in _FUNCTION_WORDS.items()}
 _LANGUAGES_OF: dict[str, list[str]] = {}
 for _language, _known in _WORDS.items():
@@ -69,6 +100,9 @@ STEMMERS = {
     "Portuguese": "portuguese", "Dutch": "dutch", "Swedish": "swedish", "Danish": "danish", "Norwegian": "norwegian",
     "Finnish": "finnish", "Hungarian": "hungarian", "Romanian": "romanian", "Czech": "czech", "Polish": "polish",
     "Turkish": "turkish", "Russian": "russian", "Greek": "greek", "Arabic": "arabic", "Hindi": "hindi",
+    "Persian": "persian", "Serbian": "serbian", "Armenian": "armenian", "Tamil": "tamil",
+    # Snowball has none for these; the endings of nouns and adjectives are those of Russian for the most part.
+    "Ukrainian": "russian", "Belarusian": "russian", "Bulgarian": "russian", "Macedonian": "russian",
 }  # fmt: skip
 """Language → its algorithm of Snowball. For English the first one of Porter, which Snowball keeps as it is and with
 which retrieval was measured; answers are checked with his second, `lexicon._stem`."""
@@ -76,6 +110,7 @@ _TAGS = {
     "en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese",
     "nl": "Dutch", "sv": "Swedish", "da": "Danish", "no": "Norwegian", "nb": "Norwegian", "nn": "Norwegian",
     "fi": "Finnish", "hu": "Hungarian", "ro": "Romanian", "cs": "Czech", "pl": "Polish", "tr": "Turkish",
+    "vi": "Vietnamese",
 }  # fmt: skip
 _FOREIGN = re.compile(r"[^\x00-\u036f\u1e00-\u20ff]")
 
@@ -90,11 +125,52 @@ def language_of(text: str) -> str | None:
         if total and sum(foreign.values()) * 2 > total:
             if any(script in ("HIRAGANA", "KATAKANA") for script in foreign):
                 return "Japanese"
-            return _SCRIPTS[max(foreign, key=lambda script: foreign[script])]
+            return _by_letters(max(foreign, key=lambda script: foreign[script]), text)
     read = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text.lower()))
     counts = Counter(language for word in read for language in _LANGUAGES_OF.get(word, ()))
     (best, most), (_, next_most) = [*counts.most_common(2), ("", 0), ("", 0)][:2]
-    return best if most >= LEAST_WORDS and most - next_most >= LEAST_LEAD else None
+    if most >= LEAST_WORDS and most - next_most >= LEAST_LEAD:
+        return best
+    return _by_own_letters(text)
+
+
+def may_be_in(text: str, language: str) -> bool:
+    """Whether a text that seems to be in another language may be in this one as well, for it has its letters only."""
+    scripts = Counter(script(letter) for letter in text if letter.isalpha())
+    of_script = max(scripts, key=lambda script: scripts[script], default="")
+    alphabet = _ALPHABETS.get(of_script, {}).get(language)
+    lower = unicodedata.normalize("NFC", text.lower())
+    return alphabet is not None and all(one in alphabet for one in lower if one.isalpha() and script(one) == of_script)
+
+
+def _by_letters(of_script: str, text: str) -> str:
+    """The language of a text in a script that several languages use, by their alphabets."""
+    alphabets = _ALPHABETS.get(of_script)
+    if alphabets is None:
+        return _SCRIPTS[of_script]
+    letters = Counter(
+        letter
+        for letter in unicodedata.normalize("NFC", text.lower())
+        if letter.isalpha() and script(letter) == of_script
+    )
+    lacks = {
+        language: sum(number for letter, number in letters.items() if letter not in alphabet)
+        for language, alphabet in alphabets.items()
+        if language != "Bulgarian"
+    }
+    found = min(lacks, key=lambda language: lacks[language])
+    is_hard = letters["ъ"] > 1 and letters["ъ"] > HARD_SIGNS * letters.total()
+    return "Bulgarian" if found == "Russian" and is_hard and not any(letters[one] for one in "ыэё") else found
+
+
+def _by_own_letters(text: str) -> str | None:
+    """The language of a text in Latin letters some of which only that language has."""
+    if text.isascii():
+        return None
+    letters = Counter(letter for letter in unicodedata.normalize("NFC", text.lower()) if letter.isalpha())
+    own = {language: sum(letters[letter] for letter in alphabet) for language, alphabet in _OWN_LATIN.items()}
+    found = max(own, key=lambda language: own[language])
+    return found if own[found] > 1 and own[found] > OWN_LETTERS * letters.total() else None
 
 
 @lru_cache(maxsize=4096)

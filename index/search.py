@@ -658,6 +658,13 @@ class Index:
             size_bytes=sum(file.stat().st_size for file in files if file.exists()),
         )
 
+    def languages(self, at_most: int = 500) -> dict[str, float]:
+        """The languages of the articles, in English, with the share of articles in each, the most frequent first;
+        estimated from at most so many articles."""
+        with self._store.read() as generation:
+            found = generation.languages_of_articles(at_most)
+        return {language: number / found.total() for language, number in found.most_common()}
+
     def faults(self) -> list[Fault]:
         """Everything in the database that is not as it was written; `Index.repair` mends it."""
         return self._store.check()

@@ -70,7 +70,8 @@ _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å"
 _STRIPPED = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c7\u0610-\u061a\u064b-\u065f\u0670]")
 DECIMAL_COMMA = frozenset(
     ("German", "French", "Spanish", "Italian", "Portuguese", "Dutch", "Russian", "Swedish", "Danish", "Norwegian",
-     "Finnish", "Polish", "Czech", "Hungarian", "Romanian", "Turkish", "Greek")
+     "Finnish", "Polish", "Czech", "Hungarian", "Romanian", "Turkish", "Greek", "Ukrainian", "Belarusian", "Bulgarian",
+     "Serbian", "Macedonian", "Kazakh", "Vietnamese")
 )  # fmt: skip
 """Languages that write 870.000 for 870,000."""
 

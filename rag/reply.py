@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError, ModelError
-from index.language import language_of
+from index.language import language_of, may_be_in
 from index.model_address import is_address
 from rag import evidence, overview, prompt, recency
 from rag.answer import Answer, Reason
@@ -308,7 +308,7 @@ class Reply:
         if reason in (Reason.NOTHING_RELEVANT, Reason.NOT_ANSWERED, Reason.UNSUPPORTED):
             asked = language_of(part.question.text)
             found = language_of(" ".join(source.hit.text for source in part.found.sources))
-            if asked and found and asked != found:
+            if asked and found and asked != found and not may_be_in(part.question.text, found):
                 reason = Reason.OTHER_LANGUAGE
                 text = REFUSALS[reason].format(asked=asked, found=found)
         circumstances = self._circumstances(part, signals)

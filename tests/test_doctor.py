@@ -128,6 +128,23 @@ def test_a_file_that_is_no_database_is_found(home: Path) -> None:
     assert "citewire index rebuild" in check.found + check.mend
 
 
+def test_an_embedder_for_many_languages_is_advised_where_many_articles_are_not_english(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(home)
+    (check,) = doctor.check_languages()
+    assert (check.status, check.found) == (Status.FINE, "English 100%")
+    with Index.open(home) as opened:
+        opened.add([Article("b", "Die Gespräche sind in der Stadt nicht beendet worden, und das ist gut.")])
+    (check,) = doctor.check_languages()
+    assert check.status is Status.ABSENT
+    assert check.found.startswith("English 50%, German 50%")
+    assert "citewire models pull multilingual-e5-small" in check.mend
+    assert "CITEWIRE_EMBEDDER=multilingual-e5-small" in check.mend
+    monkeypatch.setenv("CITEWIRE_EMBEDDER", "multilingual-e5-small")
+    assert [check.status for check in doctor.check_languages()] == [Status.FINE]
+
+
 def test_too_little_space_is_found(no_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda place: usage(10**9, 10**9 - 10**6, 10**6))

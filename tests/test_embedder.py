@@ -55,6 +55,18 @@ def embedder(model: WatchedModel, monkeypatch: pytest.MonkeyPatch) -> SentenceEm
     return SentenceEmbedder()
 
 
+def test_a_question_and_a_document_begin_as_the_model_was_trained(
+    model: WatchedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SentenceEmbedder, "_model", lambda self: model)
+    monkeypatch.setenv("CITEWIRE_EMBEDDER", "multilingual-e5-small")
+    embedder = SentenceEmbedder()
+    assert embedder.name == "multilingual-e5-small@1a55775f5344"
+    assert embedder.embed_query("Wer?")[0] == len("query: Wer?")
+    assert embedder.embed_documents(["Niemand."])[0][0] == len("passage: Niemand.")
+    assert SentenceEmbedder("all-minilm-l6-v2").embed_query("Who?")[0] == len("Who?")
+
+
 def wait_in_line(embedder: SentenceEmbedder, number: int) -> list[threading.Thread]:
     """Threads that ask, once all of them wait for the model."""
     asking = [threading.Thread(target=embedder.embed_query, args=(QUESTION,)) for _ in range(number)]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from index import Article, Index
-from index.language import language_of_article
+from index import Article, Index, store
+from index.language import language_of, language_of_article, may_be_in
+from index.store import migrate
+from index.store import words as words_of_index
 from index.tokens import fold, tokens
 from rag.grounding import support
 from rag.grounding.lexicon import known, words
@@ -85,6 +87,50 @@ def test_what_the_embedder_cannot_read_is_relevant_by_its_words_alone(index: Ind
 def test_the_sentence_with_the_words_stands_for_a_passage_that_cannot_be_read(index: Index) -> None:
     hit = index.search("渡轮")[0]
     assert hit.nearest.of(hit.article.text) == "渡轮停运。"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Хто відкрив нову бібліотеку в понеділок?", "Ukrainian"),
+        ("Кто открыл новую библиотеку?", "Russian"),
+        ("Кто такой Володимир Зеленський, и где он был вчера?", "Russian"),
+        ("Кметът откри новата библиотека в понеделник. Учениците получиха първите книги.", "Bulgarian"),
+        ("Ко је отворио нову библиотеку?", "Serbian"),
+        ("شهردار کتابخانه جدید را روز دوشنبه افتتاح کرد.", "Persian"),
+        ("افتتح رئيس البلدية المدرسة الجديدة.", "Arabic"),
+        ("میئر نے پیر کو نئی لائبریری کھولی۔", "Urdu"),
+        ("Thị trưởng đã mở thư viện mới vào thứ Hai.", "Vietnamese"),
+        ("Starosta otevřel v pondělí novou knihovnu.", "Czech"),
+        ("Nguyễn Văn An won the race in Hanoi and is in the team.", "English"),
+    ],
+)
+def test_languages_of_one_script_are_told_by_their_letters(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_a_question_without_letters_of_its_own_may_be_in_the_language_of_the_articles() -> None:
+    question = "Кога отвори библиотеката?"
+    assert language_of(question) == "Russian"
+    assert may_be_in(question, "Bulgarian")
+    assert not may_be_in("Кто открыл библиотеку?", "Ukrainian")
+
+
+def test_a_home_whose_words_were_made_by_other_rules_is_made_anew_from_its_texts(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (store, words_of_index, migrate):
+        monkeypatch.setattr(module, "maker", lambda: "1 other stemmers")
+    monkeypatch.setattr(words_of_index, "terms", lambda text, language: text.lower().split())
+    with Index.open(home, embedder=Unread()) as opened:
+        opened.add([Article("uk", "Мер відкрив бібліотеку."), Article("gone", "Мер поїхав.")])
+        assert not opened.search("бібліотеки")[0].bm25
+    monkeypatch.undo()
+    monkeypatch.setenv("CITEWIRE_HOME", str(home))
+    with Index.open(home, embedder=Unread()) as opened:
+        assert [(hit.article.id, hit.bm25 > 0) for hit in opened.search("бібліотеки")] == [("uk", True)]
+        opened.remove(["gone"])
+        assert opened.check() == []
 
 
 def test_the_words_of_a_text_stand_where_they_are_in_it() -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import models
+from index.embedder import VARIABLE, named
 from index.errors import Error, ModelError
-from index.home import loose, resolve
+from index.home import DATABASE, loose, resolve
 from index.model_address import Address, is_address
 from index.model_server import ModelServer
 
@@ -31,6 +32,11 @@ NATIVE = {
 IMPORT_TIMEOUT_S = 120
 SERVER_S = 15.0
 """Longest wait for a model server to say which models it has."""
+MULTILINGUAL = "multilingual-e5-small"
+"""The embedder of models.txt for many languages."""
+FOREIGN_SHARE = 0.2
+"""Share of articles in other languages than English from which it is advised: below, most of what is asked is found
+better by the default."""
 SPARE_BYTES = 500_000_000
 """Free space that indexing and the KV cache need besides the models."""
 REINSTALL = "reinstall it: .venv/bin/pip install --force-reinstall --no-deps --no-cache-dir"
@@ -66,6 +72,7 @@ def examine(home: str | Path | None = None, *, llm: str | None = None) -> Iterat
         yield check_native(name)
     yield from check_models(llm)
     yield check_index(home)
+    yield from check_languages(home)
     yield from check_modes(home)
     yield from check_space(home)
 
@@ -123,7 +130,7 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
     """Presence and sha256 of every model: those in use must be there, others only must not be damaged."""
     try:
         listed = {model.name: model for model in models.manifest()}
-        used = {models.choose(None, "embedder").name}
+        used = {models.choose(named(), "embedder").name}
         if is_address(llm):
             yield check_server(llm or "")
         elif llm is None or llm in listed:
@@ -184,6 +191,35 @@ def check_index(home: str | Path | None = None) -> Check:
         return Check("index", Status.WRONG, "; ".join(problems), mend)
     found = f"{stats.articles} articles, {stats.sentences} sentences in {place}"
     return Check("index", Status.FINE, found)
+
+
+def check_languages(home: str | Path | None = None) -> Iterator[Check]:
+    """Whether the embedder knows the languages of most articles; no check where there are none, or they are altered."""
+    place = resolve(home)
+    if not (place / DATABASE).is_file():
+        return
+    from index import Index
+
+    try:
+        embedder = models.choose(named(), "embedder")
+        with Index.open(place) as index:
+            shares = index.languages()
+    except (Error, OSError):  # check_index says what is wrong
+        return
+    if not shares:
+        return
+    found = ", ".join(f"{language} {share:.0%}" for language, share in list(shares.items())[:4])
+    advised = next((model for model in models.manifest() if model.name == MULTILINGUAL), None)
+    if not embedder.default or advised is None or 1 - shares.get("English", 0.0) < FOREIGN_SHARE:
+        yield Check("languages", Status.FINE, found)
+        return
+    yield Check(
+        "languages",
+        Status.ABSENT,
+        f"{found}; the embedder {embedder.name} knows English, so articles in other languages are found by their words",
+        f"to try one for many languages, not tested by this project: citewire models pull {advised.name}, then with "
+        f"{VARIABLE}={advised.name} set for good: citewire index rebuild",
+    )
 
 
 def check_modes(home: str | Path | None = None) -> Iterator[Check]:

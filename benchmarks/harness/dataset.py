@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SQUAD = "squad2_cs224n/data"
 MTRAG = "mtrag/mtragun-human"
+XQUAD = "xquad"
 COLLECTIONS = ("clapnq", "cloud", "fiqa", "govt")
 
 
@@ -75,6 +76,21 @@ def squad(folder: Path, *, quick: bool = False) -> Dataset:
                 articles.append(article)
                 if split == "dev":
                     questions.extend(_questions(paragraph, article, title))
+    return Dataset(tuple(articles), tuple(questions))
+
+
+def xquad(folder: Path, language: str) -> Dataset:
+    """XQuAD in a language: each paragraph an article. The titles are English everywhere, so the articles have none."""
+    articles: list[Article] = []
+    questions: list[Question] = []
+    for number, about in enumerate(_json(folder / XQUAD / f"xquad.{language}.json")["data"]):
+        for place, paragraph in enumerate(about["paragraphs"]):
+            article = Article(f"{number}-{place}", paragraph["context"])
+            articles.append(article)
+            questions += [
+                Question(asked["question"].strip(), frozenset((article.id,)), about["title"], paragraph=article.id)
+                for asked in paragraph["qas"]
+            ]
     return Dataset(tuple(articles), tuple(questions))
 
 

@@ -1,4 +1,5 @@
 """Retrieval: is the passage found, for questions that stand alone (SQuAD 2) and for follow-ups (MTRAG-UN)?
+In other languages than English: languages.py.
 
 Everything goes through Index.search; an article counts by its first passage. Citewire searches a story that stands in
 several articles once: a hit is found for the article that answers if it is that one or its original. The baselines are
@@ -20,6 +21,7 @@ from benchmarks.harness import dataset, report
 from benchmarks.harness.bm25 import Bm25, PlainFusion
 from benchmarks.harness.embedder import CachedEmbedder
 from benchmarks.harness.report import Mean
+from benchmarks.measures import languages
 from index import Index
 from rag.question import leans_on_history, understand
 
@@ -34,16 +36,34 @@ if TYPE_CHECKING:
 
 PASSAGES = 40
 """Hits asked for, so that ten different articles are among them."""
-options = dataset.options
+PARTS = ("squad2", "mtrag", "xquad", "exact")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `run`."""
+    dataset.options(parser)
+    parser.add_argument("--parts", default=",".join(PARTS), help="which parts, with commas between")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, print the tables, write the result."""
+    chosen, quick = arguments.parts.split(","), arguments.quick
+    if unknown := set(chosen) - set(PARTS):
+        raise SystemExit(f"--parts {','.join(sorted(unknown))}: there is no such part; choose among {', '.join(PARTS)}")
     embedder = CachedEmbedder()
-    squad = measure_squad(dataset.squad(arguments.data, quick=arguments.quick), embedder)
-    mtrag = measure_mtrag(dataset.mtrag(arguments.data, quick=arguments.quick), embedder)
-    if not arguments.quick:
-        report.write("retrieval", models={"embedder": embedder.name}, measured={"squad2": squad, "mtrag_un": mtrag})
+    measured = {}
+    if "squad2" in chosen:
+        measured["squad2"] = measure_squad(dataset.squad(arguments.data, quick=quick), embedder)
+    if "mtrag" in chosen:
+        measured["mtrag_un"] = measure_mtrag(dataset.mtrag(arguments.data, quick=quick), embedder)
+    if "xquad" in chosen:
+        measured["xquad"] = languages.measure_xquad(arguments.data, embedder, quick=quick)
+        report.show("XQuAD: 240 paragraphs, 1,190 questions a language", measured["xquad"])
+    if "exact" in chosen:
+        measured["exact_words"] = languages.measure_exact(embedder)
+        report.show("Words of the text, in other languages", measured["exact_words"])
+    if not quick and set(chosen) == set(PARTS):
+        report.write("retrieval", models={"embedder": embedder.name}, measured=measured)
 
 
 def measure_squad(data: Dataset, embedder: CachedEmbedder) -> dict[str, dict[str, Mean]]:

@@ -41,7 +41,7 @@ class ModelFile:
 @dataclass(frozen=True, slots=True)
 class Model:
     """One entry of models.txt. `role` says who may load it, and `mode`, or "", how it is used (rag.settings.MODES);
-    `sources` are in the order to try."""
+    `sources` are in the order to try. `prefixes` are what an embedder wants before a question and before a passage."""
 
     name: str
     role: str
@@ -51,6 +51,7 @@ class Model:
     files: tuple[ModelFile, ...]
     sources: tuple[Source, ...]
     mode: str = ""
+    prefixes: tuple[str, str] = ("", "")
 
     @property
     def is_gguf(self) -> bool:
@@ -135,7 +136,11 @@ class _Draft:
             raise ValueError(f"model {self.name} is the second default {role}")
         mode = self.words.get("mode", "")
         note, licence = self.words.get("note", ""), self.words["licence"]
-        return Model(self.name, role, licence, default, note, tuple(self.files), tuple(self.sources), mode)
+        prefixes = self.words.get("prefixes", "").split()
+        if len(prefixes) not in (0, 2) or (prefixes and role != "embedder"):
+            raise ValueError(f"model {self.name}: write, for an embedder: prefixes QUESTION PASSAGE")
+        before = (f"{prefixes[0]} ", f"{prefixes[1]} ") if prefixes else ("", "")
+        return Model(self.name, role, licence, default, note, tuple(self.files), tuple(self.sources), mode, before)
 
 
 def _read(statement: str, drafts: list[_Draft], line: int, folder: Path) -> None:
@@ -143,7 +148,7 @@ def _read(statement: str, drafts: list[_Draft], line: int, folder: Path) -> None
     key, rest = _first(statement)
     if key == "model":
         drafts.append(_Draft(_matching(_NAME, rest, "a model name"), line))
-    elif key not in ("role", "default", "mode", "licence", "note", "file", "from"):
+    elif key not in ("role", "default", "mode", "prefixes", "licence", "note", "file", "from"):
         raise ValueError(f"unknown word {key!r}")
     elif not drafts:
         raise ValueError(f"{key!r} stands before the first model")

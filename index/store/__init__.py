@@ -29,6 +29,7 @@ from index.store.check import Fault
 from index.store.connections import MARKER, Connections, empty_log, lost, traces, write_ahead_log
 from index.store.generation import Generation, StoredPassage
 from index.store.schema import LAYOUT, MEND, REBUILD
+from index.store.words import maker
 
 if TYPE_CHECKING:
     import sqlite3
@@ -157,10 +158,12 @@ class Store:
                         connection.execute(statement)
                     schema.set_meta(connection, "generation", str(generation))
                     schema.set_meta(connection, "database", secrets.token_hex(16))
+                    schema.set_meta(connection, "words", maker())
                     schema.seal(connection)
         elif migrate.OLDEST <= layout < LAYOUT:
             self._migrate(connection)
         self._refuse_other(connection)
+        self._renew_words(connection)
         with contextlib.suppress(OSError):  # where nothing can be written, nothing can be lost either
             marker = self.path.with_name(MARKER)
             if not marker.exists():
@@ -200,6 +203,16 @@ class Store:
             schema.set_meta(connection, "database", secrets.token_hex(16))
             schema.seal(connection)
             connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+    def _renew_words(self, connection: sqlite3.Connection) -> None:
+        """Make the word index again if other rules or stemmers made it. Where nothing can be written, or what was
+        altered would get a right checksum, it stays as it is."""
+        if schema.meta(connection).get("words") == maker() or not os.access(self.path, os.W_OK):
+            return
+        with database.transaction(connection, "IMMEDIATE"):
+            known = schema.meta(connection)
+            if known.get("words") != maker() and known.get("checksum") == schema.meta_checksum(connection):
+                migrate.renew_words(connection)
 
     def _forget_copies(self) -> None:
         """Delete the copies of older layouts: they hold text that is to be unreadable from here on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +13,7 @@ from index.checksum import checksum, passage_checksum
 from index.duplicate import split
 from index.edit import Edit
 from index.errors import StoreError
+from index.language import READ_CHARS, language_of_article
 from index.store import schema
 from index.store.schema import ARTICLE_FIELDS, ARTICLE_ROW, LEFT_OUT, MEND, chunks, marks
 from index.store.vectors import StoredVectors
@@ -74,6 +76,17 @@ class Generation:
         """Every file or address read before: uri → (fingerprint, whether the user removed it)."""
         rows = self._sql.execute("SELECT uri, fingerprint, excluded FROM origin")
         return {uri: (fingerprint.partition(LEFT_OUT)[0], bool(excluded)) for uri, fingerprint, excluded in rows}
+
+    def languages_of_articles(self, at_most: int) -> Counter[str]:
+        """Language → number, of at most so many of the articles that are searched, spread over all of them."""
+        (number,) = self._sql.execute("SELECT count(*) FROM article WHERE copy_of IS NULL").fetchone()
+        rows = self._sql.execute(
+            "SELECT substr(text, 1, ?), language FROM "
+            "(SELECT text, language, row_number() OVER (ORDER BY rowid) AS place FROM article WHERE copy_of IS NULL) "
+            "WHERE place % ? = 0",
+            (READ_CHARS, -(-number // at_most) or 1),
+        )
+        return Counter(language_of_article(text, tag) for text, tag in rows)
 
     def left_out(self) -> dict[str, tuple[str, ...]]:
         """What was not read of the files that were read: uri → why, for each part."""

@@ -15,7 +15,7 @@ from index.checksum import checksum, passage_checksum, vector_checksums
 from index.duplicate import Story, joined
 from index.language import language_of_article
 from index.store import schema
-from index.store.words import word_columns
+from index.store.words import maker, word_columns
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,6 +52,12 @@ def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
             connection.execute(statement)
 
 
+def renew_words(connection: sqlite3.Connection) -> None:
+    """Make the word index of the present layout again from the texts."""
+    _index_words(connection)
+    schema.seal(connection)
+
+
 def _with_checksums(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
     """Layout 1 → layout 2."""
     for (name,) in connection.execute(
@@ -74,7 +80,9 @@ def _with_checksums(connection: sqlite3.Connection, uri: Callable[[str], str]) -
 
 
 def _index_words(connection: sqlite3.Connection) -> None:
-    """Make the word index from the texts."""
+    """Make the word index from the texts; `seal` must follow in the same transaction."""
+    schema.set_meta(connection, "languages", "")
+    schema.set_meta(connection, "words", maker())
     connection.execute("DROP TABLE words")
     connection.execute(next(one for one in schema.STATEMENTS if "CREATE VIRTUAL TABLE words" in one))
     columns = "rowid, title, text, other"

@@ -1,7 +1,7 @@
 """Schema: the tables of the database, and what its meta table and its header say.
 
-    meta      the random id of this database, the number of its generation, the embedder of its vectors, and the
-              languages of its articles
+    meta      the random id of this database, the number of its generation, the embedder of its vectors, the languages
+              of its articles, and what made the words of the word index
     root      what the user asked to be indexed: folders, files, pages and feeds, read again by a bare sync
     origin    one row per file or address read: its fingerprint, whether the user removed it, and the feed it came by;
               after the fingerprint, and LEFT_OUT, a JSON array of what was not read of it and why

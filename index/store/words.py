@@ -1,8 +1,9 @@
 """Words: the word index of one generation, searched by BM25 (SQLite's FTS5).
 
 What it holds, and what a query asks it for, is made by index/tokens.py: FTS5 only separates words at spaces. It is
-without a copy of the words, so to delete a passage they are made again: whoever changes how they are made, in
-index/tokens.py or index/language.py, makes a new layout (schema.LAYOUT), for which every home is indexed again.
+without a copy of the words, so to delete a passage they are made again. The meta table says what made them, `maker`:
+where that is another now, the words of the whole index are made again from the texts when it is opened. Whoever changes
+how they are made, in index/tokens.py or index/language.py, raises RULES.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import itertools
 import json
 import math
 import re
+from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from index.tokens import HANGUL, UNSPACED, other_terms, terms
@@ -18,6 +21,9 @@ from index.tokens import HANGUL, UNSPACED, other_terms, terms
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
+
+RULES = 2
+"""Version of the rules by which index/tokens.py and index/language.py make words."""
 
 OCCURRENCE_WEIGHT = 2.0
 """Weight of an occurrence in BM25, in title and text alike. Twice the weight is half of k1, which FTS5 fixes at 1.2:
@@ -28,6 +34,12 @@ BM25_K1, BM25_LEAST_RARITY = 1.2, 1e-6
 ENOUGH = 2048
 """Passages with a rarer word of a query, besides which those that hold only common ones are not scored. Of the 32 best
 of 29,000 passages, 1 in 1,000 is missed so (docs/experiments.md)."""
+
+
+@cache
+def maker() -> str:
+    """What makes the words: our rules, and the release of the stemmers."""
+    return f"{RULES} snowballstemmer {version('snowballstemmer')}"
 
 
 def word_columns(title: str | None, text: str, language: str) -> tuple[str, str, str]:
