@@ -406,6 +406,7 @@ def _origin(article: Article) -> dict[str, Any]:
         "source": article.source,
         "url": article.url,
         "published": article.published,
+        "author": article.author,
     }
 
 
@@ -424,6 +425,7 @@ def _articles(answer: Mapping[str, Any]) -> dict[str, Article]:
             source=origin["source"],
             url=origin["url"],
             published=origin["published"],
+            author=origin.get("author"),  # older conversations do not say
         )
         for article_id, origin in known.items()
     }

@@ -13,8 +13,9 @@ from index.errors import InputError
 from rag import Engine
 from rag.checked import LONGEST_DRAFT, CheckVerdict
 from tests.fakes import BagOfWordsEmbedder
-from ui import cli, markdown, terminal
-from ui.html import check as html
+from ui import cli, terminal
+from ui.export import subject
+from ui.export.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,11 +189,15 @@ def test_without_articles_there_is_nothing_to_check_against(tmp_path: Path) -> N
 HOSTILE = "The bridge <script>alert(1)</script> was *closed* \x1b[31mon\u202e 4 March 2021 [x](javascript:1). in:May."
 
 
+def report(check: Check, title: str, name: str) -> str:
+    return FORMATS[name].content(subject.of_check(check, title, day="2026-11-27")).decode()
+
+
 def test_markup_controls_and_operators_in_a_draft_are_only_words(engine: Engine) -> None:
     check = engine.check(HOSTILE)
-    assert "<script>" not in html.render_page(check, "<b>")
+    assert "<script>" not in report(check, "<b>", "html")
     assert "\x1b" not in terminal.render_check(check)
-    assert "<script>" not in markdown.render_check(check, "a *b*")
+    assert "<script>" not in report(check, "a *b*", "markdown")
     assert any(one.verdict != CheckVerdict.NOTHING for one in check.sentences)
 
 
@@ -202,7 +207,7 @@ def check(engine: Engine) -> Check:
 
 
 def test_every_form_of_the_report_has_verdicts_notes_and_quotes(check: Check) -> None:
-    shown = (terminal.render_check(check), markdown.render_check(check, "Story"), html.render_page(check, "Story"))
+    shown = (terminal.render_check(check), report(check, "Story", "markdown"), report(check, "Story", "html"))
     for text in shown:
         assert "contradicted" in text.lower()
         assert "2021" in text

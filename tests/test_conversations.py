@@ -1,4 +1,4 @@
-"""ui/conversations.py and ui/markdown.py: what was said comes back as it was, to its owner only, and goes for good."""
+"""Conversations, kept and exported: what was said comes back as it was, to its owner only, and goes for good."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ from index.errors import InputError, LayoutError, StoreError
 from index.hit import Hit
 from rag import Answer, Citation, Claim, Reason, Source
 from rag.answer import Disagreement, Side
-from ui import conversations, markdown
-from ui.conversations import FILE, REASON_CHARS, Conversations
+from ui import conversations
+from ui.conversations import FILE, REASON_CHARS, Conversation, Conversations
+from ui.export import markdown, subject
+from ui.export.formats import FORMATS
 from ui.html import markup, render
 
 TOP = Path(__file__).parent.parent
@@ -240,7 +242,7 @@ def test_text_that_is_no_unicode_is_kept_as_far_as_it_goes(kept: Conversations) 
     assert kept.list("me\udcff")[0].title == "? and more"
     assert kept.get(conversation, "me\udcff").turns[0].reason == "?!"
     kept.append(conversation, owner="me\udcff", question="?", answer=said(text="\udfff").to_dict())
-    markdown.render_conversation(kept.get(conversation, "me\udcff")).encode()
+    exported(kept.get(conversation, "me\udcff")).encode()
     kept.get(conversation, "me\udcff").to_json().encode()
 
 
@@ -523,6 +525,10 @@ def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 # Export
 
 
+def exported(conversation: Conversation) -> str:
+    return FORMATS["markdown"].content(subject.of_conversation(conversation)).decode()
+
+
 def test_an_export_as_json_holds_everything(kept: Conversations) -> None:
     conversation = keep(kept, "me", "When did they break down?")
     kept.feedback(conversation, "me", turn=1, thumb="up", reason="it is so")
@@ -535,8 +541,8 @@ def test_an_export_as_json_holds_everything(kept: Conversations) -> None:
 
 def test_an_export_as_markdown_reads_like_the_answer(kept: Conversations) -> None:
     conversation = keep(kept, "me", "When did they break down?")
-    exported = markdown.render_conversation(kept.get(conversation, "me"))
-    assert exported.startswith("# When did they break down?\n\n## When did they break down?\n\n*Asked on 20")
+    shown = exported(kept.get(conversation, "me"))
+    assert shown.startswith("# When did they break down?\n\n## When did they break down?\n\n*Asked on 20")
     assert (
         "They broke down in 2009. [1] *(partly supported)* Everyone wept. *(no supporting quote found)*\n\n"
         "*Incomplete: partly answered.*\n\n"
@@ -546,7 +552,7 @@ def test_an_export_as_markdown_reads_like_the_answer(kept: Conversations) -> Non
         "- **2008** [2] The Post · By another count the talks broke down in 2008.\n\n"
         "[1] “They broke down in 2009.” Sputnik · Six-party talks · 2017-04-27 · <https://example.org/talks?a=1>\n\n"
         "[2] “broke down in 2008” The Post · By another count the talks broke down in 2008.\n"
-    ) in exported
+    ) in shown
 
 
 MARKUP = (
@@ -572,9 +578,7 @@ def test_no_text_becomes_markup(kept: Conversations, payload: str) -> None:
     )
     conversation = kept.create("me")
     kept.append(conversation, owner="me", question=payload, answer=answer.to_dict())
-    page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(
-        markdown.render_conversation(kept.get(conversation, "me"))
-    )
+    page = MarkdownIt("gfm-like", {"html": True, "linkify": False}).render(exported(kept.get(conversation, "me")))
     tree = html.fromstring(f"<main>{page}</main>")
     safe = markup.safe_url(article.url)
     for element in tree.iter():
@@ -590,4 +594,4 @@ def test_no_text_becomes_markup(kept: Conversations, payload: str) -> None:
 
 def test_a_copied_answer_is_the_one_that_is_exported(kept: Conversations) -> None:
     conversation = keep(kept, "me", "When did they break down?")
-    assert markdown.render_answer(said()) in markdown.render_conversation(kept.get(conversation, "me"))
+    assert markdown.render_answer(said()) in exported(kept.get(conversation, "me"))

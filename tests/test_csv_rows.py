@@ -8,7 +8,12 @@ import io
 from index import Article
 from rag import Answer, Citation, Claim, Section
 from rag.overview import Overview, to_answer
-from ui import csv_rows, terminal
+from ui import terminal
+from ui.export import csv_rows
+
+
+def render(answered: Answer) -> str:
+    return csv_rows.render(csv_rows.COLUMNS, csv_rows.of_answer(answered))
 
 
 def answer(*articles: Article) -> Answer:
@@ -23,7 +28,7 @@ def answer(*articles: Article) -> Answer:
 
 def test_rows_are_csv_and_no_formula_is_executed() -> None:
     hostile = Article("b", '=HYPERLINK("http://x"),\n"quoted"', "@SUM(A1)", "-BBC", published="2022-10-01")
-    written = csv_rows.render_answer(answer(Article("a", "It is here.", "Plain", "BBC"), hostile))
+    written = render(answer(Article("a", "It is here.", "Plain", "BBC"), hostile))
     first, second = csv.DictReader(io.StringIO(written))
     assert tuple(first) == csv_rows.COLUMNS
     assert first["quote"] == "It is here."
@@ -42,8 +47,8 @@ def test_rows_are_csv_and_no_formula_is_executed() -> None:
 def test_an_answer_without_rows_has_a_line_for_each_quote_and_a_refusal_none() -> None:
     rows = answer(Article("a", "It is here.", "Plain", "BBC"))
     fact = Answer("q", "It is here.", rows.claims)
-    assert [row["quote"] for row in csv.DictReader(io.StringIO(csv_rows.render_answer(fact)))] == ["It is here."]
-    assert csv_rows.render_answer(Answer("q", "Nothing.", refused=True)).splitlines() == [",".join(csv_rows.COLUMNS)]
+    assert [row["quote"] for row in csv.DictReader(io.StringIO(render(fact)))] == ["It is here."]
+    assert render(Answer("q", "Nothing.", refused=True)).splitlines() == [",".join(csv_rows.COLUMNS)]
 
 
 def test_counts_are_bars_below_the_lead() -> None:

@@ -67,7 +67,12 @@ TABLE = {
     "bus.keep": Row("", "its own tab", NOTHING),
     "bus.summarize": Row(f"memory, {SCOPE}; article", "what its tab shows", "an error", {"article": UNSHOWN}),
     "bus.about": Row("; article", "what its tab shows", "an error", {"article": UNSHOWN}),
-    "bus.csv": Row("memory; exchange", "an exchange of its tab", "an error", {"exchange": "99"}),
+    "bus.save": Row(
+        "memory; exchange, conversation, check, format",
+        "what its tab shows, or one of its owner",
+        "an error",
+        {"exchange": "99", "format": "csv"},
+    ),
     "bus.open": Row(
         "memory; article, exchange, quote, find, start, end", "what its tab shows", "an error", {"article": UNSHOWN}
     ),
@@ -97,7 +102,6 @@ TABLE = {
     "bus.rename": Row("recall, memory; conversation, title", "one of its owner", "an error", {"conversation": "x"}),
     "bus.delete": Row("recall, memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
     "bus.undo": Row("recall, memory; conversation", "what its tab deleted last", "an error", {"conversation": "x"}),
-    "bus.export": Row("memory; conversation, format", "one of its owner", "an error", {"conversation": "x"}),
     "bus.rate": Row("memory; exchange, thumb, reason", "a kept exchange of its tab", NOTHING, {"exchange": "7"}),
     "model.input": Row("memory, model, mode, caution, length", "the browser's own memory", "cut to what we keep"),
     "mode.input": Row("memory, model, mode, caution, length", "the browser's own memory", "as model.input"),
@@ -330,7 +334,7 @@ def test_an_article_that_the_tab_was_shown_is_summarised_and_chosen(site: Site) 
     assert "One sentence of" in sent
     assert "lighthouse" not in sent
     assert "One sentence of" in client.send("bus.retry", scope, {"exchange": "1", "limit": "3"})[1]
-    assert "talks" in client.send("bus.csv", [None], {"exchange": "1"})[1]
+    assert "talks" in client.send("bus.save", [None], {"exchange": "1", "format": "csv"})[1]
     assert "1 chosen article: " in client.send("bus.about", [], {"article": SHOWN})[1]
 
 
@@ -570,9 +574,9 @@ def test_an_event_is_not_given_up_for_one_before_it(site: Site, monkeypatch: pyt
     monkeypatch.setattr(event_queue, "UNHEARD_S", 2.0)
     client = site.client()
     begun = time.monotonic()
-    client.send("bus.export", [None], {"conversation": "x"})
+    client.send("bus.save", [None], {"conversation": "x"})
     time.sleep(max(0.0, begun + 1.5 - time.monotonic()))
-    client.post("queue/join", client.body("bus.export", [None], {"conversation": "x"}))
+    client.post("queue/join", client.body("bus.save", [None], {"conversation": "x"}))
     time.sleep(1.0)
     assert "process_completed" in client.stream("tab")
 

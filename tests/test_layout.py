@@ -41,6 +41,7 @@ HEAVY = {
             "frame",
             "library_tab",
             "page",
+            "saving",
             "serve",
             "settings_tab",
         )

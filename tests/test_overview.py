@@ -15,8 +15,9 @@ from rag.answer import Citation, Claim, counts_in_words
 from rag.kind import KINDS
 from rag.overview import Overview, to_answer
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
-from ui import markdown, terminal
+from ui import terminal
 from ui.conversations import Conversations
+from ui.export import markdown
 from ui.html import render
 from ui.session import kept
 

@@ -12,7 +12,7 @@ from index.article import Article, Span
 from index.hit import Hit
 from rag.answer import Answer, Citation, Claim, Disagreement, Reason, Side, Source
 from ui.conversations import Summary
-from ui.html import lists, markup, reader, render
+from ui.html import lists, markup, reader, render, saving
 from ui.library import Found, Row
 
 ARTICLE = Article(
@@ -318,7 +318,7 @@ def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -
             lists.uploads([lists.FileResult(words), lists.FileResult(words, words)], summary=words),
             lists.articles([found_by(words)], found=1, total=1, chosen=()),
             lists.conversations([Summary(words, words, 1, words, words)]),
-            lists.file(words, words),
+            saving.file(words, words.encode("utf-8", "replace")),
             reader.article(evil, start=0, end=len(words), number=1, copies=[evil]),
             reader.kept_words(evil, words, number=1, gone=True),
             render.searched(words, exchange_number=1),

@@ -17,7 +17,8 @@ from index.home import DATABASE
 from rag import Engine, Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from tests.test_migrate import as_layout_1
-from ui import cli, markdown, terminal
+from ui import cli, terminal
+from ui.export import markdown
 from ui.html import lists
 from ui.library import Found, Library
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rag.overview.list import order_of
-from ui import markdown
+from ui.export import markdown
 from ui.html import render, rows
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from index.mentions import Sort
     from index.sync import Removed
     from rag.answer import Answer, Section, Source, Turn
+    from rag.checked import Check
     from ui.conversations import Conversation
 
 MOST_SESSIONS = 300
@@ -41,8 +42,8 @@ class Exchange:
 
     `kind`, `limit` and `sort` are those that the reader chose for the answer (see Engine.stream), None where none was
     chosen. `only` is what was searched, None where that is not known, as of a reopened exchange; `is_of_article` if it
-    is the one article that was to be summarised. `in_history` is what a next question sees of the exchange. `rows` are
-    those that came before the answer, which is to be of `asked_kind`.
+    is the one article that was to be summarised. `asked_at` is the time in UTC (ISO 8601). `in_history` is what a next
+    question sees of the exchange. `rows` are those that came before the answer, which is to be of `asked_kind`.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Exchange:
     is_of_article: bool = False
     asked_kind: str = ""
     rows: list[Section] = field(default_factory=list)
+    asked_at: str = ""
 
     def finish(self, answer: Answer) -> None:
         """Take in the checked answer."""
@@ -132,7 +134,8 @@ class Session:
     """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown.
 
     `owner` is the name that its browser was given, which a question may come sooner than; `deleted` is the conversation
-    that it deleted last and `removed` the article that it removed last, which can be put back.
+    that it deleted last and `removed` the article that it removed last, which can be put back; `checked` is the report
+    that it shows.
     """
 
     person: str = ""
@@ -145,6 +148,7 @@ class Session:
     deleted: Conversation | None = None
     removed: Removed | None = None
     chosen: set[str] = field(default_factory=set)
+    checked: Check | None = None
     _shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     @property

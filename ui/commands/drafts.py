@@ -13,9 +13,11 @@ import rag
 from index import filters
 from index.errors import InputError
 from index.read import read, readable
-from ui import markdown, terminal
+from ui import terminal
 from ui.commands.command import NOT_SUPPORTED, OK, add_command, add_operators
 from ui.commands.output import columns, complain, show, show_json
+from ui.commands.taking import add_export, now, require_exportable, take
+from ui.export import subject
 from ui.progress import Notes
 
 if TYPE_CHECKING:
@@ -32,8 +34,11 @@ def declare(commands: Commands) -> None:
     """Declare `check`."""
     command = add_command(commands, "check", run_check, "--json")
     command.add_argument("file", help="the draft, in any format that articles may have; - reads standard input")
-    command.add_argument("--markdown", action="store_true", help="print a report as Markdown")
-    command.add_argument("--html", action="store_true", help="print the marked text as one HTML page")
+    for name, what in {"markdown": "a report", "html": "the marked text as one page"}.items():
+        command.add_argument(
+            f"--{name}", dest="format", action="store_const", const=name, help=f"the same as --format {name}: {what}"
+        )
+    add_export(command)
     command.add_argument(
         "--only", default="", metavar="OPERATORS", help='check against these articles alone: "source:reuters in:2018"'
     )
@@ -42,6 +47,7 @@ def declare(commands: Commands) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     """Check a draft: which of its sentences the articles support, which they contradict, and which they do not have."""
+    require_exportable(options, apart_from=None if options.file == STANDARD_INPUT else Path(options.file))
     text, title = _draft(options.file)
     rest, only = filters.parse(options.only)
     if rest.strip():
@@ -63,16 +69,10 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def _show(check: Check, title: str, options: argparse.Namespace) -> None:
-    from ui.html import check as html  # brings numpy, which the help of a command does without
+    def otherwise() -> int:
+        return show_json(check.to_dict()) if options.json else show(terminal.render_check(check, columns=columns()))
 
-    if options.json:
-        show_json(check.to_dict())
-    elif options.markdown:
-        show(terminal.clean(markdown.render_check(check, title)).rstrip())
-    elif options.html:
-        show(html.render_page(check, title).rstrip())
-    else:
-        show(terminal.render_check(check, columns=columns()))
+    take(lambda: subject.of_check(check, title, day=now()), options, otherwise=otherwise)
 
 
 def _draft(name: str) -> tuple[str, str]:

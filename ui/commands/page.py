@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from index import home as homes
 from index import models
 from index.errors import InputError
-from ui import auth, markdown, page_token, proxy, terminal
+from ui import auth, page_token, proxy, terminal
 from ui.commands.command import OK, add_answering, add_command, add_group, settings_of
 from ui.commands.output import columns, complain, show, show_json
+from ui.commands.taking import add_export, now, require_exportable, take
 from ui.conversations import Conversations
+from ui.export import subject
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +35,7 @@ def declare(commands: Commands) -> None:
     add_command(group, "list", run_conversations_list, "--json")
     command = add_command(group, "export", run_conversations_export, "--json")
     command.add_argument("ids", nargs="*", metavar="ID", help="ids from `citewire conversations list`")
+    add_export(command)
 
 
 def add_listening(command: argparse.ArgumentParser) -> None:
@@ -121,7 +124,9 @@ def run_conversations_list(options: argparse.Namespace) -> int:
 
 
 def run_conversations_export(options: argparse.Namespace) -> int:
-    """Export conversations as Markdown or JSON, with answers, quotes and addresses; without ids, all of them."""
+    """Export conversations with answers, quotes and addresses; without ids, all of them. As Markdown, unless --json,
+    --format or --export say otherwise."""
+    require_exportable(options)
     with Conversations(homes.resolve(options.home)) as conversations:
         known = {conversation.id: conversation for conversation in conversations.everyone()}
     for unknown in [name for name in options.ids if name not in known]:
@@ -129,7 +134,11 @@ def run_conversations_export(options: argparse.Namespace) -> int:
     chosen = [known[name] for name in options.ids] or list(known.values())
     if options.json:
         return show_json([conversation.to_dict() for conversation in chosen])
-    return show("\n".join(markdown.render_conversation(conversation) for conversation in chosen).rstrip("\n"))
+    if options.format is None and not options.export:
+        options.format = "markdown"
+    subjects = [subject.of_conversation(conversation) for conversation in chosen]
+    take(lambda: subject.joined(subjects, "Conversations", day=now()), options, otherwise=lambda: OK)
+    return OK
 
 
 def without_role(path: Path, names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import rag
 from index import filters, models
 from index.errors import Error
 from rag.kind import KINDS
-from ui import csv_rows, terminal
+from ui import terminal
 from ui.commands.command import (
     NOT_ANSWERED,
     OK,
@@ -21,10 +22,11 @@ from ui.commands.command import (
     typed,
 )
 from ui.commands.output import columns, complain, show, show_json
+from ui.commands.taking import add_export, now, require_exportable, save, take
+from ui.export import subject
 from ui.progress import Notes
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
 
     from rag import Answer, Engine, Turn
@@ -60,7 +62,10 @@ def declare(commands: Commands) -> None:
         "--as", dest="kind", choices=KINDS, help="the kind of answer (default: what the question asks for)"
     )
     command.add_argument("--limit", type=int, metavar="N", help="the largest number of rows of a list or timeline")
-    command.add_argument("--csv", action="store_true", help="print the rows and their quotes as CSV, for a spreadsheet")
+    command.add_argument(
+        "--csv", dest="format", action="store_const", const="csv", help="the same as --format csv, for a spreadsheet"
+    )
+    add_export(command)
     add_answering(command)
 
 
@@ -82,6 +87,7 @@ def run_ask(options: argparse.Namespace) -> int:
     """Answer one question, after those of --after; without a question, hold a conversation in the terminal."""
     settings = settings_of(options.llm, options.mode, options.caution)
     models.require_known(settings.llm, "llm")  # an empty index would not ask for it
+    require_exportable(options)
     with rag.Engine.open(options.home, settings=settings) as engine:
         if engine.sends_to:
             complain(f"citewire: questions and passages are sent to another machine: {', '.join(engine.sends_to)}")
@@ -94,10 +100,11 @@ def run_ask(options: argparse.Namespace) -> int:
         question = typed(question)
         kind = options.kind or rag.kind_of(question, history=history)
         # Programs get the whole list, readers a page of it.
-        is_whole = (options.json or options.csv) and kind in ("list", "count")
+        is_whole = (options.json or options.format or options.export) and kind in ("list", "count")
         limit = sys.maxsize if options.limit is None and is_whole else options.limit
+        asked_at = now()
         answer = _ask(engine, question, history, kind=options.kind, limit=limit)
-        _show_answer(answer, options)
+        _show_answer(answer, options, asked_at=asked_at)
         return NOT_ANSWERED if answer.refused and not options.json else OK
 
 
@@ -105,18 +112,20 @@ def _converse(engine: Engine, options: argparse.Namespace) -> int:
     """Answer questions from the terminal, one a line, each after those before it, until the end of the input.
 
     Words are shown while they are written, marked as an unchecked draft. A question that fails does not end the
-    conversation.
+    conversation. What --export names is saved at the end, with all questions and answers.
     """
     history: list[Turn] = []
+    answers: list[tuple[Answer, str]] = []
     while True:
         try:
             question = typed(input("? "))
         except EOFError:
             print()
+            _save_conversation(answers, options)
             return OK
         if not question:
             continue
-        draft = _Draft()
+        draft, asked_at = _Draft(), now()
         try:
             answer = _ask(
                 engine,
@@ -124,7 +133,7 @@ def _converse(engine: Engine, options: argparse.Namespace) -> int:
                 history,
                 kind=options.kind,
                 limit=options.limit,
-                write=None if options.json or options.csv else draft.write,
+                write=None if options.json or options.format else draft.write,
             )
         except (Error, OSError) as error:
             draft.end()
@@ -132,7 +141,18 @@ def _converse(engine: Engine, options: argparse.Namespace) -> int:
             continue
         draft.end()
         history.append(answer.turn)
-        _show_answer(answer, options)
+        answers.append((answer, asked_at))
+        one = argparse.Namespace(**{**vars(options), "export": []})
+        _show_answer(answer, one, asked_at=asked_at)
+
+
+def _save_conversation(answers: Sequence[tuple[Answer, str]], options: argparse.Namespace) -> None:
+    if not (answers and options.export):
+        return
+    first, asked_at = answers[0]
+    held = [{"asked_at": time, "answer": answer.to_dict()} for answer, time in answers]
+    whole = subject.of_answers(first.question, asked_at, answers, json={"turns": held})
+    save(lambda: whole, options)
 
 
 class _Draft:
@@ -195,12 +215,10 @@ def _note(event: Event) -> str:
     return "writing"
 
 
-def _show_answer(answer: Answer, options: argparse.Namespace) -> None:
-    if options.json:
-        show_json(answer.to_dict())
-    elif options.csv:
-        show(csv_rows.render_answer(answer))
-        if answer.refused:
-            complain(f"citewire: {terminal.line(answer.text)}")
-    else:
-        show(terminal.render_answer(answer, columns=columns()))
+def _show_answer(answer: Answer, options: argparse.Namespace, *, asked_at: str) -> None:
+    def otherwise() -> int:
+        return show_json(answer.to_dict()) if options.json else show(terminal.render_answer(answer, columns=columns()))
+
+    take(lambda: subject.of_answer(answer, asked_at=asked_at), options, otherwise=otherwise)
+    if options.format not in (None, "json") and answer.refused:
+        complain(f"citewire: {terminal.line(answer.text)}")

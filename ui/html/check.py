@@ -20,8 +20,6 @@ CLASSES = {
     CheckVerdict.NOTHING: "nothing",
 }
 STYLE = """
-:root { color-scheme: light dark; }
-body { font: 17px/1.6 Georgia, serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
 .check .draft { white-space: pre-line; }
 .check mark { background: none; color: inherit; border-bottom: 3px solid transparent; }
 .check mark.supported { border-color: #2e7d32; }
@@ -47,15 +45,6 @@ def render_check(check: Check, *, openable: bool = False) -> str:
         f'<div class="check"><p class="summary">{escape(check.summary)}</p><div class="draft">{"".join(pieces)}</div>'
         + (f"<ol>{quotes}</ol>" if quotes else "")
         + "</div>"
-    )
-
-
-def render_page(check: Check, title: str) -> str:
-    """The same as a page of its own, which loads nothing."""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{render_check(check)}</body></html>\n"
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rag.overview.list import best_sentence
 from ui.html.markup import button, count, day, escape
+from ui.html.saving import menu
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -163,8 +164,7 @@ def _article(found: Found, *, chosen: bool, can_remove: bool, find: str) -> str:
 def _conversation(one: Summary) -> str:
     title = f"<bdi>{escape(one.title or 'Conversation')}</bdi>"
     acts = [
-        button("export", "Markdown", conversation=one.id, format="md"),
-        button("export", "JSON", conversation=one.id, format="json"),
+        menu(conversation=one.id),
         button("delete", "Delete", conversation=one.id, classes="act sure"),
     ]
     rename = (
@@ -198,8 +198,3 @@ def removed(headline: str, article_id: str) -> str:
     """Says that an article was removed, with a button that brings it back."""
     undo = button("restore", "Undo", article=article_id)
     return f'<p class="status ready">Removed <bdi>{escape(headline)}</bdi>. {undo}</p>'
-
-
-def file(name: str, text: str, *, serial: int = 0) -> str:
-    """A text that the page's script saves as a file, each time that `serial` is another."""
-    return f'<pre data-name="{escape(name)}" data-serial="{serial}">{escape(text)}</pre>'

@@ -15,6 +15,7 @@ from rag.answer import Reason, Verdict
 from rag.grounding.lexicon import words
 from ui.html import rows
 from ui.html.markup import button, count, day, escape, link
+from ui.html.saving import menu
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,6 +134,7 @@ def toolbar(
     parts = []
     if markdown:
         parts.append(f'<button type="button" class="act" data-copy="{escape(markdown)}">Copy with references</button>')
+        parts.append(menu(exchange=exchange_number))
     parts.append(button("retry", "Try again", exchange=exchange_number, classes="act last"))
     parts.append(button("edit", "Edit question", exchange=exchange_number, classes="act last"))
     parts.append(_other_kinds(exchange_number))

@@ -32,8 +32,6 @@ MOST_BARS = 24
 """Bars of a chart that are shown at once: the months of two years."""
 ORDERS: Mapping[str, Sort] = {"Best match": "relevance", "Newest first": "newest", "Oldest first": "oldest"}
 """The orders of a list, by the words on their buttons."""
-SAVED = ("list", "count", "timeline", "comparison", "summary", "library")
-"""Kinds of answer whose rows can be saved."""
 ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 """What `datetime` may hold: a year, a month or a day, as in 2022-10-20."""
 
@@ -72,7 +70,7 @@ def chart(dimension: str, counts: Mapping[str, int]) -> str:
 
 
 def tools(answered: Answer, exchange_number: int, *, sort: Sort, limit: int | None) -> str:
-    """What can be done with rows: other lengths of a summary, another order or numbers of a list, saving them."""
+    """What can be done with rows: other lengths of a summary, another order or numbers of a list."""
     groups = []
     if answered.kind == "summary" and answered.sections:
         chosen = limit or len(answered.claims)
@@ -93,17 +91,14 @@ def tools(answered: Answer, exchange_number: int, *, sort: Sort, limit: int | No
             if dimension not in answered.counts
         ]
         groups.append(_group("Count", numbers))
-    if answered.kind in SAVED and answered.sections:
-        groups.append(_group("", [button("csv", "Save as CSV", exchange=exchange_number)]))
     return f'<div class="row-tools">{"".join(groups)}</div>' if groups else ""
 
 
 def _group(label: str, buttons: Sequence[str]) -> str:
     if not buttons:
         return ""
-    named = f'<span class="note">{label}</span>' if label else ""
-    classes = "tools last" if label else "tools"  # the order and the length are chosen of the last answer only
-    return f'<div class="{classes}" role="group" aria-label="{label or "These rows"}">{named}{"".join(buttons)}</div>'
+    named = f'<span class="note">{label}</span>'  # the order and the length are chosen of the last answer only
+    return f'<div class="tools last" role="group" aria-label="{label}">{named}{"".join(buttons)}</div>'
 
 
 def _choice(label: str, is_chosen: bool, exchange_number: int, **details: object) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence  # noqa: TC003 (Gradio resolves the annotations)
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,13 @@ from index.mentions import SORTS
 from rag.event import Evidence, Progress, Row, Token
 from rag.kind import kind_of
 from rag.suggest import suggest
-from ui import csv_rows, preferences
+from ui import preferences
 from ui.backend import explain
 from ui.follow import batches
-from ui.html import lists, reader, render
-from ui.html.markup import button, count, escape
+from ui.html import reader, render
+from ui.html.markup import button
 from ui.library import hits, narrowed
-from ui.session import MOST_QUESTIONS, Exchange, Session, history, kept
+from ui.session import MOST_QUESTIONS, Exchange, Session, kept
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ DIGITS_OF_LIMIT = 5
 SUMMARIZE = "Summarise this article: “{}”"
 HEADLINE_CHARS = 200
 """How much of a headline a question names."""
-NAME_CHARS = 60
-"""Longest name of a saved file, without date and ending."""
 DIGITS_OF_OFFSET = 9
 """Longest number of an offset in a text."""
 TOO_MANY = (
@@ -117,7 +115,6 @@ class AskTab:
         new.click(self._new, None, asked, cancels=asking, **AT_ONCE)
         bus.edit(self._edit, None, [self.question, self.note], **AT_ONCE)
         bus.keep(self._keep, None, self.note, **AT_ONCE)
-        bus.csv(self._save_rows, self.frame.memory, [self.frame.export, self.note], **QUIET)
         bus.open(self._open, self.frame.memory, self.frame.reader, **AT_ONCE)
         bus.close(lambda: "", None, self.frame.reader, **AT_ONCE)
 
@@ -278,7 +275,8 @@ class AskTab:
             turn = next((one.turn for one in dropped if one.turn), 0)
             if turn and session.conversation:
                 self.backend.conversations().cut(session.conversation, whose(), turn=turn)
-        exchange = Exchange(len(session.exchanges) + 1, question, reply=render.waiting())
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        exchange = Exchange(len(session.exchanges) + 1, question, reply=render.waiting(), asked_at=now)
         session.exchanges.append(exchange)
         return exchange
 
@@ -404,32 +402,6 @@ class AskTab:
         self.frame.known_session(request).replacing = 0
         return ""
 
-    def _save_rows(self, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
-        """The rows of an answer as CSV: all that there are, also those that are not shown."""
-        session = self.frame.known_session(request)
-        exchange = session.exchange(details(event).get("exchange"))
-        try:
-            if exchange is None:
-                raise InputError(GONE)
-            answer = self.whole(session, exchange, memory, request).answer
-            if answer is None or not answer.sections:
-                raise InputError("the answer has no rows")
-            if (answer.total or 0) > len(answer.sections):
-                answer = self.frame.engine().ask(
-                    exchange.question,
-                    history=[] if exchange.is_of_article else history(session.exchanges[: exchange.number - 1]),
-                    only=exchange.only,
-                    kind=answer.kind,
-                    limit=sys.maxsize,
-                    sort=exchange.sort,
-                )
-            name = f"{file_name(answer.searched or exchange.question)}.csv"
-            saved = f"Saved {count(len(answer.sections), 'row')} as {name}"
-            shown = lists.file(name, csv_rows.render_answer(answer), serial=time.monotonic_ns())
-        except Exception as error:  # noqa: BLE001 (shown above the composer)
-            return "", render.problem(explain(error), failed="The rows were not saved.")
-        return shown, f'<p class="note">{escape(saved)}</p>'
-
     def whole(self, session: Session, exchange: Exchange, memory: object, request: gr.Request) -> Exchange:
         """An exchange with its evidence, read from the kept conversation if the session let it go.
 
@@ -503,15 +475,11 @@ def _without_operators(headline: str) -> str:
     return re.sub(r":(?=\S)", ": ", " ".join(headline.split())[:HEADLINE_CHARS])
 
 
-def file_name(title: str) -> str:
-    """A title as a file is named: its words joined by hyphens, "conversation" for one without."""
-    named = "-".join(re.findall(r"\w+", title.casefold()))[:NAME_CHARS].strip("-_")
-    return named or "conversation"
-
-
 def reopened(number: int, kept: Kept) -> Exchange:
     """An exchange as it was kept."""
-    exchange = Exchange(number, kept.question, turn=kept.number, thumb=kept.thumb, reason=kept.reason)
+    exchange = Exchange(
+        number, kept.question, turn=kept.number, thumb=kept.thumb, reason=kept.reason, asked_at=kept.asked_at
+    )
     exchange.finish(kept.restored())
     return exchange
 

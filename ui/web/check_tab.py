@@ -16,9 +16,9 @@ from index.read import read, readable
 from rag.checked import Check
 from ui.backend import explain, without_commands
 from ui.html import check as html
-from ui.html import render
+from ui.html import render, saving
 from ui.payload import TEXT_CHARS
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, is_uploaded, words
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, is_uploaded, region, words
 
 if TYPE_CHECKING:
     import threading
@@ -57,11 +57,12 @@ class CheckTab:
                 self.file = gr.UploadButton(
                     "Open a file", file_types=ENDINGS, file_count="multiple", elem_id="draft-file", scale=0
                 )
+            self.outcome = region("", "check-outcome", live=True)
             self.report = gr.HTML("", elem_id="check-report", apply_default_css=False)
 
     def wire(self) -> None:
         """Check, stop, and take the text of a file."""
-        changed = [self.report, self.check, self.stop]
+        changed = [self.report, self.outcome, self.check, self.stop]
         self.checking = self.check.click(self._check, [self.text], changed, trigger_mode="once", **QUIET)
         self.stop.click(self._stop, None, [self.stop], **AT_ONCE)
         self.file.upload(self._take, [self.file], [self.text, self.report], **QUIET)
@@ -76,6 +77,7 @@ class CheckTab:
         try:
             yield {
                 self.report: render.waiting("Reading the articles…"),
+                self.outcome: "",
                 self.check: gr.update(interactive=False),
                 self.stop: gr.update(visible=True, interactive=True),
             }
@@ -99,7 +101,8 @@ class CheckTab:
                     drawn = time.monotonic()
                     yield {self.report: html.render_check(Check(draft, tuple(found)), openable=True)}
             check = Check(draft, tuple(found), engine.index.generation, cancelled=cancel.is_set())
-            yield {self.report: html.render_check(check, openable=True)}
+            session.checked = check
+            yield {self.report: html.render_check(check, openable=True) + saving.menu(check="last")}
         except Exception as error:  # noqa: BLE001 (shown in place of the report)
             yield {
                 self.report: render.problem(without_commands(explain(error)), failed="The text could not be checked.")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from index.errors import Error, InputError
-from ui import markdown
 from ui.backend import explain
 from ui.html import lists, render
-from ui.web.ask_tab import file_name, reopened
+from ui.web.ask_tab import reopened
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
@@ -54,7 +52,6 @@ class ConversationsTab:
         bus.rename(self._rename, [self.text, memory], listed, **QUIET)
         bus.delete(self._delete, [self.text, memory], listed, **QUIET)
         bus.undo(self._undo, [self.text, memory], listed, **QUIET)
-        bus.export(self._export, memory, [self.frame.export, self.outcome], **QUIET)
         bus.rate(self._rate, memory, [self.frame.finished, ask.current, ask.note], **QUIET)
 
     def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[str, str]:
@@ -141,16 +138,6 @@ class ConversationsTab:
         redrawn = self.ask.redrawn(session)
         session.let_go()
         return {**redrawn, **self.ask.idle(), self.outcome: ""}
-
-    def _export(self, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
-        try:
-            kept = self._get(memory, request, event)
-        except Exception as error:  # noqa: BLE001 (shown in place of the file)
-            return "", render.problem(explain(error), failed="The conversation was not saved.")
-        is_json = details(event).get("format") == "json"
-        text = kept.to_json() if is_json else markdown.render_conversation(kept)
-        name = f"{file_name(kept.title)}-{kept.created[:10]}.{'json' if is_json else 'md'}"
-        return lists.file(name, text, serial=time.monotonic_ns()), render.status(f"Saved as {name}", "ready")
 
     def _get(self, memory: Any, request: gr.Request, event: gr.EventData) -> Conversation:
         wanted, whose = words(details(event).get("conversation")), self.frame.owner(memory, request)

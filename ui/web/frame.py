@@ -179,7 +179,9 @@ watch('value', () => {
   const file = element.querySelector('pre[data-name]');
   if (!file) return;
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([file.textContent], {type: 'text/plain'}));
+  const bytes = () => Uint8Array.from(atob(file.textContent), (one) => one.charCodeAt(0));
+  const content = file.dataset.encoding === 'base64' ? bytes() : file.textContent;
+  link.href = URL.createObjectURL(new Blob([content], {type: 'application/octet-stream'}));
   link.download = file.dataset.name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);

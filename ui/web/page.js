@@ -1,6 +1,6 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
-const EVENTS = ['about', 'ask', 'choose', 'close', 'csv', 'delete', 'edit', 'export', 'keep', 'open', 'pull', 'rate', 'remove',
-  'rename', 'reopen', 'restore', 'retry', 'summarize', 'unchoose', 'undo'];
+const EVENTS = ['about', 'ask', 'choose', 'close', 'delete', 'edit', 'keep', 'open', 'pull', 'rate', 'remove',
+  'rename', 'reopen', 'restore', 'retry', 'save', 'summarize', 'unchoose', 'undo'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
 const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
@@ -43,6 +43,7 @@ document.addEventListener('click', (event) => {
   if (button.dataset.act === 'open') window.citewireOpener = button;
   if (['about', 'summarize'].includes(button.dataset.act)) window.citewireOpener = null;  // the focus goes on
   if (['ask', 'reopen', 'retry', 'summarize'].includes(button.dataset.act)) showAsk();
+  if (button.dataset.act === 'save') button.closest('details')?.removeAttribute('open');
   send(button.dataset.act, {...button.dataset});
   if (['about', 'edit'].includes(button.dataset.act)) typeInto();
 });

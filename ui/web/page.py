@@ -18,6 +18,7 @@ from ui.web.check_tab import CheckTab
 from ui.web.conversations_tab import ConversationsTab
 from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
 from ui.web.library_tab import LibraryTab
+from ui.web.saving import Saving
 from ui.web.settings_tab import SettingsTab
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Page:
         self.library.wire(self.status, self.library_tab, self.ask.start, self.ask.suggestions)
         self.check.wire()
         self.conversations.wire(self.ask, self.conversations_tab)
+        Saving(self.frame, self.ask, self.conversations, self.check)
         self.settings.wire(self.settings_tab)
         memory = self.frame.memory
         opened = [memory, self.status, self.ask.suggestions, self.library.outlet, self.library.adding]
