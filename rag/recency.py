@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from index.filters import Filter
 from rag.answer import Citation, Claim
-from rag.dates import day_of, in_words
+from rag.dates import dates, day_of, in_words
 from rag.grounding import claims
 from rag.grounding.cite import LEAST_COVERAGE
 from rag.grounding.lexicon import stems, words
 from rag.grounding.statement import is_statement
+from rag.grounding.support import FAILED
 from rag.relevance import covered
 
 if TYPE_CHECKING:
@@ -83,6 +84,13 @@ _LEAVES = (
 )
 _REMOVES = r"\b(?:dismiss(?:es|ed)|sack(?:s|ed)|fire[sd]|oust(?:s|ed)|depose[sd]|remove[sd]|[Ff]ormer|[Ll]ate)\b"
 _APART = r"(?: (?:of|in|at|for|from|the|has|had|also|\w+ly)\b|(?<=\b(?:of|in|at)) [A-Z][\w-]*)* "
+_CLAUSES = re.compile(
+    r"(?:(?!\b(?:who|which|when|while|after|before|but|and)\b)[^,;:()—–])+|\b(?:who|which|when|while|after|before|but|and)\b"
+    r"(?:(?!\b(?:who|which|when|while|after|before|but|and)\b)[^,;:()—–])*"
+)
+_SINCE = re.compile(r"\b(?:since|from|until|till|through|to|by)\s(?:\w+\s)?$", re.IGNORECASE)
+"""What stands before a date that is only the beginning or the end of what a sentence reports."""
+"""The clauses of a sentence, each up to the next comma or word that begins another."""
 _END = re.compile(rf"{_LEAVES}|{_REMOVES}|\b(?:resign|quit|leave|step|no longer|not)\b")
 """Words for the end of an office, after and before who had it, and what may stand between."""
 SPAN_DAYS = 14
@@ -153,6 +161,46 @@ def without_who_left(question: str, drafted: Sequence[Claim]) -> tuple[Claim, ..
         return tuple(drafted)
     pairs = zip(drafted, found, strict=True)
     return claims.in_one_text(one for claim, left in pairs for one in (claims.as_quotes([claim]) if left else [claim]))
+
+
+def without_other_times(question: str, drafted: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Claims, of which those whose every quote is of another time than the question asks about rest on nothing: asked
+    who resigned this week, or in October, somebody who did in July is no answer."""
+    return tuple(
+        replace(one, citations=(), supported=False, support=min(one.support, FAILED))
+        if one.supported and all(_is_of_another_time(question, one.text, each) for each in one.citations)
+        else one
+        for one in drafted
+    )
+
+
+def _is_of_another_time(question: str, claim: str, quote: Citation) -> bool:
+    """Whether what a quote says of a claim is dated, by the quote itself, before or after what is asked about."""
+    published = day_of(quote.published)
+    days = next((days for pattern, days in _SPANS if pattern.search(question)), None)
+    if days is not None and published is not None:
+        asked = [(published - timedelta(days=days), published + timedelta(days=days))]
+    else:
+        # "who" begins a clause of a sentence, of which a date is not that of the sentence
+        asked = [one.span for one in dates(question.partition(" ")[2]) if one.is_when]
+    found = dates(quote.quote, published) if asked else ()
+    wanted = {word.stem for text in (question, claim) for word in words(text) if text[word.start].islower()}
+    clauses = [(one.start(), one.end()) for one in _CLAUSES.finditer(quote.quote)]
+    start, end = max(clauses, key=lambda at: len(wanted & stems(quote.quote[slice(*at)])), default=(0, 0))
+    # "Last month, he was fired": a date that stands alone is that of the clause beside it.
+    text = quote.quote
+    alone = [
+        (one.start, one.end)
+        for one in found
+        for at in clauses
+        if at[0] <= one.start < at[1] and not words(f"x {text[at[0] : one.start]} {text[one.end : at[1]]}"[2:])
+    ]
+    own = [
+        one
+        for one in found
+        if (start <= one.start < end or (one.start, one.end) in alone) and not _SINCE.search(text[: one.start])
+    ]
+    return bool(own) and not any(one.span[0] <= last and first <= one.span[1] for one in own for first, last in asked)
 
 
 def later_report(question: str, drafted: Sequence[Claim], sources: Sequence[Source]) -> tuple[Claim, ...]:

@@ -217,7 +217,8 @@ class Reply:
             quoting = Quoting([source.hit.text for source in part.found.sources], llm.vocabulary)
             chosen = self._write(part, llm, request, constraint=quoting, shown=shown, adapted=adapted)
             drafted = claims.quoted_sentences(chosen, self._still_indexed(part))
-        return recency.without_who_left(part.question.text, drafted)
+        asked = part.question.text
+        return recency.without_who_left(asked, recency.without_other_times(asked, drafted))
 
     def _write(
         self,

@@ -208,3 +208,23 @@ def test_the_best_passage_comes_second_at_the_latest() -> None:
     found = [hit.article.id for hit in recency.newest_first(ASKED, hits, least_share=0.7)]
     assert found == ["2022-11-04", "2021-05-01", "2022-10-03"]
     assert recency.newest_first("What is the capital of Zorb?", hits, least_share=0.7) == hits
+
+
+@pytest.mark.parametrize(
+    ("question", "quote", "is_answer"),
+    [
+        ("Who resigned from the harbor board this week?", "Ian Pell resigned from the harbor board in July.", False),
+        ("Who resigned from the harbor board this week?", "Ian Pell resigned from the harbor board on Tuesday.", True),
+        (
+            "Who resigned from the harbor board in October 2022?",
+            "Ian Pell resigned from the harbor board in July.",
+            False,
+        ),
+        ("When did Pell resign from the harbor board?", "Ian Pell resigned from the harbor board in July.", True),
+    ],
+)
+def test_what_happened_at_another_time_than_is_asked_about_is_no_answer(
+    index: Index, question: str, quote: str, is_answer: bool
+) -> None:
+    index.add([Article("council", f"{quote} It rained.", "Council", "Post", published="2022-10-20")])
+    assert asked(index, question, quote).refused != is_answer

@@ -248,3 +248,38 @@ def test_no_sentence_of_an_article_says_how_many_articles_there_are() -> None:
     quote = "Twitter laid off half of its staff, one of its managers said in an e-mail."
     assert flaws(Pair("There is one article about Twitter.", (quote,)))
     assert flaws(Pair("The treaty has three articles.", ("The treaty has three articles and a preamble.",))) == ()
+
+
+SUCCESSION = "Ann Lee of Norria, who succeeded Bo Lund as chair in May, invited Cy Ames to dine."
+FINAL = "Norria defeated the Zorb Rovers 24–10 to win the Harbor Cup, and was greeted by Mayor Ada Quill."
+FLEET = "Norria was founded as a port in 1851, and joined the union in 1855 with 62 ferries, 335 tugs and $4 million."
+
+
+@pytest.mark.parametrize(
+    ("question", "claim", "quote", "is_supported"),
+    [
+        ("", "Ann Lee succeeded Bo Lund as chair.", SUCCESSION, True),
+        ("", "Bo Lund succeeded Ann Lee as chair.", SUCCESSION, False),
+        ("", "Cy Ames was invited by Ann Lee to dine.", SUCCESSION, True),
+        ("Who succeeded Bo Lund as chair?", "Cy Ames.", SUCCESSION, False),
+        ("Who succeeded Bo Lund as chair?", "Ann Lee.", SUCCESSION, True),
+        ("", "Norria won the Harbor Cup.", FINAL, True),
+        ("", "The Zorb Rovers won the Harbor Cup.", FINAL, False),
+        ("Who won the Harbor Cup?", "Zorb Rovers.", FINAL, False),
+        ("Which team won the cup?", "Norria.", "Zorb lost to Norria in the cup.", True),
+        ("Which team won the cup?", "Zorb.", "Zorb lost to Norria in the cup.", False),
+        ("", "Norria was greeted by Mayor Ada Quill.", FINAL, True),
+        ("", "Ada Quill was greeted by Norria.", FINAL, False),
+        ("", "Norria joined the union in 1855.", FLEET, True),
+        ("", "Norria joined the union in 1851.", FLEET, False),
+        ("When was Norria founded?", "1851.", FLEET, True),
+        ("", "Norria had 335 tugs.", FLEET, True),
+        ("", "Norria had 62 tugs.", FLEET, False),
+        ("", "Zorb met Norria.", "Norria met Zorb in May.", True),
+    ],
+)
+def test_who_does_it_and_which_number_it_is_must_be_those_of_the_quote(
+    question: str, claim: str, quote: str, is_supported: bool
+) -> None:
+    found = Pair(claim, (quote,), quote, question=question)
+    assert (not flaws(found)) == is_supported, flaws(found)

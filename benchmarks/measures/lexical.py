@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import stems, words
-from rag.grounding.support import AKIN_CHARS, FAILED, NEARBY
+from rag.grounding.lexicon import AKIN_CHARS, stems, words
+from rag.grounding.support import FAILED, NEARBY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

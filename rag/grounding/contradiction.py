@@ -14,8 +14,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import MONTHS, antonyms, words
-from rag.grounding.support import Pair, is_akin, reversed_stems
+from rag.grounding.lexicon import MONTHS, antonyms, is_akin, words
+from rag.grounding.support import Pair, reversed_stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -15,7 +15,7 @@ from index.language import STEMMERS, function_words, language_of, stemmer_of, wi
 from rag.grounding import foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from index.tokens import Token
 
@@ -63,6 +63,10 @@ _IRREGULAR = {
 }
 """Forms of common verbs that a stemmer leaves apart: talks that "broke down" are those asked to "break down"."""
 
+_UNCHANGED = frozenset("beat bet cast cost cut hit hurt let put quit set shed shut split spread thrust upset".split())
+"""Verbs of which the past form is that of the present."""
+_PREFIX = re.compile(r"^(?:over|under|out|up|with|fore|mis|re|un)(?=\w{3})")
+
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
@@ -104,6 +108,11 @@ BOUNDS = re.compile(
     re.IGNORECASE,
 )
 """Words before a number that make it a bound."""
+
+AKIN_CHARS = 4
+AKIN_SHARE = 0.85
+"""Fewest characters, and least share of those of the shorter one, that two names must have in common from their start
+to be taken for akin: Japan and Japanese, Aristotle and Aristotelian; not Austria and Australia."""
 
 _CONTRACTED = frozenset(("t", "re", "ve", "ll", "d", "m"))
 IDENTIFIER_LETTERS = 6
@@ -226,6 +235,22 @@ def negations(text: str) -> tuple[list[re.Match[str]], bool]:
 def antonyms(stem: str) -> frozenset[str]:
     """The stems of the opposites of a word, as antonyms.txt has them."""
     return _antonyms().get(stem, frozenset())
+
+
+def is_past(word: str) -> bool:
+    """Whether a word in small letters looks like a past form of a verb: "captured", "won"."""
+    return word.endswith("ed") or _PREFIX.sub("", word) in _IRREGULAR.keys() | _UNCHANGED
+
+
+def is_akin(name: str, names: Collection[str]) -> bool:
+    """Whether `names` has the name or one that begins alike."""
+    return name in names or any(_begin_alike(name, other) for other in names)
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    shorter = min(len(one), len(other))
+    common = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), shorter)
+    return shorter >= AKIN_CHARS and common >= AKIN_SHARE * shorter
 
 
 @cache

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from index.language import language_of
 from index.passage import sentences
-from rag.grounding.lexicon import COLLECTION, COUNTED_ARTICLES, Word, antonyms, known, negations, stems, words
+from rag.grounding import roles
+from rag.grounding.lexicon import COLLECTION, COUNTED_ARTICLES, Word, antonyms, is_akin, known, negations, stems, words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 COEFFICIENTS = Path(__file__).with_name("support.json")
 SUPPORTED = 0.5
@@ -32,10 +33,6 @@ NEARBY = 0.6
 With 0 the AUROC on WiCE is .809 instead of .821, with 1 as good, but less of summedits_news is judged right."""
 FAILED = 0.2
 """Most support of a claim with a flaw: at most a fifth of those with less than this are supported on WiCE."""
-AKIN_CHARS = 4
-AKIN_SHARE = 0.85
-"""Fewest characters, and least share of those of the shorter one, that two names must have in common from their start
-to be taken for akin: Japan and Japanese, Aristotle and Aristotelian; not Austria and Australia."""
 CLAUSE_WORDS = 2
 """Fewest content words of a clause that is judged for itself; with 1 the AUROC on summedits_news is .693, not .709."""
 MOST_LOST = 3
@@ -134,6 +131,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
         or word in view.unbound
         or word in view.miscoded
         or word.stem in view.opposed
+        or word in view.exchanged
     ]
     spoken = [_plain(quote) for quote in pair.quotes]
     quotations = [text for text in _QUOTATION.findall(pair.claim) if not any(_plain(text) in each for each in spoken)]
@@ -230,6 +228,15 @@ class _View:
         theirs = stems(self.closest.quote) - {word.stem for word in self.wanted}
         ours = (word.stem for word in self.wanted if word.stem not in self.quoted)
         return frozenset(stem for stem in ours if antonyms(stem) & theirs)
+
+    @cached_property
+    def exchanged(self) -> frozenset[Word]:
+        """Names in the place of another, and numbers of another thing (rag/grounding/roles.py)."""
+        if language_of(self.pair.claim) not in (None, "English"):
+            return frozenset()
+        read = self.pair.claim, self.pair.quotes, self.pair.question
+        stems_of_it = roles.exchanged(*read) | roles.misnumbered(*read)
+        return frozenset(word for word in self.wanted if word.stem in stems_of_it)
 
     @cached_property
     def unbound(self) -> frozenset[Word]:
@@ -382,17 +389,6 @@ def _is_date_line(quote: str) -> bool:
 def reversed_stems(pair: Pair) -> frozenset[str]:
     """Stems that a claim and its closest quote share, and only one of them negates."""
     return _View(pair).flipped
-
-
-def is_akin(name: str, names: Collection[str]) -> bool:
-    """Whether `names` has the name or one that begins alike."""
-    return name in names or any(_begin_alike(name, other) for other in names)
-
-
-def _begin_alike(one: str, other: str) -> bool:
-    shorter = min(len(one), len(other))
-    common = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), shorter)
-    return shorter >= AKIN_CHARS and common >= AKIN_SHARE * shorter
 
 
 def _plain(text: str) -> str:
