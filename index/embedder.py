@@ -38,7 +38,7 @@ letter: a text in one of these is spelt letter by letter, or unknown altogether,
 
 
 VARIABLE = "CITEWIRE_EMBEDDER"
-"""Names the embedder of models.txt to use instead of its default."""
+"""Names the embedder of models.txt to use instead of its default, or is the address of a model server."""
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 

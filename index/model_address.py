@@ -37,7 +37,7 @@ class Address:
             bare = split._replace(netloc=split.netloc.rpartition("@")[2], query="").geturl()
             raise InputError(
                 f"{printable(bare)}: the address of a model server has no password and no query; put its key "
-                "into CITEWIRE_LLM_KEY"
+                "into CITEWIRE_LLM_KEY or CITEWIRE_EMBEDDER_KEY"
             )
         if split.scheme.lower() not in ("http", "https") or not host or not text.strip().isprintable() or " " in host:
             raise InputError(f"{shown} is not the address of a model server; write http://host:port/v1#model")

@@ -15,7 +15,7 @@ from index import mentions as mentioning
 from index import reranker as rerankers
 from index import sync as syncing
 from index.article import Span, also_in
-from index.embedder import Embedder, SentenceEmbedder
+from index.embedder import Embedder, SentenceEmbedder, named
 from index.errors import InputError, StoreError
 from index.fetch import Fetcher
 from index.filters import EVERYTHING, Filter
@@ -24,8 +24,10 @@ from index.home import DATABASE
 from index.listed import Listed
 from index.location import UPLOADS, Locations, is_address, is_storable, storable, within
 from index.mentions import Mentions, Name
+from index.model_address import is_address as is_of_server
 from index.original import versions_of
 from index.remembered import Remembered
+from index.remote_embedder import RemoteEmbedder
 from index.run import Failure, Interrupt, Progress, SyncReport
 from index.snapshot import FILES, Snapshots
 from index.stats import Stats
@@ -93,7 +95,7 @@ class Index:
         folder = homes.resolve(home)
         _make(folder)
         lock.finish_restore(folder)
-        return cls(folder, embedder or SentenceEmbedder(), fetcher, reranker or rerankers.chosen())
+        return cls(folder, embedder or _chosen(), fetcher, reranker or rerankers.chosen())
 
     @classmethod
     def rebuild(
@@ -141,7 +143,7 @@ class Index:
         *,
         mend: bool,
     ) -> Repair:
-        folder, used = homes.resolve(home), embedder or SentenceEmbedder()
+        folder, used = homes.resolve(home), embedder or _chosen()
         _make(folder)
         done = rebuild.rebuild(folder, used, fetcher or Fetcher(offline=homes.is_offline()), interrupt, mend=mend)
         with cls(folder, used, fetcher) as index, index._store.read() as generation:
@@ -696,6 +698,12 @@ class Index:
             with self._store.read() as generation:
                 self._snapshots.of(generation)
                 derived.keep_only(self.home, generation.article_ids())
+
+
+def _chosen() -> Embedder:
+    """The embedder that CITEWIRE_EMBEDDER names, by default that of models.txt."""
+    name = named()
+    return RemoteEmbedder(name) if name is not None and is_of_server(name) else SentenceEmbedder()
 
 
 def _reranked(reranker: Reranker, query: str, hits: list[Hit]) -> list[Hit]:

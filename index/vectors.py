@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
+from index.errors import LayoutError
 from index.home import opener
 from index.process import use_native
 
@@ -112,6 +113,11 @@ class Vectors:
         most = len(self) if among is None else len(among)
         if most == 0:
             return []
+        if len(query) != self._faiss.d:
+            raise LayoutError(
+                f"the vector of the question has {len(query)} numbers, those of the articles have {self._faiss.d}: the "
+                "embedder has become another; run: citewire index rebuild"
+            )
         chosen = None if among is None else self._choosing(among)
         _, ids = self._faiss.search(query[None, :], min(k, most), params=chosen)
         return [vector_id for vector_id in ids[0].tolist() if vector_id >= 0]

@@ -15,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from index import Article, Index, InputError, ModelError, models
+from index import Article, Index, InputError, LayoutError, ModelError, models
 from index.model_address import Address
+from index.remote_embedder import RemoteEmbedder
 from rag import Engine, Reason, Settings, Turn
 from rag.llm.remote import ASKED_ODDS, RemoteLLM
 from rag.prompt import Prompt
 from rag.quote import Quoting
 from tests.fakes import BagOfWordsEmbedder
+from ui import cli
 
 TALKS = Article(
     id="talks", text="The six-party talks broke down in 2009. Nobody knows why.", title="Talks", source="BBC"
@@ -570,3 +572,111 @@ def test_as_many_questions_at_once_as_the_setting_allows(server: Server, index: 
 def test_another_machine_is_named(index: Index) -> None:
     with Engine.open(index=index, settings=Settings(llm="https://llm.example.com/v1#big")) as engine:
         assert engine.sends_to == ("llm.example.com",)
+
+
+# --- embeddings -------------------------------------------------------------------------------------------------------
+
+
+def embeds(dimension: int = 4, *, reverse: bool = True) -> Handler:
+    """Vectors by the letters of the texts, in the wrong order."""
+
+    def answer(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+        rows = [
+            {"index": place, "embedding": [float(text.count(letter)) for letter in "aeiou xyz"[:dimension]]}
+            for place, text in enumerate(body["input"])
+        ]
+        say(handler, {"data": rows[::-1] if reverse else rows})
+
+    return answer
+
+
+@pytest.fixture
+def embedder(server: Server, home: object) -> Iterator[RemoteEmbedder]:
+    server.on["/v1/embeddings"] = embeds()
+    opened = RemoteEmbedder(server.address, timeout_s=5)
+    opened._server._retry_s = 0.01
+    yield opened
+    opened.close()
+
+
+def test_vectors_come_in_batches_in_order_and_have_unit_length(server: Server, embedder: RemoteEmbedder) -> None:
+    texts = ["a" * (1 + place % 3) + "e" for place in range(150)]
+    done: list[int] = []
+    vectors = embedder.embed_documents(texts, progress=done.append)
+    assert vectors.shape == (150, 4) == (sum(done), embedder.dimension)
+    assert vectors.dtype.name == "float32"
+    assert [len(body["input"]) for _, body, _ in server.asked] == [64, 64, 22]
+    for text, vector in zip(texts, vectors, strict=True):
+        assert vector[0] == pytest.approx(text.count("a") / math.hypot(text.count("a"), 1))
+    assert embedder.embed_query("zzz").tolist() == [0, 0, 0, 0]  # near to nothing
+    assert embedder.embed_documents([]).shape == (0, 4)
+
+
+def test_an_index_refuses_another_embedder_and_vectors_of_another_length(
+    server: Server, embedder: RemoteEmbedder, home: Any
+) -> None:
+    with Index.open(home, embedder=embedder) as index:
+        index.add([TALKS])
+        assert index.search("talks")[0].article.id == "talks"
+    other = f"{server.address}-2"
+    for another in (RemoteEmbedder(other), BagOfWordsEmbedder()):
+        with pytest.raises(LayoutError, match="index rebuild"):
+            Index.open(home, embedder=another).search("talks")
+    server.on["/v1/embeddings"] = embeds(5)
+    changed = RemoteEmbedder(server.address)
+    with Index.open(home, embedder=changed) as index:
+        with pytest.raises(LayoutError, match="index rebuild"):
+            index.search("talks")
+        with pytest.raises(LayoutError, match="index rebuild"):
+            index.add([Article(id="new", text="A new sentence.")])
+        assert index.stats().articles == 1
+    with pytest.raises(ModelError, match="vectors of 5 numbers, earlier ones have 4"):
+        embedder.embed_query("talks")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"data": []},
+        {"data": [{"embedding": [1.0]}] * 3},
+        {"data": [{"embedding": ["x"]}]},
+        {"data": [{"embedding": [[1.0]]}]},
+        {"data": [{"embedding": []}]},
+        {"data": [{"embedding": [1.0], "index": 7}]},
+        {"data": 7},
+        b'{"data": [{"embedding": [NaN]}]}',
+        b'{"data": [{"embedding": [1e999]}]}',
+        b"[]",
+        b"{",
+        {"data": [{"embedding": [0.5] * 20_000}]},
+    ],
+)
+def test_what_is_no_vector_is_an_error_that_names_the_server(
+    server: Server, embedder: RemoteEmbedder, lie: object
+) -> None:
+    server.on["/v1/embeddings"] = says(lie)
+    with pytest.raises(ModelError, match=f"127.0.0.1:{server.port}"):
+        embedder.embed_query("talks")
+
+
+def test_a_batch_that_fails_in_passing_is_asked_for_again(server: Server, embedder: RemoteEmbedder) -> None:
+    waiting = [says({}, 503), says({}, 429, Retry_After="0"), embeds()]
+    server.on["/v1/embeddings"] = lambda handler, body: waiting.pop(0)(handler, body)
+    assert embedder.embed_query("a").tolist() == [1, 0, 0, 0]
+
+
+def test_the_embedder_is_named_by_option_or_environment(
+    server: Server, home: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.on["/v1/embeddings"] = embeds()
+    path = home.parent / "talks.txt"
+    path.write_text("The six-party talks broke down in 2009.\n", encoding="utf-8")
+    assert cli.main(["--embedder", server.address, "index", "add", str(path)]) == 0
+    assert cli.main(["search", "talks"]) == 1
+    assert "name that one in CITEWIRE_EMBEDDER" in capsys.readouterr().err
+    assert cli.main(["search", "talks", "--embedder", server.address]) == 0
+    monkeypatch.setenv("CITEWIRE_EMBEDDER", server.address)
+    assert cli.main(["search", "talks"]) == 0
+    monkeypatch.setenv("CITEWIRE_EMBEDDER", server.address.partition("#")[0])
+    assert cli.main(["search", "talks"]) == 1
+    assert "names no model" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import index
+from index import embedder
 from index.errors import Error
 from ui.commands import accounts, articles, backups, drafts, installation, page, questions, serving
 from ui.commands.command import BROKEN_PIPE, ERROR, INTERRUPTED, NOT_ANSWERED, NOT_SUPPORTED, OK
@@ -55,7 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.run is None:
         grammar.print_help()
         return OK
+    named_before = os.environ.get(embedder.VARIABLE)
     try:
+        if options.embedder is not None:
+            os.environ[embedder.VARIABLE] = options.embedder  # for whatever opens an index
         status: int = options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -72,6 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\ncitewire: {options.stopped}", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        if named_before is not None:
+            os.environ[embedder.VARIABLE] = named_before
+        elif options.embedder is not None:
+            os.environ.pop(embedder.VARIABLE, None)
     return status
 
 
@@ -86,6 +95,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"citewire {index.__version__}")
     top.add_argument(
         "--home", type=Path, help="folder of the index (default: CITEWIRE_HOME, or a folder in your user data)"
+    )
+    top.add_argument(
+        "--embedder",
+        metavar="NAME|URL",
+        help="the embedder of the index: a name from `citewire models list`, or a model server, as "
+        "http://host:port/v1#model (default: CITEWIRE_EMBEDDER, or that of models.txt)",
     )
     top.set_defaults(run=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")

@@ -130,9 +130,13 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
     """Presence and sha256 of every model: those in use must be there, others only must not be damaged."""
     try:
         listed = {model.name: model for model in models.manifest()}
-        used = {models.choose(named(), "embedder").name}
+        used = set()
+        if is_address(named()):
+            yield check_server(named() or "", "embedder")
+        else:
+            used.add(models.choose(named(), "embedder").name)
         if is_address(llm):
-            yield check_server(llm or "")
+            yield check_server(llm or "", "model")
         elif llm is None or llm in listed:
             used.add(models.choose(llm, "llm").name)
         else:
@@ -144,18 +148,19 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
         yield check_model(model, needed=name in used)
 
 
-def check_server(address: str) -> Check:
+def check_server(address: str, what: str) -> Check:
     """Whether a model server answers, and has the model that its address names."""
     place = Address.parse(address)
-    leaves = "" if place.is_here else "; questions and passages are sent to it, another machine"
-    server = ModelServer(place, key_variable="CITEWIRE_LLM_KEY", flag="--llm", total_s=SERVER_S)
+    leaves = "" if place.is_here else "; text of questions and articles is sent to it, another machine"
+    key_variable, flag = {"model": ("CITEWIRE_LLM_KEY", "--llm")}.get(what, ("CITEWIRE_EMBEDDER_KEY", "--embedder"))
+    server = ModelServer(place, key_variable=key_variable, flag=flag, total_s=SERVER_S)
     try:
         model = server.model()
     except ModelError as error:
-        return Check("model in use", Status.WRONG, str(error), f"curl {place.base}/models")
+        return Check(f"{what} in use", Status.WRONG, str(error), f"curl {place.base}/models")
     finally:
         server.close()
-    return Check("model in use", Status.FINE, f"{place.named(model['id'])} answers{leaves}")
+    return Check(f"{what} in use", Status.FINE, f"{place.named(model['id'])} answers{leaves}")
 
 
 def check_model(model: Model, *, needed: bool) -> Check:

@@ -97,6 +97,7 @@ class Store:
         with self._connections.connection() as connection, database.transaction(connection, "IMMEDIATE"):
             self._refuse_other(connection)
             self._refuse_altered(connection)
+            _refuse_another_length(connection, matrix)
             connection.executemany(
                 "INSERT INTO vector (key, value, checksum) VALUES (?, ?, ?) "
                 "ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum",
@@ -182,7 +183,10 @@ class Store:
             raise LayoutError(f"{self.path} has layout {layout}, this Citewire reads layout {LAYOUT}; {REBUILD}")
         built_with = schema.meta(connection).get("embedder", self.embedder)
         if built_with != self.embedder:
-            raise LayoutError(f"{self.path} was built with {built_with}, not {self.embedder}; {REBUILD}")
+            raise LayoutError(
+                f"{self.path} was built with {built_with}, not {self.embedder}; name that one in CITEWIRE_EMBEDDER, or "
+                f"{REBUILD}"
+            )
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         """Bring an older layout to LAYOUT, after a copy of the whole database was made beside it."""
@@ -218,3 +222,13 @@ class Store:
         """Delete the copies of older layouts: they hold text that is to be unreadable from here on."""
         for copy in self.path.parent.glob(f"{self.path.name}.layout-*"):
             copy.unlink(missing_ok=True)
+
+
+def _refuse_another_length(connection: sqlite3.Connection, matrix: NDArray[np.float32]) -> None:
+    """Raise LayoutError for vectors of another length than those that are kept: no question could be near to both."""
+    row = connection.execute("SELECT length(value) FROM vector LIMIT 1").fetchone()
+    if row is not None and len(matrix) and row[0] != matrix[0].nbytes:
+        raise LayoutError(
+            f"vectors of {matrix.shape[1]} numbers came, those of the index have {row[0] // matrix.itemsize}: the "
+            f"embedder has become another; {REBUILD}"
+        )

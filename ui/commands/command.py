@@ -98,6 +98,7 @@ def typed(argument: str) -> str:
 def _add_home(command: argparse.ArgumentParser) -> None:
     # Understood before and after the command; SUPPRESS keeps the second place from undoing the first.
     command.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    command.add_argument("--embedder", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def _share(text: str) -> float:
