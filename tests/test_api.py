@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
+import shlex
 import socket
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +22,7 @@ from pydantic import BaseModel
 from index import Article, Index
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
+from ui import cli
 from ui.api import door, programs, schema, tokens
 from ui.api.asking import Asking
 from ui.api.door import Rates
@@ -27,8 +32,8 @@ from ui.folders import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+TOP = Path(__file__).parent.parent
 TALKS = Article("talks", "The six-party talks broke down in 2009. Nobody spoke for years.", "Talks", "Post")
 DAM = Article("dam", "The dam was built in 1950. It holds a lake.", "Dam", "Herald", published="2018-03-21")
 QUESTION = "When did the six-party talks break down?"
@@ -257,6 +262,13 @@ ROUTES = {
     "GET /api/v1/ready": "read",
     "GET /openapi.json": "read",
     "GET /metrics": "read",
+    "GET /v1/models": "read",
+    "GET /v1/models/citewire": "read",
+    "POST /v1/chat/completions": "read",
+    "POST /v1/responses": "read",
+    "POST /mcp": "read",
+    "GET /mcp": "read",
+    "DELETE /mcp": "read",
     "POST /api/v1/articles": "write",
     "DELETE /api/v1/articles/nothing": "write",
     "POST /api/v1/uploads": "write",
@@ -273,11 +285,11 @@ ROUTES = {
 def test_every_route_is_in_the_table(server: Running) -> None:
     paths = server.ask("GET", "/openapi.json").json["paths"]
     documented = {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
-    ids = {"{article_id}": "talks", "{job_id}": "x"}
+    ids = {"{article_id}": "talks", "{job_id}": "x", "{model}": "citewire"}
     for before, after in ids.items():
         documented = {one.replace(before, after) for one in documented}
     known = {one.replace("/nothing", "/talks") for one in ROUTES}
-    assert documented | {"GET /openapi.json"} == known
+    assert documented | {"GET /openapi.json", "POST /mcp", "GET /mcp", "DELETE /mcp"} == known
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -290,8 +302,8 @@ def test_every_route_refuses_whoever_may_not(locked: tuple[Running, str, str], r
     assert without.status == (200 if ROUTES[route] == "none" else 401)
     assert wrong.status == 401
     assert wrong.headers["www-authenticate"].startswith("Bearer")
-    assert wrong.headers["content-type"] == "application/problem+json"
-    assert "citewire auth token add" in wrong.json["detail"]
+    assert wrong.headers["content-type"] == "application/" + ("json" if "/v1/" in path[:4] else "problem+json")
+    assert "citewire auth token add" in wrong.body.decode()
     narrow = server.ask(method, path, token=reading, body=body)
     assert (narrow.status == 403) == (ROUTES[route] == "write")
     assert server.ask(method, path, token=writing, body=body).status not in (401, 403)
@@ -552,3 +564,18 @@ def test_the_log_has_neither_words_nor_tokens(tmp_path: Path, capfd: pytest.Capt
         ("/api/v1/articles/{article_id:path}", 200, "token laptop"),
     ]
     assert not any(secret in json.dumps(lines) for secret in (text, "six-party", "talks"))
+
+
+@pytest.mark.parametrize("page", ["api.md", "openai.md"])
+def test_the_commands_of_the_documentation_work(page: str, server: Running, home: Path) -> None:
+    text = (TOP / "docs" / page).read_text(encoding="utf-8")
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        command = block.replace("\\\n", " ").replace(":7860", f":{server.port}").strip()
+        if command.startswith("citewire serve"):
+            cli.parser().parse_args(shlex.split(command)[1:])
+        elif command.startswith("citewire"):
+            assert cli.main(shlex.split(command)[1:]) == 0
+        else:
+            done = subprocess.run(["bash", "-c", command], text=True, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+            assert "six-party" in done.stdout

@@ -31,6 +31,7 @@ HEAVY = {
     "sentence_transformers": {"index/embedder.py", "index/reranker.py"},
     "httpx": {"index/model_server.py"},
     "llama_cpp": {"rag/llm/native.py"},
+    "mcp": {"ui/api/mcp.py"},
     # Each tab of the page wires its own components.
     "gradio": {
         f"ui/web/{part}.py"

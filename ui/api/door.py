@@ -40,6 +40,9 @@ HEALTH = "/api/v1/health"
 CLIENT = "citewire.client"
 """Key of the ASGI scope under which the rest of the server finds the Client."""
 
+BASE = "citewire.base"
+"""Key for the address that the client uses, without a path; it is one that Citewire answers to."""
+
 MOST_BODY_BYTES = 1024 * 1024
 """Of a request that is no upload: a draft of the greatest length, each character as an escape, takes a quarter."""
 MOST_UPLOADS = 4
@@ -191,6 +194,7 @@ class Door:
             raise Problem(HTTPStatus.FORBIDDEN, why)
         if any(name.lower() in SECRETS or PREFIX in name or PREFIX in value for name, value in request.pairs):
             raise Problem(HTTPStatus.BAD_REQUEST, EXPOSED)
+        request.scope[BASE] = f"{'https' if secure else 'http'}://{request.all(b'host')[0]}"
         address = proxy.client_address(request.scope, self._proxies)
         client = self._client(request, address, is_forwarded=is_forwarded)
         wait_s = self._rates.wait_s(client.name)
@@ -238,7 +242,8 @@ class Door:
             self._uploading -= is_upload
         if body is None:
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {most} bytes can be sent here")
-        if body and not is_upload:
+        # MCP has answers of its own for what is no JSON.
+        if body and not is_upload and door_of(request.path) != "mcp":
             _require_json(request, body)
         length = (b"content-length", str(len(body)).encode())
         dropped = (b"content-length", b"transfer-encoding")

@@ -14,10 +14,10 @@ from starlette.responses import Response
 
 from index import Article, Error, __version__
 from rag import Answer, Check, Evidence, Progress, Row, Source, Token, Turn
-from ui.api import metrics, schema
+from ui.api import metrics, openai, schema
 from ui.api.asking import EventStream, event, unless_gone
 from ui.api.door import CLIENT
-from ui.api.problem import Problem, answered, encoded
+from ui.api.problem import Problem, answered, encoded, is_openai
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,6 +70,7 @@ def app(service: Service) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     made.include_router(_routes(service))
+    made.include_router(openai.routes(service, REFUSALS))
 
     def document() -> Response:
         return answered(_documented(made))
@@ -339,13 +340,15 @@ def _documented(made: FastAPI) -> dict[str, Any]:
         document["tags"] = [
             {"name": "read", "description": "A token with the scope read or write"},
             {"name": "write", "description": "A token with the scope write"},
+            {"name": "openai", "description": "For OpenAI's clients; a token with the scope read or write"},
         ]
-        for path in document["paths"].values():
-            for operation in path.values():
+        document["components"]["schemas"]["ErrorOut"] = openai.ErrorOut.model_json_schema()
+        for path, operations in document["paths"].items():
+            kind = ("application/json", "ErrorOut") if is_openai(path) else ("application/problem+json", "ProblemOut")
+            content = {kind[0]: {"schema": {"$ref": f"#/components/schemas/{kind[1]}"}}}
+            for operation in operations.values():
                 for status, response in operation["responses"].items():
                     if int(status) >= 400:
-                        response["content"] = {
-                            "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
-                        }
+                        response["content"] = content
         made.openapi_schema = document
     return made.openapi_schema

@@ -81,7 +81,9 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
     def response(self, path: str) -> Response:
         """An HTTP response for a request to `path`."""
         if is_openai(path):
-            return Response(encoded(self.to_openai()), self.status, self.headers, "application/json")
+            # OpenAI has no 422: whatever is wrong with a request is a 400.
+            status = HTTPStatus.BAD_REQUEST if self.status == HTTPStatus.UNPROCESSABLE_ENTITY else self.status
+            return Response(encoded(self.to_openai()), status, self.headers, "application/json")
         return Response(encoded(self.to_dict()), self.status, self.headers, "application/problem+json")
 
 

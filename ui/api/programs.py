@@ -16,8 +16,8 @@ from index import home as homes
 from index.errors import InputError
 from rag.engine import Engine
 from ui import connections
-from ui.api import http
-from ui.api.door import Door
+from ui.api import http, mcp
+from ui.api.door import Door, door_of
 from ui.api.log import JsonFormatter, RequestLog
 from ui.api.metrics import Metrics
 from ui.api.service import Service
@@ -83,7 +83,13 @@ class Programs:
 
     def beside(self, page: Any | None) -> Door:
         """The app: the doors, and at all other addresses the page, if there is one."""
-        return Door(http.app(self.service), page, **self._options)
+        self.service.has_page = page is not None
+        answers, tools = http.app(self.service), mcp.OverHttp(self.service, write=self._write)
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await (tools if door_of(scope.get("path", "")) == "mcp" else answers)(scope, receive, send)
+
+        return Door(app, page, running=tools.running, **self._options)
 
     def greeting(self, url: str) -> str:
         """What is printed at the start."""

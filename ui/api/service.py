@@ -13,6 +13,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from index import models
 from index.errors import Error, InputError
@@ -20,6 +21,7 @@ from index.location import is_storable
 from rag.answer import Answer
 from rag.event import Token
 from ui.api.asking import Asking
+from ui.api.door import BASE
 from ui.api.jobs import Jobs
 from ui.api.problem import Problem
 from ui.uploads import harmless
@@ -27,11 +29,13 @@ from ui.uploads import harmless
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
+    from starlette.requests import Request
+
     from index import Article, Index
     from index.hit import Hit
     from index.listed import Listed
     from index.run import Progress, SyncReport
-    from rag.answer import Turn
+    from rag.answer import Citation, Turn
     from rag.checked import Checked
     from rag.engine import Engine
     from rag.event import Event
@@ -59,6 +63,7 @@ class Service:
         """`folders` says which places of this machine may be added."""
         self.backend = backend
         self.folders = folders
+        self.has_page = False
         self.metrics = metrics
         self.log = log
         self.asking = Asking(metrics) if most_asking is None else Asking(metrics, most=most_asking)
@@ -169,6 +174,18 @@ class Service:
         """Remove an article by its id. Raises Problem when there is none."""
         self.article(article_id)
         self.index.remove_articles([article_id])
+
+    def link(self, request: Request) -> Callable[[Citation], str]:
+        """What makes a link to a citation: to the page, or without one to the original or to the API."""
+        base = str(request.scope[BASE])
+
+        def link(citation: Citation) -> str:
+            article = quote(citation.article_id, safe="")
+            if self.has_page:
+                return f"{base}/article/{article}?start={citation.start}&end={citation.end}"
+            return citation.url or f"{base}/api/v1/articles/{article}"
+
+        return link
 
     def models(self) -> list[str]:
         """The names that a question may ask for."""

@@ -1,4 +1,4 @@
-"""`citewire serve`: the page and the doors for programs in one process."""
+"""`citewire serve`, the page and the doors for programs in one process, and `citewire mcp`, one door by itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ui import auth, page_token, proxy
 from ui.commands.command import OK, add_answering, add_command, settings_of
 from ui.commands.output import complain
 from ui.commands.page import add_listening, without_role
+from ui.stopping import STOPPING_S
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def declare(commands: Commands) -> None:
-    """Declare `serve`."""
+    """Declare `serve` and `mcp`."""
     command = add_command(commands, "serve", run_serve, "--llm")
     add_answering(command)
     add_listening(command)
@@ -45,6 +46,42 @@ def declare(commands: Commands) -> None:
     command.add_argument(
         "--log-text", action="store_true", help="also log questions and queries; articles and tokens are never logged"
     )
+
+    command = add_command(commands, "mcp", run_mcp, "--llm")
+    add_answering(command)
+    command.add_argument("--write", action="store_true", help="also offer the tools `add` and `remove`")
+    command.add_argument(
+        "--allow-folders",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="of this machine, `add` takes only what is inside PATH; repeatable (default: anything)",
+    )
+
+
+def run_mcp(options: argparse.Namespace) -> int:
+    """Serve assistants that speak MCP over standard input and output; they start this command themselves."""
+    import asyncio
+
+    from rag.engine import Engine
+    from ui.api import mcp
+    from ui.api.log import RequestLog
+    from ui.api.metrics import Metrics
+    from ui.api.service import Service
+    from ui.backend import Backend
+    from ui.folders import Folders
+
+    settings = settings_of(options.llm, options.mode, options.caution)
+    models.require_known(settings.llm, "llm")
+    backend = Backend(lambda: Engine.open(options.home, settings=settings))
+    service = Service(backend, folders=Folders(options.allow_folders), metrics=Metrics(), log=RequestLog())
+    backend.start()
+    try:
+        asyncio.run(mcp.over_stdio(service, write=options.write))
+    finally:
+        service.close(STOPPING_S)
+        backend.close()
+    return OK
 
 
 def run_serve(options: argparse.Namespace) -> int:
