@@ -20,7 +20,7 @@ from index import models
 from index.errors import ManifestError, ModelError
 from index.models import Status, verified
 from rag.reply import usual_mode
-from ui import doctor
+from ui import cli, doctor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -632,3 +632,53 @@ def test_a_file_the_hub_does_not_have_is_a_reason_to_go_on(tmp_path: Path) -> No
     (tmp_path / "tiny.gguf").write_bytes(WEIGHTS)
     write_manifest(tmp_path, "hub owner/repo@abc other/{path}", "path {path}")
     assert pull().read_bytes() == WEIGHTS
+
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("memory", "cores", "gpu", "name"),
+    [
+        (1, 2, 0, None),
+        (4, 2, 0, "qwen2.5-coder-1.5b"),
+        (8, 4, 0, "qwen3-4b"),
+        (16, 8, 0, "qwen3-8b"),
+        (16, 1, 0, "qwen2.5-coder-1.5b"),  # reads a larger one too slowly
+        (24, 8, 0, "qwen3-14b"),
+        (32, 8, 0, "qwen3-30b-a3b"),
+        (16, 8, 8, "qwen3-8b"),
+        (16, 8, 12, "qwen3-14b"),
+        (16, 8, 24, "qwen3-30b-a3b"),
+    ],
+)
+def test_the_largest_model_that_fits_is_recommended(
+    memory: int, cores: int, gpu: int, name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CITEWIRE_MANIFEST")
+    machine = models.Machine(memory * GB, cores, "a GPU" if gpu else "", gpu * GB)
+    best = models.recommended(models.fits(machine))
+    assert (best.model.name if best else None) == name
+
+
+def test_this_machine_is_measured() -> None:
+    machine = models.Machine.here()
+    assert machine.memory_bytes > GB / 4
+    assert machine.cores >= 1
+
+
+def test_what_was_not_tried_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("CITEWIRE_MANIFEST")
+    assert cli.main(["models", "recommend", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {one["name"]: one["tried"] for one in found["models"]}["qwen3-14b"] is False
+    assert cli.main(["models", "recommend"]) == 0
+    assert "not tried by this project" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["active 2", "active much", "active", "untried yes"])
+def test_words_on_size_are_checked(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "models.txt"
+    path.write_text(f"model m\n role llm\n licence x\n {line}\n file m.gguf 1 {'0' * 64}\n", encoding="utf-8")
+    with pytest.raises(ManifestError, match="line 4"):
+        models.manifest(path)

@@ -7,6 +7,7 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
+from index.models.recommend import recommended
 from rag.answer import Reason, Verdict
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from index import Article, Hit, Listed
     from index.edit import Edit
     from index.filters import Filter
-    from index.models import Model
+    from index.models import Fit, Machine, Model
     from rag import Answer, Citation, Claim
     from rag.answer import Disagreement
     from rag.checked import Check, Checked
@@ -258,6 +259,32 @@ def render_models(models: Iterable[Model], *, here: Collection[str]) -> str:
         f"{model.licence:<12}{'default' if model.default else '':<9}{model.note}".rstrip()
         for model in models
     )
+
+
+def render_fits(machine: Machine, found: Iterable[Fit]) -> str:
+    """What was found of the machine, how each model fits it, and which to take."""
+    gpu = f"{machine.gpu}, {machine.gpu_bytes / 1e9:.0f} GB" if machine.gpu_bytes else "none found"
+    lines = [f"memory {machine.memory_bytes / 1e9:.0f} GB · cores {machine.cores} · GPU {gpu}", ""]
+    listed = tuple(found)
+    for fit in listed:
+        where = "on the GPU" if fit.on_gpu else f"reads new passages in {fit.reading_s or 0:.0f} s"
+        tried = " · not tried by this project" if fit.model.untried else ""
+        needs = f"needs {fit.needs_bytes / 1e9:>4.1f} GB"
+        lines.append(f"{'✓' if fit.fits else '✗'} {fit.model.name:<20}{needs}  {where}{tried}")
+    best = recommended(listed)
+    default = next((fit for fit in listed if fit.model.default), None)
+    lines.append("")
+    if best is None:
+        return "\n".join([*lines, "No model fits. A model server on another machine can answer: see docs/models.md."])
+    if default is not None and default.fits:
+        lines.append(f"{default.model.name} is the default, the one that this project measured.")
+    if default is None or best.model.size_bytes != default.model.size_bytes:
+        lines.append(f"{best.model.name} is the largest that fits: citewire models pull {best.model.name}")
+    if best.on_gpu:
+        lines.append(
+            "To use the GPU, llama-cpp-python must be built for it; CITEWIRE_GPU_LAYERS limits what runs there."
+        )
+    return "\n".join(lines)
 
 
 def _marked(answer: Answer) -> str:

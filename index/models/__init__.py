@@ -3,6 +3,7 @@
     manifest   models.txt → what it lists
     choice     which model a name means, and where it lies
     verified   which of its files are on disk, and right
+    recommend  which of them fit this machine
     pull       obtain what is missing
     source     one place it can come from
 
@@ -15,9 +16,10 @@ from __future__ import annotations
 from index.models.choice import Identity, choose, identify, locate, require_known
 from index.models.manifest import Model, ModelFile, manifest
 from index.models.pull import Progress, pull
+from index.models.recommend import Fit, Machine, fits, recommended
 from index.models.verified import Status, models_dir, verify
 
 __all__ = [
-    "Identity", "Model", "ModelFile", "Progress", "Status", "choose", "identify", "locate", "manifest", "models_dir",
-    "pull", "require_known", "verify",
+    "Fit", "Identity", "Machine", "Model", "ModelFile", "Progress", "Status", "choose", "fits", "identify", "locate",
+    "manifest", "models_dir", "pull", "recommended", "require_known", "verify",
 ]  # fmt: skip

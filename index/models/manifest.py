@@ -41,7 +41,9 @@ class ModelFile:
 @dataclass(frozen=True, slots=True)
 class Model:
     """One entry of models.txt. `role` says who may load it, and `mode`, or "", how it is used (rag.settings.MODES);
-    `sources` are in the order to try. `prefixes` are what an embedder wants before a question and before a passage."""
+    `sources` are in the order to try. `prefixes` are what an embedder wants before a question and before a passage.
+    `active` is the share of the weights that a token needs: a mixture of experts uses a few. `untried` says that this
+    project has not tried it."""
 
     name: str
     role: str
@@ -52,6 +54,8 @@ class Model:
     sources: tuple[Source, ...]
     mode: str = ""
     prefixes: tuple[str, str] = ("", "")
+    active: float = 1.0
+    untried: bool = False
 
     @property
     def is_gguf(self) -> bool:
@@ -140,7 +144,19 @@ class _Draft:
         if len(prefixes) not in (0, 2) or (prefixes and role != "embedder"):
             raise ValueError(f"model {self.name}: write, for an embedder: prefixes QUESTION PASSAGE")
         before = (f"{prefixes[0]} ", f"{prefixes[1]} ") if prefixes else ("", "")
-        return Model(self.name, role, licence, default, note, tuple(self.files), tuple(self.sources), mode, before)
+        return Model(
+            self.name,
+            role,
+            licence,
+            default,
+            note,
+            tuple(self.files),
+            tuple(self.sources),
+            mode,
+            before,
+            active=float(self.words.get("active", "1")),
+            untried="untried" in self.words,
+        )
 
 
 def _read(statement: str, drafts: list[_Draft], line: int, folder: Path) -> None:
@@ -148,7 +164,7 @@ def _read(statement: str, drafts: list[_Draft], line: int, folder: Path) -> None
     key, rest = _first(statement)
     if key == "model":
         drafts.append(_Draft(_matching(_NAME, rest, "a model name"), line))
-    elif key not in ("role", "default", "mode", "prefixes", "licence", "note", "file", "from"):
+    elif key not in ("role", "default", "untried", "active", "mode", "prefixes", "licence", "note", "file", "from"):
         raise ValueError(f"unknown word {key!r}")
     elif not drafts:
         raise ValueError(f"{key!r} stands before the first model")
@@ -163,8 +179,10 @@ def _read(statement: str, drafts: list[_Draft], line: int, folder: Path) -> None
 def _set(words: dict[str, str], key: str, value: str) -> None:
     if key in words:
         raise ValueError(f"a second {key!r} for the same model")
-    if bool(value) == (key == "default"):
-        raise ValueError("'default' takes no value" if value else f"{key!r} needs a value")
+    if bool(value) == (key in ("default", "untried")):
+        raise ValueError(f"{key!r} takes no value" if value else f"{key!r} needs a value")
+    if key == "active" and not re.fullmatch(r"0?\.[0-9]+|1", value):
+        raise ValueError(f"{value!r} is no share from 0 to 1")
     if key in ("role", "mode"):
         _matching(_NAME, value, f"a {key}")
     words[key] = value

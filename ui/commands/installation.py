@@ -24,6 +24,7 @@ def declare(commands: Commands) -> None:
     add_command(group, "list", run_list, "--json")
     command = add_command(group, "pull", run_pull, stopped="stopped; to continue, run: citewire models pull")
     command.add_argument("names", nargs="*", metavar="NAME", help="default: the two models in use by default")
+    add_command(group, "recommend", run_recommend, "--json")
     command = add_command(group, "verify", run_verify, "--json")
     command.add_argument("names", nargs="*", metavar="NAME", help="default: all models")
     add_command(commands, "doctor", run_doctor, "--json", "--llm")
@@ -35,7 +36,7 @@ def run_list(options: argparse.Namespace) -> int:
     here = {model.name for model in listed if _is_downloaded(model)}
     if not options.json:
         return show(terminal.render_models(listed, here=here))
-    names = ("name", "role", "default", "licence", "note", "size_bytes")
+    names = ("name", "role", "default", "licence", "note", "size_bytes", "untried")
     rows = [{name: getattr(model, name) for name in names} for model in listed]
     return show_json([{**row, "here": row["name"] in here} for row in rows])
 
@@ -45,6 +46,24 @@ def run_pull(options: argparse.Namespace) -> int:
     for model in _chosen(options.names):
         print(f"{model.name}  {models.pull(model.name, model.role)}", flush=True)
     return OK
+
+
+def run_recommend(options: argparse.Namespace) -> int:
+    """Show which language models fit the memory, the cores and the GPU of this machine."""
+    machine = models.Machine.here()
+    found = models.fits(machine)
+    if not options.json:
+        return show(terminal.render_fits(machine, found))
+    best = models.recommended(found)
+    about = {"memory_bytes": machine.memory_bytes, "cores": machine.cores, "gpu": machine.gpu}
+    return show_json(
+        {
+            **about,
+            "gpu_bytes": machine.gpu_bytes,
+            "models": [fit.to_dict() for fit in found],
+            "recommended": best.model.name if best else None,
+        }
+    )
 
 
 def run_verify(options: argparse.Namespace) -> int:
