@@ -288,6 +288,11 @@ class Index:
         another case is given as it is known. Raises InputError for an unknown id or a name that is no tag."""
         self._tag(article_ids, name, untag=False)
 
+    def set_tags(self, article_id: str, names: Iterable[str]) -> None:
+        """Give an article these tags and no others. Raises InputError as `tag` does."""
+        with self._writing(Interrupt(None, None)):
+            self._publish(syncing.set_tags(self._store, article_id, names))
+
     def untag(self, article_ids: Iterable[str] | str, name: str) -> None:
         """Take a tag from articles; those that do not have it stay as they are. Raises InputError as `tag` does."""
         self._tag(article_ids, name, untag=True)
@@ -306,6 +311,12 @@ class Index:
         """The tags of an article, in alphabetical order."""
         with self._store.read() as generation:
             return generation.tags(article_id).get(article_id, ())
+
+    def annotations(self, article_ids: Iterable[str]) -> dict[str, tuple[tuple[str, ...], tuple[Edit, ...]]]:
+        """The tags and the edits of these articles, by their ids."""
+        with self._store.read() as generation:
+            tags, edits = generation.tags(), generation.edits()
+        return {one: (tags.get(one, ()), edits.get(one, ())) for one in article_ids}
 
     def resolve(self, only: Filter) -> Filter:
         """The filter with the articles that have its tags in place of the tags."""

@@ -289,6 +289,18 @@ def forget(store: Store, source: str | Path, locations: Locations) -> Change:
     raise InputError(f"{source}: no such source is remembered; see: citewire index status")
 
 
+def set_tags(store: Store, article_id: str, names: Iterable[str]) -> Change:
+    """The change that gives an article these tags, each as it is spelled already, and no others. Raises InputError for
+    an unknown id or a name that is no tag; then nothing changes."""
+    with store.read() as generation:
+        _article(generation, article_id)
+        known = {one.casefold(): one for one in generation.tag_counts()}
+    wanted = {one.casefold(): known.get(one.casefold(), one) for one in map(tag_named, names)}
+    if len(wanted) > MOST_TAGS:
+        raise InputError(f"an article can have {MOST_TAGS} tags, these are {len(wanted)}")
+    return Change(tags={article_id: tuple(wanted.values())})
+
+
 def tag(store: Store, article_ids: Iterable[str], name: str, *, untag: bool) -> Change:
     """The change that gives articles a tag, in the spelling in which it is known already, or takes it from them.
     Raises InputError for an unknown id or a name that is no tag; then nothing changes."""

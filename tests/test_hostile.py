@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from markdown_it import MarkdownIt
 
 from index import Article
 from index.article import Span
+from index.edit import Edit
 from index.hit import Hit
 from index.models import Model
 from rag import Answer, Citation, Claim, Reason, Section, Source
@@ -26,8 +28,8 @@ from rag.checked import Check, Checked, CheckVerdict
 from rag.grounding.lexicon import words
 from ui.conversations import Summary
 from ui.export import markdown, subject
-from ui.html import check, document, lists, markup, reader, render, saving
-from ui.library import Found, Row
+from ui.html import beside, check, document, library, lists, markup, reader, render, saving, start
+from ui.library import Found, Glance, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,11 +87,13 @@ HOSTILE = (*PAYLOADS, *ADDRESSES)
 
 ELEMENTS = set(
     "article b bdi sup blockquote button details div em form h1 h2 h3 header input label li main mark ol option p pre "
-    "progress section select span strong summary textarea ul a".split()
+    "progress section select span strong summary textarea ul a nav time datalist option svg rect "
+    "title figure figcaption dl dt dd small".split()
 )
 ATTRIBUTES = set(
-    "aria-describedby aria-label aria-live aria-pressed checked class dir href id hidden max maxlength name open "
-    "placeholder rel role rows selected tabindex target title type value".split()
+    "aria-controls aria-current aria-describedby aria-expanded aria-hidden aria-label aria-live aria-pressed checked "
+    "class datetime dir height href id hidden list max maxlength name open placeholder preserveaspectratio rel "
+    "required role rows selected tabindex target title type value viewbox width x y".split()
 )
 OURS = "<p>ours</p>"
 
@@ -165,7 +169,14 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     "render.sources": lambda text, url: render.sources(an_answer(text, url), exchange_number=1),
     "render.sources, refused": lambda text, url: render.sources(an_answer(text, url, **REFUSED), exchange_number=1),
     "render.earlier_sources": lambda text, url: render.earlier_sources(text, OURS),
-    "render.suggestions": lambda text, url: render.suggestions([text, text]),
+    "start.page": lambda text, url: start.page(
+        Glance(2, ((text, 2),), text, text, {"2018-01": 1, "2018-03": 1}, (Row(text, text, text, text, text, 7),)),
+        [text, text],
+        can_add=True,
+    ),
+    "beside.conversations": lambda text, url: beside.conversations(
+        [Summary(text, text, 2, text, text)], {text: text}, today=date(2026, 1, 1), current=text
+    ),
     "render.origin": lambda text, url: render.origin(an_article(text, url), also_in=[text]),
     "markup.link": lambda text, url: markup.link(url, "ours", text),
     "markup.button": lambda text, url: markup.button("open", "ours", article=text, classes=text),
@@ -184,8 +195,15 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     ),
     "lists.conversations": lambda text, url: lists.conversations([Summary(text, text, 2, text, text)]),
     "lists.models": lambda text, url: lists.models([a_model(text)], here=(), speeds={}),
-    "lists.scope": lambda text, url: lists.scope([text, text]),
-    "lists.removed": lambda text, url: lists.removed(text, text),
+    "lists.scope": lambda text, url: lists.scope([text, text], chosen=[(text, text)], more=2),
+    "lists.removed": lambda text, url: lists.removed(text, text, others=1, earlier=[(text, text, 0)]),
+    "library.selection": lambda text, url: library.selection(2, 9, [text], can_edit=True),
+    "library.tags": lambda text, url: library.tags([text]),
+    "library.narrowing": lambda text, url: library.narrowing({text: 2}, {text}),
+    "library.form": lambda text, url: library.form(
+        Row(text, text, text, text, text, 7, title=text), [text], [Edit("title", text, text)]
+    ),
+    "library.sources": lambda text, url: library.sources([library.Source(text, text, 2, text)] * 2),
     "lists.deleted": lambda text, url: lists.deleted(text, text),
     "saving.menu": lambda text, url: saving.menu(conversation=text),
     "saving.file": lambda text, url: saving.file(text, text.encode()),
@@ -204,7 +222,8 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
 """Every function that makes HTML, given one text wherever it takes one, and an address."""
 NO_TEXT = {
     "markup.escape", "markup.safe_url", "markup.at_words", "markup.count", "markup.day", "render.stopped",
-    "render.no_sources", "render.finished", "document.page",
+    "render.no_sources", "render.finished", "document.page", "render.name", "render.sentence", "start.chart",
+    "library.pages",
 }  # fmt: skip
 """Functions that make no HTML of their own, or none from a text."""
 
@@ -262,7 +281,8 @@ def test_a_page_runs_nothing_and_loads_nothing(view: str) -> None:
     [
         view
         for view in VIEWS
-        if view not in ("render.step", "markup.link", "markup.button", "saving.menu", "document.body")
+        if view
+        not in ("render.step", "markup.link", "markup.button", "saving.menu", "document.body", "library.selection")
     ],
 )
 def test_a_text_is_shown_as_it_was_written(view: str) -> None:
@@ -295,7 +315,7 @@ def test_every_function_that_makes_html_is_tried() -> None:
     known = {view.split(",")[0] for view in VIEWS} | NO_TEXT
     made = {
         f"{module.__name__.removeprefix('ui.html.')}.{name}"
-        for module in (markup, render, lists, reader, check, document, saving)
+        for module in (markup, render, lists, library, start, beside, reader, check, document, saving)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -92,7 +92,7 @@ def test_the_page_logs_no_password_and_no_question(
     assert "2009" in given
     for wrong in (f"{QUESTION} before:quagga7", f"quagga7 {'x' * 3000}", "in:quagga7"):
         page.send("ask.click", [wrong, None, "", "", ""])
-        page.send("find.change", [wrong, "", "", "", "newest"])
+        page.send("find.change", [wrong, "", "", "", "", "newest"])
     page.post("queue/join", page.body("ask.click", [{"quagga7": [QUESTION]}, None, "", "", ""]))
     page.post("queue/join", f'{{"data": "{QUESTION}"'.encode())
     assert told.secrets() == []
@@ -100,7 +100,7 @@ def test_the_page_logs_no_password_and_no_question(
 
 def test_the_page_logs_no_token(serve: Serve, told: Told) -> None:
     page = serve(token=PageToken(TOKEN))
-    assert page.send("find.change", ["quagga7", "", "", "", "newest"])[0] == 200
+    assert page.send("find.change", ["quagga7", "", "", "", "", "newest"])[0] == 200
     assert "aardvark9" not in page.front
     assert told.secrets() == []
 

@@ -12,8 +12,8 @@ from index.article import Article, Span
 from index.hit import Hit
 from rag.answer import Answer, Citation, Claim, Disagreement, Reason, Side, Source
 from ui.conversations import Summary
-from ui.html import lists, markup, reader, render, saving
-from ui.library import Found, Row
+from ui.html import lists, markup, reader, render, saving, start
+from ui.library import Found, Glance, Row
 
 ARTICLE = Article(
     id="a1",
@@ -322,7 +322,7 @@ def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -
             reader.article(evil, start=0, end=len(words), number=1, copies=[evil]),
             reader.kept_words(evil, words, number=1, gone=True),
             render.searched(words, exchange_number=1),
-            render.suggestions([words]),
+            start.page(Glance(1, ((words, 1),)), [words], can_add=True),
             render.toolbar(exchange_number=1, markdown=words, thumb="down", reason=words),
             render.answer(in_disagreement(answer, evil, words), exchange_number=3),
             render.status(words, "error"),

@@ -66,6 +66,8 @@ CREATE TABLE turn (
 )
 """
 
+SNIPPET_CHARS = 120
+"""How much of an answer stands under the title of its conversation: two lines of the list beside the page."""
 _SUMMARY = """
 SELECT conversation.id, title, (SELECT count(*) FROM turn WHERE conversation = conversation.id), created, updated
 FROM conversation
@@ -227,6 +229,17 @@ class Conversations:
         with self._reading() as sql:
             rows = sql.execute(f"{_SUMMARY} WHERE owner = ? ORDER BY updated DESC, rowid DESC", (_storable(owner),))
             return tuple(summary for summary in (Summary(*row) for row in rows) if summary.turns)
+
+    def snippets(self, conversations: Sequence[str], owner: str) -> dict[str, str]:
+        """How the last answers of these conversations begin, those that are the owner's; by their ids."""
+        with self._reading() as sql:
+            rows = sql.execute(
+                "SELECT conversation, answer, max(number) FROM turn JOIN conversation ON id = conversation "
+                "WHERE owner = ? AND conversation IN (SELECT value FROM json_each(?)) GROUP BY conversation",
+                (_storable(owner), json.dumps(list(conversations))),
+            )
+            texts = {one: str(json.loads(answer).get("text", "")) for one, answer, _ in rows}
+        return {one: " ".join(text[:SNIPPET_CHARS].split()) for one, text in texts.items()}
 
     def search(self, owner: str, text: str) -> tuple[Summary, ...]:
         """Those of `list` that have every word of `text` in their title, a question or an answer's text.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from index import Article, Failure, Index
+    from index.edit import Edit
     from index.listed import Listed
 
-SHOWN = 100
-"""Most rows of one list; a search narrows it down."""
+SHOWN = 50
+"""Rows of one page of the list: what is drawn at once on a phone."""
+LATEST = 3
+"""Articles that the start page shows as added last."""
 MOST_FOUND = 2000
 """Most articles that are looked for in an order that the index does not have, such as by title."""
 MOST_WORDS = 8
@@ -54,14 +58,17 @@ class Row:
     """That of the article and those of its copies."""
     left_out: tuple[str, ...] = ()
     """What was not read of its file."""
+    title: str | None = None
+    """None where the headline is the first words of the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for in the list: words of text, title, outlet or author, an outlet, days, an order."""
+    """What is looked for in the list: words of text, title, outlet or author, an outlet, a tag, days, an order."""
 
     text: str = ""
     outlet: str = ""
+    tag: str = ""
     since: str = ""
     until: str = ""
     sort: str = "newest"
@@ -80,12 +87,25 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a search of the library found. `has_more` if it was not looked to the end; `is_about` if no article has the
-    words, and these are on the subject."""
+    """What a search of the library found, from the first on. `has_more` if it was not looked to the end; `is_about` if
+    no article has the words, and these are on the subject."""
 
     found: tuple[Found, ...]
     has_more: bool = False
     is_about: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A library in numbers: articles, outlets with the most articles first, the first and the last date of publication,
+    articles by month ("2018-03"), and those that were added last."""
+
+    articles: int = 0
+    outlets: tuple[tuple[str, int], ...] = ()
+    first: str | None = None
+    last: str | None = None
+    months: Mapping[str, int] = field(default_factory=dict)
+    latest: tuple[Row, ...] = ()
 
 
 class Library:
@@ -136,22 +156,55 @@ class Library:
         """The outlets that are known, in alphabetical order."""
         return tuple(sorted({name for row in self.rows() for name in row.outlets}, key=str.casefold))
 
+    def glance(self) -> Glance:
+        """The library in numbers."""
+        rows = self.rows()
+        outlets = Counter(row.source for row in rows if row.source)
+        dates = sorted(row.published for row in rows if row.published)
+        return Glance(
+            len(rows),
+            tuple(outlets.most_common()),
+            dates[0] if dates else None,
+            dates[-1] if dates else None,
+            Counter(date[:7] for date in dates if len(date) >= len("2018-03")),
+            rows[: -LATEST - 1 : -1],
+        )
+
     def find(self, query: Query) -> list[Row]:
         """The rows that `query` asks for, in its order. Raises InputError for a date that is none."""
         only = narrowed(outlet="", since=query.since, until=query.until)
         wanted = query.text.casefold().split()
+        tagged = self._tagged(query.tag)
         found = [
             row
             for row in self.rows()
-            if (not query.outlet or query.outlet in row.outlets)
+            if (tagged is None or row.id in tagged)
+            and (not query.outlet or query.outlet in row.outlets)
             and only.passes(row.source, row.published)
             and all(word in _searched(row) for word in wanted)
         ]
         return _sorted(found, query.sort)
 
-    def search(self, query: Query) -> Findings:
+    def tags(self) -> dict[str, int]:
+        """How many articles have each tag, in alphabetical order."""
+        return self.index.tags()
+
+    def known(self, article_ids: Collection[str]) -> dict[str, tuple[tuple[str, ...], tuple[Edit, ...]]]:
+        """The tags and the edits of these articles."""
+        return self.index.annotations(article_ids)
+
+    def _tagged(self, tag: str) -> frozenset[str] | None:
+        """The rows with a tag, those of copies that have it included; None without a tag."""
+        if not tag:
+            return None
+        ids = self.index.resolve(Filter.of(tags=[tag])).articles or frozenset()
+        self.rows()
+        return frozenset(self._by_id[one].id for one in ids if one in self._by_id)
+
+    def search(self, query: Query, *, most: int = SHOWN) -> Findings:
         """The rows that `query` asks for by their title, outlet or author, or whose text mentions it: the phrase, or
         else all of its words. If there is none, those on the subject (see index/mentions.py and index/about.py).
+        Texts are looked through until `most` are found.
 
         Raises InputError for a date that is none.
         """
@@ -160,11 +213,11 @@ class Library:
         if len(text) < FEWEST_CHARS:
             return Findings(tuple(map(Found, named)))
         allowed = {row.id: place for place, row in enumerate(self.find(replace(query, text="")))}
-        mentioned, has_more = self._mentioned(text, query, allowed)
+        mentioned, has_more = self._mentioned(text, query, allowed, most)
         if not mentioned and not named:
             words = text.split()
             if 1 < len(words) <= MOST_WORDS and '"' not in text and "“" not in text:
-                each = [self._mentioned(word, query, allowed)[0] for word in words]
+                each = [self._mentioned(word, query, allowed, most)[0] for word in words]
                 mentioned = {
                     one: replace(found, hits=hits(text, found.text))
                     for one, found in each[0].items()
@@ -180,12 +233,14 @@ class Library:
                 found[row.id] = Found(row, one.article.text, (), one.nearest)
         return Findings(_in_order(found, allowed, query.sort), is_about=bool(found))
 
-    def _mentioned(self, text: str, query: Query, allowed: Mapping[str, int]) -> tuple[dict[str, Found], bool]:
+    def _mentioned(
+        self, text: str, query: Query, allowed: Mapping[str, int], shown: int
+    ) -> tuple[dict[str, Found], bool]:
         """The allowed rows whose text mentions `text`, and whether there may be more of them."""
         found: dict[str, Found] = {}
         only = narrowed(since=query.since, until=query.until)
         sort = next((one for one in SORTS_OF_MENTIONS if one == query.sort), None)
-        most = MOST_FOUND if sort is None else SHOWN
+        most = MOST_FOUND if sort is None else shown
         with (
             contextlib.suppress(InputError),
             contextlib.closing(self.index.mentions(text, only=only, sort=sort or "relevance")) as mentions,
@@ -222,8 +277,15 @@ def hits(text: str, article: str) -> tuple[Span, ...]:
     return tuple(span for before, span in pairwise([Span(0, 0), *spans]) if span.start >= before.end)
 
 
-def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Collection[str] = ()) -> Filter:
-    """The filter for an outlet, the first and the last day (or month, or year) to search, and chosen articles.
+def narrowed(
+    *,
+    outlet: str = "",
+    since: str = "",
+    until: str = "",
+    articles: Collection[str] = (),
+    tags: Collection[str] = (),
+) -> Filter:
+    """The filter for an outlet, the first and the last day (or month, or year) to search, chosen articles, and tags.
 
     Raises InputError for a date that is none.
     """
@@ -234,6 +296,8 @@ def narrowed(*, outlet: str = "", since: str = "", until: str = "", articles: Co
         given["before"] = _dated(until).before
     if articles:
         given["articles"] = frozenset(articles)
+    if tags:
+        given["tags"] = frozenset(tags)
     return Filter(**given)
 
 
@@ -259,6 +323,7 @@ def _row(listed: Listed, copies: Sequence[Article]) -> Row:
         superseded_by=f"{newer.headline} ({newer.updated or newer.published or newer.id})" if newer else "",
         outlets=tuple(dict.fromkeys(one.source for one in (article, *copies) if one.source)),
         left_out=listed.left_out,
+        title=article.title,
     )
 
 

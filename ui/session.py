@@ -33,7 +33,11 @@ MOST_ADDING = 2
 WHOLE_EXCHANGES = 8
 """Exchanges of a tab that are held with their evidence; older ones are read from the kept conversation when needed."""
 MOST_SHOWN = 1000
-"""Ids of articles that a tab remembers having shown: ten lists of the longest kind."""
+"""Ids of articles that a tab remembers having shown: twenty pages of the library."""
+MOST_CHOSEN = 2000
+"""Most articles that are chosen at once."""
+MOST_REMOVED = 500
+"""Removed articles of one person that are held to be brought back, until the page is started again."""
 
 
 @dataclass(slots=True)
@@ -134,8 +138,9 @@ class Session:
     """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown.
 
     `owner` is the name that its browser was given, which a question may come sooner than; `deleted` is the conversation
-    that it deleted last and `removed` the article that it removed last, which can be put back; `checked` is the report
-    that it shows.
+    that it deleted last, which can be put back. `chosen` are the articles that are asked about, all without any, and
+    `tags` those that they must have; `page` is the page of the library that is shown; `checked` is the report that it
+    shows.
     """
 
     person: str = ""
@@ -146,8 +151,9 @@ class Session:
     conversation: str = ""
     replacing: int = 0
     deleted: Conversation | None = None
-    removed: Removed | None = None
     chosen: set[str] = field(default_factory=set)
+    tags: set[str] = field(default_factory=set)
+    page: int = 1
     checked: Check | None = None
     _shown: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
@@ -203,6 +209,7 @@ class Sessions:
         self._known: OrderedDict[tuple[str, str], Session] = OrderedDict()
         self._asking: dict[threading.Event, str] = {}
         self._adding: dict[threading.Event, str] = {}
+        self._removed: dict[str, list[tuple[Removed, ...]]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -267,7 +274,9 @@ class Sessions:
         with self._lock:
             old = self._known.pop(key, None) or Session(person)
             old.stop()
-            new = Session(person, old.owner, adding=old.adding, chosen=old.chosen, _shown=old._shown)
+            new = Session(
+                person, old.owner, adding=old.adding, chosen=old.chosen, tags=old.tags, page=old.page, _shown=old._shown
+            )
             if self._make_room(person):
                 self._known[key] = new
             return new
@@ -280,6 +289,29 @@ class Sessions:
         for event in events:
             event.set()
         return bool(events)
+
+    def hold(self, person: str, removed: tuple[Removed, ...]) -> None:
+        """Hold articles that a person removed at once, to be brought back; the oldest go beyond MOST_REMOVED."""
+        with self._lock:
+            held = self._removed.setdefault(person, [])
+            held.append(removed)
+            while len(held) > 1 and sum(map(len, held)) > MOST_REMOVED:
+                del held[0]
+
+    def held(self, person: str) -> tuple[tuple[Removed, ...], ...]:
+        """What a person removed and can bring back, the last first."""
+        with self._lock:
+            return tuple(reversed(self._removed.get(person, [])))
+
+    def release(self, person: str, article_id: str) -> tuple[Removed, ...]:
+        """What was removed together with this article, as the first of them, and is held no more; nothing if it is not
+        held."""
+        with self._lock:
+            held = self._removed.get(person, [])
+            found = next((one for one in held if one[0].article.id == article_id), ())
+            if found:
+                held.remove(found)
+            return found
 
     def drop(self, tab: str | None, person: str = "") -> None:
         """The tab was closed: stop what it asked. What it is adding goes on."""

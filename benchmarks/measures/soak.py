@@ -340,7 +340,7 @@ def _read(browser: Browser, tally: Tally, is_over: threading.Event, seed: int) -
                     tally.done["left in the middle"] += 1
                     break
                 case 1:
-                    browser.send(tab, "_find", [TOWNS[number % len(TOWNS)], "", "", "", "newest"])
+                    browser.send(tab, "_find_first", [TOWNS[number % len(TOWNS)], "", "", "", "", "newest"])
                     tally.done["looked through the library"] += 1
                 case _:
                     browser.send(tab, "_ask_typed", ask)
@@ -371,7 +371,7 @@ def _upload(browser: Browser, index: Index, tally: Tally, is_over: threading.Eve
         text = f"The {mark} was lit for the first time in {1800 + number % 200}. Keeper {number} wrote it down."
         path = browser.upload(f"report-{number}.txt", text)
         files = [{"path": path, "orig_name": f"report-{number}.txt", "meta": {"_type": "gradio.FileData"}}]
-        browser.send(tab, "_add_files", [files, "", "", "", "", "newest"])
+        browser.send(tab, "_add_files", [files, "", "", "", "", "", "newest"])
         tally.uploaded.append(text)
         tally.done["files uploaded"] += 1
         if len(tally.uploaded) > UPLOADS_KEPT:

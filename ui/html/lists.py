@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.overview.list import best_sentence
+from ui.html import library
 from ui.html.markup import button, count, day, escape
 from ui.html.saving import menu
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from index.article import Span
+    from index.edit import Edit
     from index.models import Model
     from ui.conversations import Summary
     from ui.library import Found
@@ -67,10 +69,15 @@ def articles(
     chosen: Collection[str],
     can_remove: bool = True,
     unread: Sequence[FileResult] = (),
+    first: int = 1,
+    pages: str = "",
+    selection: str = "",
+    known: Mapping[str, tuple[Sequence[str], Sequence[Edit]]] | None = None,
 ) -> str:
-    """The articles of the library; `shown` are the first of `found`, and of more if it `has_more`; those that were
-    found by the words `find` open at them. `is_about` if none has the words, and these are on the subject. `unread` are
-    the files without an article. Without `can_remove`, nothing offers to remove."""
+    """The articles of the library; `shown` are those of `found`, and of more if it `has_more`, from the `first` on;
+    those that were found by the words `find` open at them. `is_about` if none has the words, and these are on the
+    subject. `unread` are the files without an article, `known` the tags and edits of articles by their ids; `pages` and
+    `selection` are HTML made here. Without `can_remove`, nothing offers to remove or to edit."""
     if not total:
         add = " Drop files above, or enter an address." if can_remove else ""
         return f'<p class="empty">No articles yet.{add}</p>{_unread(unread)}'
@@ -79,10 +86,14 @@ def articles(
         number = f"No article has these words; {count(found, 'article')} on the subject"
     elif has_more:
         number = f"More than {found:,} of {count(total, 'article')}"
-    more = f", the first {len(shown)} are shown" if found > len(shown) or has_more else ""
+    more = f", {first:,} to {first + len(shown) - 1:,} are shown" if found > len(shown) or has_more else ""
     head = f'<p class="note">{number}{more}</p>'
-    lines = "".join(_article(one, chosen=one.row.id in chosen, can_remove=can_remove, find=find) for one in shown)
-    return f'{head}<ul class="rows" aria-label="Articles">{lines}</ul>{_unread(unread)}'
+    notes = known or {}
+    lines = "".join(
+        _article(one, chosen=one.row.id in chosen, can_remove=can_remove, find=find, known=notes.get(one.row.id))
+        for one in shown
+    )
+    return f'{head}{selection}<ul class="rows" aria-label="Articles">{lines}</ul>{pages}{_unread(unread)}'
 
 
 def conversations(known: Sequence[Summary], *, searched: bool = False) -> str:
@@ -137,27 +148,40 @@ def _snippet(found: Found, sentence: Span | None) -> str:
     return f'<p class="snippet"><bdi>{"".join(parts)}{escape(found.text[at : sentence.end])}</bdi></p>'
 
 
-def _article(found: Found, *, chosen: bool, can_remove: bool, find: str) -> str:
+def _article(
+    found: Found,
+    *,
+    chosen: bool,
+    can_remove: bool,
+    find: str,
+    known: tuple[Sequence[str], Sequence[Edit]] | None,
+) -> str:
     row, sentence = found.row, found.sentence
     if found.hits:
         sentence = best_sentence(found.text, found.hits)
     mentions = count(len(found.hits), "mention") if found.hits else ""
-    known = [part for part in (row.source, day(row.published), count(row.words, "word"), mentions) if part]
+    tags, edits = known or ((), ())
+    edited = "edited" if edits else ""
+    facts = [part for part in (row.source, day(row.published), count(row.words, "word"), mentions, edited) if part]
     place: dict[str, object] = {}
     if sentence is not None:
         here = next((hit for hit in found.hits if sentence.start <= hit.start and hit.end <= sentence.end), sentence)
         place = {"start": here.start, "end": here.end, "find": find}
-    about = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in known)
+    about = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in facts)
     also = f" · also in {' · '.join(f'<bdi>{escape(one)}</bdi>' for one in row.also_in)}" if row.also_in else ""
     if row.superseded_by:
         also += f" · superseded by <bdi>{escape(row.superseded_by)}</bdi>"
     checked = " checked" if chosen else ""
-    remove = button("remove", "Remove", article=row.id, classes="act sure") if can_remove else ""
+    acts = ""
+    if can_remove:
+        remove = button("remove", "Remove", article=row.id, classes="act sure")
+        acts = f'<div class="acts">{remove}</div>{library.form(row, tags, edits)}'
     return (
         f'<li><label class="choose"><input type="checkbox" data-act="choose" data-article="{escape(row.id)}"{checked}>'
         f'<span class="hidden">Ask only about {escape(row.headline)}</span></label><div class="entry">'
         f"{button('open', f'<bdi>{escape(row.headline)}</bdi>', article=row.id, **place, classes='title')}"
-        f'<p class="origin">{about}{also}</p>{_snippet(found, sentence)}{_left_out(row.left_out)}</div>{remove}</li>'
+        f'<p class="origin">{about}{also}{library.tags(tags)}</p>{_snippet(found, sentence)}'
+        f"{_left_out(row.left_out)}</div>{acts}</li>"
     )
 
 
@@ -180,12 +204,21 @@ def _conversation(one: Summary) -> str:
     )
 
 
-def scope(filters: Sequence[str]) -> str:
-    """What questions are asked about: all articles, or those that pass these filters, with a button to clear them."""
+def scope(filters: Sequence[str], *, chosen: Sequence[tuple[str, str]] = (), more: int = 0) -> str:
+    """What questions are asked about: all articles, or those that pass these filters, with a button to clear them.
+
+    `chosen` are ids and headlines of chosen articles, each of which can be taken out; `more` are chosen beside them."""
     if not filters:
         return '<p class="note">Searching all articles</p>'
     named = ", ".join(f"<bdi>{escape(one)}</bdi>" for one in filters)
-    return f'<p class="note">Searching {named} · {button("unchoose", "Clear filters")}</p>'
+    out = "".join(
+        f"<li><bdi>{escape(headline)}</bdi>"
+        f"{button('unpick', '<span aria-hidden=true>×</span><span class=hidden>Leave out</span>', article=one)}</li>"
+        for one, headline in chosen
+    )
+    rest = f"<li>and {more:,} more</li>" if more and chosen else ""
+    picked = f'<ul class="picked" aria-label="Chosen articles">{out}{rest}</ul>' if out else ""
+    return f'<p class="note">Searching {named} · {button("unchoose", "Clear filters")}</p>{picked}'
 
 
 def deleted(title: str, conversation: str) -> str:
@@ -194,7 +227,20 @@ def deleted(title: str, conversation: str) -> str:
     return f'<p class="status ready">Deleted <bdi>{escape(title or "Conversation")}</bdi>. {undo}</p>'
 
 
-def removed(headline: str, article_id: str) -> str:
-    """Says that an article was removed, with a button that brings it back."""
+def removed(headline: str, article_id: str, *, others: int = 0, earlier: Sequence[tuple[str, str, int]] = ()) -> str:
+    """Says that an article, and `others` with it, was removed, with a button that brings back all of them.
+
+    `earlier` are the headline, the id and how many others of what was removed before and can be brought back.
+    """
     undo = button("restore", "Undo", article=article_id)
-    return f'<p class="status ready">Removed <bdi>{escape(headline)}</bdi>. {undo}</p>'
+    lines = "".join(
+        f"<li>{_removed(title, number)} {button('restore', 'Bring back', article=name)}</li>"
+        for title, name, number in earlier
+    )
+    before = f"<details><summary>Removed before</summary><ul>{lines}</ul></details>" if lines else ""
+    return f'<p class="status ready">Removed {_removed(headline, others)}. {undo}</p>{before}'
+
+
+def _removed(headline: str, others: int) -> str:
+    more = f" and {count(others, 'other article')}" if others else ""
+    return f"<bdi>{escape(headline)}</bdi>{more}"

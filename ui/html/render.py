@@ -50,6 +50,15 @@ CONTEXT_CHARS = 240
 """How much of an article is shown on either side of a quote that lies outside the passages the LLM read."""
 
 
+def name() -> str:
+    """The name of the page, and on a narrow one the button that opens the conversations beside it."""
+    drawer = (
+        '<button type="button" class="act drawer" aria-expanded="false" aria-controls="beside">'
+        '<span aria-hidden="true">☰</span><span class="hidden">Conversations</span></button>'
+    )
+    return f"{drawer}<h1>Citewire</h1>"
+
+
 def status(text: str, tone: Tone = "busy") -> str:
     """The status line."""
     return f'<p class="status {tone}">{escape(text)}</p>'
@@ -95,7 +104,13 @@ def writing(text: str) -> str:
 
 def problem(text: str, *, failed: str) -> str:
     """An error: what failed, and why or what to do about it."""
-    return f'<div class="problem" role="alert"><strong>{escape(failed)}</strong> {escape(text)}</div>'
+    return f'<div class="problem" role="alert"><strong>{escape(failed)}</strong> {escape(sentence(text))}</div>'
+
+
+def sentence(text: str) -> str:
+    """A message as it stands after a full stop: with a capital, unless it begins with a name, a path or a command."""
+    first = re.match(r"[a-z][a-z’']*(?=[\s,;:.]|$)", text)
+    return text[0].upper() + text[1:] if first else text
 
 
 def answer(checked: Answer, *, exchange_number: int, draft: str = "") -> str:
@@ -225,14 +240,6 @@ def finished(exchanges: Sequence[tuple[str, str]], *, keep: int, serial: int) ->
 def no_sources() -> str:
     """The panel before anything was asked."""
     return _panel("Sources", '<p class="empty">The passages that an answer is based on appear here.</p>')
-
-
-def suggestions(questions: Sequence[str]) -> str:
-    """Questions to begin with, from the articles."""
-    if not questions:
-        return "<p>Add articles under Library, then ask about them here.</p>"
-    asked = "".join(f"<li>{button('ask', escape(one), question=one, classes='example')}</li>" for one in questions)
-    return f"<p>Ask about the articles, for example:</p><ul>{asked}</ul>"
 
 
 def origin(article: Article, *, also_in: Sequence[str] = ()) -> str:

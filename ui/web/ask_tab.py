@@ -23,10 +23,10 @@ from index.mentions import SORTS
 from rag.event import Evidence, Progress, Row, Token
 from rag.kind import kind_of
 from rag.suggest import suggest
-from ui import preferences
+from ui import preferences, uploads
 from ui.backend import explain
 from ui.follow import batches
-from ui.html import reader, render
+from ui.html import reader, render, start
 from ui.html.markup import button
 from ui.library import hits, narrowed
 from ui.session import MOST_QUESTIONS, Exchange, Session, kept
@@ -67,7 +67,7 @@ class AskTab:
         self.frame = frame
         self.sessions = frame.sessions
         self.backend = frame.backend
-        self._suggested: tuple[Index, int, str] | None = None
+        self._suggested: tuple[Index, int, tuple[str, ...]] | None = None
 
     def lay_out(self, lay_out_scope: Callable[[], None]) -> None:
         """Conversation, panel and composer; `lay_out_scope` puts what is asked about above the composer."""
@@ -75,6 +75,15 @@ class AskTab:
             region("<div></div>", "past")
             self.current = region("", "current", live=True, js=_FOLLOW)
             self.suggestions = region("", "suggestions")
+            self.drop = gr.File(
+                label="Drop files here, or press to choose some",
+                file_count="multiple",
+                file_types=list(uploads.TYPES),
+                height=150,
+                elem_id="drop",
+                visible=False,
+            )
+            self.dropped = region("", "dropped", live=True)
         with gr.Column(elem_id="sources"):
             self.panel = region(render.no_sources(), "panel")
             region("<div></div>", "earlier")
@@ -101,7 +110,7 @@ class AskTab:
         self.status = status
         bus, context = self.frame.bus, [self.frame.memory, *scope]
         self.shown = [self.frame.finished, self.current, self.panel, self.suggestions]
-        asked = [self.question, self.ask, self.stop, self.note, self.status, *self.shown]
+        asked = [self.question, self.ask, self.stop, self.note, self.status, self.frame.beside, *self.shown]
         typed = [self.ask.click, self.question.submit]
         asking = [
             gr.on(typed, self._ask_typed, [self.question, *context], asked, trigger_mode="once", **QUIET),
@@ -112,14 +121,20 @@ class AskTab:
         self.asking = frozenset(event["id"] for event in asking)
         """Numbers of the events that ask."""
         self.stop.click(self._stop, None, [self.status, self.stop], **AT_ONCE)
-        new.click(self._new, None, asked, cancels=asking, **AT_ONCE)
+        new.click(self._new, self.frame.memory, asked, cancels=asking, **AT_ONCE)
         bus.edit(self._edit, None, [self.question, self.note], **AT_ONCE)
         bus.keep(self._keep, None, self.note, **AT_ONCE)
         bus.open(self._open, self.frame.memory, self.frame.reader, **AT_ONCE)
         bus.close(lambda: "", None, self.frame.reader, **AT_ONCE)
 
-    def start(self) -> str:
-        """Suggestions for an empty page. Raises what opening raised."""
+    def start(self, request: gr.Request) -> str:
+        """The start page: the library at a glance, and what can be asked. Raises what opening raised."""
+        glance = self.frame.library().glance()
+        self.frame.session(request).show(row.id for row in glance.latest)
+        return start.page(glance, self._questions(), can_add=self.frame.can_edit(request))
+
+    def _questions(self) -> tuple[str, ...]:
+        """Questions that the articles suggest."""
         index = self.frame.engine().index
         generation = index.generation
         known = self._suggested
@@ -129,8 +144,7 @@ class AskTab:
             for one in reversed(ids):
                 with contextlib.suppress(InputError):  # removed meanwhile
                     articles.append(index.article(one))
-            found = render.suggestions(suggest(articles))
-            known = self._suggested = (index, generation, found)
+            known = self._suggested = (index, generation, suggest(articles))
         return known[2]
 
     def redrawn(self, session: Session, *, keep: int = 0) -> Updates:
@@ -250,6 +264,7 @@ class AskTab:
             yield {
                 self.current: exchange.shown(),
                 self.status: trouble or self.backend.status(),
+                self.frame.beside: self.frame.conversations(memory, request),
                 self.ask: gr.update(interactive=True),
                 self.stop: gr.update(interactive=False),
             }
@@ -295,7 +310,8 @@ class AskTab:
             if exchange.only is None:
                 outlet, since, until = (words(one, most_chars=QUESTION_CHARS) for one in scope)
                 articles = frozenset(session.chosen)
-                exchange.only = narrowed(outlet=outlet, since=since, until=until, articles=articles)
+                tags = frozenset(session.tags)
+                exchange.only = narrowed(outlet=outlet, since=since, until=until, articles=articles, tags=tags)
             yield from self._watch(session, exchange, engine, memory, exchange.only, cancel)
         except Exception as error:  # noqa: BLE001 (a question that fails must not end the conversation)
             exchange.reply = render.problem(explain(error), failed="The question could not be answered.")
@@ -384,9 +400,15 @@ class AskTab:
         session.stop()
         return render.status("Stopping…"), gr.update(interactive=False)
 
-    async def _new(self, request: gr.Request) -> Updates:
+    def _new(self, memory: Any, request: gr.Request) -> Updates:
         session = self.sessions.renew(request.session_hash, person(request))
-        return {**self.redrawn(session), **self.idle(), self.status: self.backend.status()}
+        listed = self.frame.conversations(memory, request)
+        return {
+            **self.redrawn(session),
+            **self.idle(),
+            self.status: self.backend.status(),
+            self.frame.beside: listed or gr.skip(),
+        }
 
     async def _edit(self, request: gr.Request, event: gr.EventData) -> tuple[Any, Any]:
         session = self.frame.known_session(request)

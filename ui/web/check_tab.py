@@ -93,7 +93,7 @@ class CheckTab:
         drawn = time.monotonic()
         try:
             engine = self.frame.engine()
-            only = Filter.of(articles=sorted(session.chosen) or None)
+            only = Filter.of(articles=sorted(session.chosen) or None, tags=session.tags)
             for one in engine.stream_check(draft, only=only, cancel=cancel):
                 found.append(one)
                 session.show(citation.article_id for citation in (*one.citations, *one.nearest))

@@ -45,25 +45,26 @@ class ConversationsTab:
         """Reopening shows a conversation in `ask`."""
         self.ask = ask
         bus, memory = self.frame.bus, self.frame.memory
-        listed = [self.list, self.outcome]
+        listed = [self.list, self.outcome, self.frame.beside]
         tab.select(self._list, [self.text, memory], listed, **AT_ONCE)
         self.text.change(self._list, [self.text, memory], listed, **AT_ONCE)
-        bus.reopen(self._reopen, memory, [*ask.shown, ask.ask, ask.stop, ask.note, self.outcome], **QUIET)
+        reopened = [*ask.shown, ask.ask, ask.stop, ask.note, self.outcome, self.frame.beside]
+        bus.reopen(self._reopen, memory, reopened, **QUIET)
         bus.rename(self._rename, [self.text, memory], listed, **QUIET)
         bus.delete(self._delete, [self.text, memory], listed, **QUIET)
         bus.undo(self._undo, [self.text, memory], listed, **QUIET)
         bus.rate(self._rate, memory, [self.frame.finished, ask.current, ask.note], **QUIET)
 
-    def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[str, str]:
+    def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[str, str, str]:
         return self._after(lambda _: None, text, memory, request, "")
 
-    def _rename(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+    def _rename(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str, str]:
         sent = details(event)
         wanted, title = words(sent.get("conversation")), words(sent.get("title"), most_chars=TITLE_CHARS)
         store = self.frame.backend.conversations
         return self._after(lambda whose: store().rename(wanted, whose, title), text, memory, request, "Renamed.")
 
-    def _delete(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+    def _delete(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str, str]:
         wanted = words(details(event).get("conversation"))
         store = self.frame.backend.conversations
         session = self.frame.known_session(request)
@@ -80,11 +81,11 @@ class ConversationsTab:
                     exchange.turn = 0
 
         session.deleted = None
-        shown, outcome = self._after(delete, text, memory, request, "")
+        shown, outcome, listed = self._after(delete, text, memory, request, "")
         deleted = session.deleted
-        return shown, outcome if deleted is None else lists.deleted(deleted.title, deleted.id)
+        return shown, outcome if deleted is None else lists.deleted(deleted.title, deleted.id), listed
 
-    def _undo(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+    def _undo(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str, str]:
         """Put back what this tab deleted last, and nothing else."""
         session, wanted = self.frame.known_session(request), words(details(event).get("conversation"))
         deleted, session.deleted = session.deleted, None
@@ -105,13 +106,13 @@ class ConversationsTab:
         done: str,
         *,
         failed: str = "Nothing was changed.",
-    ) -> tuple[str, str]:
-        """The list after a change, and how the change went."""
+    ) -> tuple[str, str, str]:
+        """The list after a change, how the change went, and the list beside the page."""
         outcome = ""
         try:
             whose = self.frame.owner(memory, request)
             if not whose:
-                return lists.conversations(()), ""
+                return lists.conversations(()), "", ""
             store = self.frame.backend.conversations()
             try:
                 change(whose)
@@ -120,9 +121,10 @@ class ConversationsTab:
                 outcome = render.problem(explain(error), failed=failed)
             query = words(text, most_chars=QUERY_CHARS).strip()
             known = store.search(whose, query) if query else store.list(whose)
-            return lists.conversations(known, searched=bool(query)), outcome
+            listed = self.frame.conversations(memory, request)
+            return lists.conversations(known, searched=bool(query)), outcome, listed
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return "", render.problem(explain(error), failed="The conversations cannot be shown.")
+            return "", render.problem(explain(error), failed="The conversations cannot be shown."), ""
 
     def _reopen(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
         """A conversation in the place of the one that is shown."""
@@ -137,7 +139,8 @@ class ConversationsTab:
             session.show(exchange.article_ids())
         redrawn = self.ask.redrawn(session)
         session.let_go()
-        return {**redrawn, **self.ask.idle(), self.outcome: ""}
+        listed = self.frame.conversations(memory, request)
+        return {**redrawn, **self.ask.idle(), self.outcome: "", self.frame.beside: listed}
 
     def _get(self, memory: Any, request: gr.Request, event: gr.EventData) -> Conversation:
         wanted, whose = words(details(event).get("conversation")), self.frame.owner(memory, request)

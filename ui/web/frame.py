@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from index.errors import InputError
+from ui.html import beside
 from ui.library import Library
 from ui.payload import TEXT_CHARS
 from ui.session import Session, Sessions
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 Updates = dict[Any, Any]
 """What an event changes: component → new value or gr.update()."""
 
+MOST_BESIDE = 40
+"""Conversations beside the page; the tab of the conversations has all."""
 READERS_ASK = (
     "your login is a reader's: it asks, but does not add or remove; whoever runs the page can change that with: "
     "citewire auth role FILE NAME editor"
@@ -60,6 +64,23 @@ class Frame:
         self._library: Library | None = None
         self.memory = gr.BrowserState(None, storage_key="citewire", secret="not secret")  # noqa: S106
         """{"owner": whose conversations, "settings": …} in the browser; the secret hides it from nobody."""
+
+    def lay_out_beside(self) -> None:
+        """The conversations beside the page."""
+        self.beside = region("", "beside")
+
+    def conversations(self, memory: object, request: gr.Request) -> str:
+        """The last conversations of whoever sent an event, to stand beside the page; "" while they cannot be read."""
+        try:
+            whose = self.owner(memory, request)
+            if not whose:
+                return beside.conversations((), {}, today=date.today())
+            store, current = self.backend.conversations(), self.known_session(request).conversation
+            known = store.list(whose)[:MOST_BESIDE]
+            snippets = store.snippets([one.id for one in known], whose)
+            return beside.conversations(known, snippets, today=date.today(), current=current)
+        except Exception:  # noqa: BLE001 (the tab of the conversations says what it was)
+            return ""
 
     def lay_out(self) -> None:
         """The parts that float above the others."""

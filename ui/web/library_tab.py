@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,27 +13,33 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from index import read
+from index.edit import FIELDS
 from index.errors import Error, InputError, ReadError
+from index.location import is_address
 from index.run import Cancelled, SyncReport
 from rag.event import Progress
 from ui import uploads
 from ui.backend import explain, without_commands
 from ui.follow import batches, reported
-from ui.html import lists, render
+from ui.html import library, lists, render
 from ui.html.lists import FileResult
 from ui.html.markup import count
 from ui.library import SHOWN, SORTS, Query, narrowed
-from ui.session import MOST_ADDING
+from ui.session import MOST_ADDING, MOST_CHOSEN
 from ui.web.ask_tab import OUT_OF_DATE
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, is_uploaded, region, words
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, is_uploaded, person, region, words
 
 if TYPE_CHECKING:
     from index import Index
     from ui.follow import Report
+    from ui.web.ask_tab import AskTab
 
 EVERYWHERE = ""
 MOST_LINES = 100
 """Most addresses or folders at once."""
+NAMED = 5
+"""Chosen articles that are named where one asks."""
+DIGITS_OF_PAGE = 6
 FIELD_CHARS = 200
 """Longest text of a field of the list that is looked at."""
 SAME_FILE_S = 60.0
@@ -62,6 +69,7 @@ class LibraryTab:
                 self.outlet = _choice("Outlet", [("All outlets", EVERYWHERE)], "outlet")
                 self.since = _date("From", "since")
                 self.until = _date("To", "until")
+                self.narrowed = region("", "narrowed-tags")
 
     def lay_out(self) -> None:
         """Adding above, the list below."""
@@ -95,63 +103,133 @@ class LibraryTab:
                 min_width=180,
             )
             self.of = _choice("Outlet", [("All outlets", EVERYWHERE)], "of")
+            self.tagged = _choice("Tag", [("All", EVERYWHERE)], "tagged")
             self.after = _date("From", "after")
             self.before = _date("To", "before")
             self.sort = _choice("Order", list(SORTS.items()), "sort", value="newest")
         self.list = region("", "articles", js=_BOXES)
+        self.sources = region("", "remembered")
 
-    def wire(self, status: gr.HTML, tab: gr.Tab, refresh: Callable[[], str], suggestions: gr.HTML) -> None:
-        """`refresh` makes suggestions from the articles as they are now."""
-        self.status, self.refresh, self.suggestions = status, refresh, suggestions
+    def wire(self, status: gr.HTML, tab: gr.Tab, ask: AskTab) -> None:
+        """The start page of `ask` shows the articles as they are now, and takes files while there are none."""
+        self.status, self.ask = status, ask
         bus = self.frame.bus
-        query = [self.text, self.of, self.after, self.before, self.sort]
+        query = [self.text, self.of, self.tagged, self.after, self.before, self.sort]
         changed = [self.added, self.status, self.add, self.cancel, self.upload, self.list, self.of, self.outlet]
-        changed += [self.places, suggestions]
+        changed += [self.places, ask.suggestions, ask.drop, self.sources, self.tagged, self.narrowed]
         for field in query:
-            field.change(self._find, query, self.list, **AT_ONCE)
-        tab.select(self._opened, query, [self.list, self.of, self.outlet], **AT_ONCE)
+            field.change(self._find_first, query, self.list, **AT_ONCE)
+        tab.select(self._opened, query, [self.list, self.of, self.outlet, self.tagged, self.sources], **AT_ONCE)
+        bus.turn(self._turn, query, self.list, **AT_ONCE)
+        bus.chooseall(self._choose_all, query, [self.list, self.scope], **AT_ONCE)
+        bus.correct(self._correct, query, changed, **QUIET)
+        bus.tag(self._tag, query, changed, **QUIET)
+        bus.removechosen(self._remove_chosen, query, [*changed, self.scope, self.frame.reader], **QUIET)
+        bus.reread(self._read_again, query, changed, **QUIET)
+        bus.forget(self._forget, query, changed, **QUIET)
         self.upload.upload(self._add_files, [self.upload, *query], changed, **QUIET)
+        ask.drop.upload(self._add_dropped, [ask.drop, *query], [*changed, ask.dropped], **QUIET)
         self.add.click(self._add_places, [self.places, *query], changed, **QUIET)
         self.cancel.click(self._cancel, None, [self.added, self.cancel], **AT_ONCE)
         bus.remove(self._remove, query, [*changed, self.frame.reader], **QUIET)
         bus.restore(self._restore, query, changed, **QUIET)
         narrowing = [self.outlet, self.since, self.until]
         bus.choose(self._choose, narrowing, self.scope, **AT_ONCE)
-        bus.unchoose(self._unchoose, query, [self.scope, *narrowing, self.list], **AT_ONCE)
+        bus.unpick(self._choose, narrowing, self.scope, **AT_ONCE)
+        bus.narrow(self._narrow_to_tag, narrowing, [self.scope, self.narrowed], **AT_ONCE)
+        bus.unchoose(self._unchoose, query, [self.scope, *narrowing, self.list, self.narrowed], **AT_ONCE)
         self.narrowing = narrowing
         bus.about(self._ask_about, None, [self.scope, *narrowing, self.frame.reader], **AT_ONCE)
         for field in narrowing:
             field.change(self._narrow, narrowing, self.scope, **AT_ONCE)
 
-    def _find(self, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request) -> str:
+    def _find_first(
+        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
+    ) -> str:
+        """The first page of what is looked for now."""
+        self.frame.known_session(request).page = 1
+        return self._find(text, outlet, tag, since, until, sort, request)
+
+    def _turn(
+        self,
+        text: str,
+        outlet: str,
+        tag: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> str:
+        """Another page of the list."""
+        number = words(details(event).get("page"), most_chars=DIGITS_OF_PAGE)
+        if number.isdecimal():
+            self.frame.known_session(request).page = max(int(number), 1)
+        return self._find(text, outlet, tag, since, until, sort, request)
+
+    def _find(self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request) -> str:
+        """The page of the list that its session shows, or the last one there is."""
         try:
-            library = self.frame.library()
-            query = Query(*(words(one, most_chars=FIELD_CHARS) for one in (text, outlet, since, until, sort)))
-            findings = library.search(query)
-            shown = findings.found[:SHOWN]
+            found = self.frame.library()
+            query = _query(text, outlet, tag, since, until, sort)
             session = self.frame.session(request)
+            findings = found.search(query, most=session.page * SHOWN)
+            last = max(-(-len(findings.found) // SHOWN), 1)
+            session.page = min(session.page, last)
+            first = (session.page - 1) * SHOWN
+            shown = findings.found[first : first + SHOWN]
             session.show(one.row.id for one in shown)
+            can_edit = self.frame.can_edit(request)
             return lists.articles(
                 shown,
                 found=len(findings.found),
-                total=len(library.rows()),
+                total=len(found.rows()),
                 has_more=findings.has_more,
                 is_about=findings.is_about,
                 find=query.text.strip(),
                 chosen=session.chosen,
-                can_remove=self.frame.can_edit(request),
-                unread=[FileResult(Path(one.path).name, without_commands(one.reason)) for one in library.unread()],
+                can_remove=can_edit,
+                unread=[FileResult(Path(one.path).name, without_commands(one.reason)) for one in found.unread()],
+                first=first + 1,
+                pages=library.pages(session.page, last, has_more=findings.has_more),
+                selection=library.selection(len(session.chosen), len(findings.found), found.tags(), can_edit=can_edit),
+                known=found.known([one.row.id for one in shown]),
             )
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
             return render.problem(explain(error), failed="The articles cannot be listed.")
 
     def _opened(
-        self, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
-    ) -> tuple[str, Any, Any]:
+        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
+    ) -> tuple[str, Any, Any, Any, str]:
         try:
-            return self._find(text, outlet, since, until, sort, request), *self.outlets()
+            shown = self._find(text, outlet, tag, since, until, sort, request)
+            return shown, *self.outlets(), self._tags(), self._remembered(request)
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
-            return render.problem(explain(error), failed="The articles cannot be listed."), gr.skip(), gr.skip()
+            shown = render.problem(explain(error), failed="The articles cannot be listed.")
+            return shown, gr.skip(), gr.skip(), gr.skip(), ""
+
+    def _tags(self) -> Any:
+        """The field of tags with those there are."""
+        known = self.frame.library().tags()
+        return gr.update(choices=[("All", EVERYWHERE), *((f"{name} ({n:,})", name) for name, n in known.items())])
+
+    def _remembered(self, request: gr.Request) -> str:
+        """The remembered folders and feeds, for an editor. Paths are shown whole to the owner of this machine alone."""
+        if not self.frame.can_edit(request):
+            return ""
+        uploads_folder = Path(self.backend.uploads().folder)
+        return library.sources(
+            [
+                library.Source(
+                    _key(one.source),
+                    one.source if is_address(one.source) or self.frame.folders.anywhere else Path(one.source).name,
+                    one.articles,
+                    one.read_at,
+                )
+                for one in self.frame.engine().index.sources()
+                if is_address(one.source) or uploads_folder not in (Path(one.source), *Path(one.source).parents)
+            ]
+        )
 
     def outlets(self) -> tuple[Any, Any]:
         """Both outlet fields with the outlets there are."""
@@ -159,7 +237,15 @@ class LibraryTab:
         return gr.update(choices=choices), gr.update(choices=choices)
 
     def _add_files(
-        self, paths: list[str] | None, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
+        self,
+        paths: list[str] | None,
+        text: str,
+        outlet: str,
+        tag: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
     ) -> Iterator[Updates]:
         """Copy the files into the home, index them, and say what became of each."""
         handed_in = [Path(path) for path in paths if is_uploaded(path)] if isinstance(paths, list) else []
@@ -209,12 +295,27 @@ class LibraryTab:
             return lists.uploads([*results, *added], summary=_summary(report))
 
         try:
-            yield from self._sync(add, outcome, (text, outlet, since, until, sort, request))
+            yield from self._sync(add, outcome, (text, outlet, tag, since, until, sort, request))
         finally:
             _delete_later(handed_in)
 
+    def _add_dropped(
+        self,
+        paths: list[str] | None,
+        text: str,
+        outlet: str,
+        tag: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
+    ) -> Iterator[Updates]:
+        """Add files that were dropped on the start page, and say there what became of them."""
+        for updates in self._add_files(paths, text, outlet, tag, since, until, sort, request):
+            yield {**updates, **({self.ask.dropped: updates[self.added]} if self.added in updates else {})}
+
     def _add_places(
-        self, places: str, text: str, outlet: str, since: str, until: str, sort: str, request: gr.Request
+        self, places: str, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
     ) -> Iterator[Updates]:
         """Read pages, feeds and folders, and remember them for the next sync."""
         wanted = [line.strip() for line in words(places).splitlines() if line.strip()][:MOST_LINES]
@@ -244,7 +345,7 @@ class LibraryTab:
         def add(report: Report, cancel: threading.Event) -> SyncReport:
             return _run(self.frame.engine().index, list(found.values()), report, cancel)
 
-        yield from self._sync(add, outcome, (text, outlet, since, until, sort, request))
+        yield from self._sync(add, outcome, (text, outlet, tag, since, until, sort, request))
         # What was not added stays in the box, to be corrected.
         yield {self.places: "\n".join(place for place in wanted if place not in added) if wanted else gr.skip()}
 
@@ -308,8 +409,21 @@ class LibraryTab:
             self.list: self._find(*find),
             self.of: of,
             self.outlet: outlet,
-            self.suggestions: self.refresh(),
+            self.ask.suggestions: self.ask.start(find[-1]),
+            self.ask.drop: self.to_drop(find[-1]),
+            self.sources: self._remembered(find[-1]),
+            self.tagged: self._tags(),
+            self.narrowed: self.tags_to_ask(find[-1]),
         }
+
+    def to_drop(self, request: gr.Request) -> Any:
+        """The field on the start page that takes files, while there is no article."""
+        is_wanted = self.frame.can_edit(request) and not self.frame.library().rows()
+        return gr.update(visible=is_wanted, value=None)
+
+    def tags_to_ask(self, request: gr.Request) -> str:
+        """The tags that questions can be narrowed to."""
+        return library.narrowing(self.frame.library().tags(), self.frame.known_session(request).tags)
 
     async def _cancel(self, request: gr.Request) -> tuple[Any, Any]:
         session = self.frame.known_session(request)
@@ -322,6 +436,7 @@ class LibraryTab:
         self,
         text: str,
         outlet: str,
+        tag: str,
         since: str,
         until: str,
         sort: str,
@@ -329,41 +444,177 @@ class LibraryTab:
         event: gr.EventData,
     ) -> Updates:
         """Remove an article by its id: one that the tab was shown, for a person who may remove."""
-        article, session = details(event).get("article"), self.frame.known_session(request)
+        article = details(event).get("article")
+        added = self._take_out([article] if self.frame.known_session(request).was_shown(article) else [], request)
+        return {
+            **self._after((text, outlet, tag, since, until, sort, request)),
+            self.added: added,
+            self.frame.reader: "",
+        }
+
+    def _remove_chosen(
+        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
+    ) -> Updates:
+        """Remove the chosen articles, all at once."""
+        added = self._take_out(sorted(self.frame.known_session(request).chosen), request)
+        return {
+            **self._after((text, outlet, tag, since, until, sort, request)),
+            self.added: added,
+            self.scope: self._narrow(EVERYWHERE, "", "", request),
+            self.frame.reader: "",
+        }
+
+    def _take_out(self, article_ids: list[str], request: gr.Request) -> str:
+        """Remove articles for a person who may, and hold them to be brought back."""
+        session, whose = self.frame.known_session(request), person(request)
         try:
             self.frame.require_editor(request)
-            if not session.was_shown(article):
+            if not article_ids:
                 raise InputError(OUT_OF_DATE)
-            session.removed = None
-            session.removed = self.frame.engine().index.take_out(words(article))
-            session.chosen.discard(words(article))
-            added = lists.removed(session.removed.article.headline, words(article))
+            there = {row.id for row in map(self.frame.library().row, article_ids)}
+            removed = self.frame.engine().index.take_out_all(sorted(there))
+            session.chosen.difference_update(article_ids)
+            earlier = self.frame.sessions.held(whose)
+            self.frame.sessions.hold(whose, removed)
+            before = [(one[0].article.headline, one[0].article.id, len(one) - 1) for one in earlier]
+            first = removed[0].article
+            return lists.removed(first.headline, first.id, others=len(removed) - 1, earlier=before)
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(explain(error), failed="The article was not removed.")
-        return {**self._after((text, outlet, since, until, sort, request)), self.added: added, self.frame.reader: ""}
+            return render.problem(explain(error), failed="Nothing was removed.")
 
     def _restore(
         self,
         text: str,
         outlet: str,
+        tag: str,
         since: str,
         until: str,
         sort: str,
         request: gr.Request,
         event: gr.EventData,
     ) -> Updates:
-        """Put back the article that this tab removed last, and nothing else."""
-        session, wanted = self.frame.known_session(request), words(details(event).get("article"))
-        removed, session.removed = session.removed, None
+        """Put back what this person removed at once, by the first article of it, and nothing else."""
         try:
             self.frame.require_editor(request)
-            if removed is None or removed.article.id != wanted:
+            removed = self.frame.sessions.release(person(request), words(details(event).get("article")))
+            if not removed:
                 raise InputError("it was removed too long ago; add it again")
-            self.frame.engine().index.put_back(removed)
+            self.frame.engine().index.put_back(*removed)
             added = render.status("Restored.", "ready")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
             added = render.problem(without_commands(explain(error)), failed="The article is not back.")
-        return {**self._after((text, outlet, since, until, sort, request)), self.added: added}
+        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
+
+    def _correct(
+        self,
+        text: str,
+        outlet: str,
+        tag: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Updates:
+        """Edit title, outlet, date and tags of an article that the tab was shown, or bring back what was read."""
+        sent = details(event)
+        article = sent.get("article")
+        try:
+            self.frame.require_editor(request)
+            if not isinstance(article, str) or not self.frame.known_session(request).was_shown(article):
+                raise InputError(OUT_OF_DATE)
+            index = self.frame.engine().index
+            if sent.get("reset") == "all":
+                index.edit(article, reset=FIELDS)
+            else:
+                given = {field: words(sent[field]) for field in FIELDS if field in sent}
+                index.edit(article, **given)
+                if "tags" in sent:
+                    wanted = [name.strip() for name in words(sent["tags"]).split(",") if name.strip()]
+                    index.set_tags(article, wanted)
+            added = render.status("Saved.", "ready")
+        except Exception as error:  # noqa: BLE001 (shown in place of the result)
+            added = render.problem(without_commands(explain(error)), failed="Nothing was changed.")
+        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
+
+    def _tag(
+        self,
+        text: str,
+        outlet: str,
+        tag: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Updates:
+        """Give the chosen articles a tag, or take it from them."""
+        sent, chosen = details(event), sorted(self.frame.known_session(request).chosen)
+        name = words(sent.get("tag"))
+        try:
+            self.frame.require_editor(request)
+            if not chosen:
+                raise InputError("no article is chosen; choose some first")
+            index = self.frame.engine().index
+            (index.untag if sent.get("how") == "untag" else index.tag)(chosen, name)
+            done = "no longer have" if sent.get("how") == "untag" else "have"
+            added = render.status(f"{count(len(chosen), 'article')} {done} the tag “{name.strip()}”.", "ready")
+        except Exception as error:  # noqa: BLE001 (shown in place of the result)
+            added = render.problem(without_commands(explain(error)), failed="No tag was changed.")
+        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
+
+    def _read_again(
+        self,
+        text: str,
+        outlet: str,
+        tag: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Iterator[Updates]:
+        """Read a remembered folder or feed again, or all of them."""
+        key = words(details(event).get("source"))
+
+        def read_again(report: Report, cancel: threading.Event) -> SyncReport:
+            index = self.frame.engine().index
+            wanted = [one.source for one in index.sources() if not key or _key(one.source) == key]
+            if not wanted:
+                raise InputError("it is not remembered any more")
+            return index.sync(wanted, progress=report, cancel=cancel)
+
+        def outcome(report: SyncReport) -> str:
+            problems = [FileResult(Path(one.path).name, without_commands(one.reason)) for one in report.failed]
+            counts = f"{report.added} added, {report.updated} updated, {report.removed} removed, "
+            return lists.uploads(problems, summary=f"Read: {counts}{report.unchanged} unchanged.")
+
+        yield from self._sync(read_again, outcome, (text, outlet, tag, since, until, sort, request))
+
+    def _forget(
+        self,
+        text: str,
+        outlet: str,
+        tag: str,
+        since: str,
+        until: str,
+        sort: str,
+        request: gr.Request,
+        event: gr.EventData,
+    ) -> Updates:
+        """Forget a remembered folder or feed; its articles stay."""
+        key = words(details(event).get("source"))
+        try:
+            self.frame.require_editor(request)
+            index = self.frame.engine().index
+            source = next((one.source for one in index.sources() if _key(one.source) == key), None)
+            if source is None:
+                raise InputError("it is not remembered any more")
+            index.forget(source)
+            added = render.status("It is not read again; its articles stay.", "ready")
+        except Exception as error:  # noqa: BLE001 (shown in place of the result)
+            added = render.problem(without_commands(explain(error)), failed="It was not forgotten.")
+        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
 
     def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> str:
         session = self.frame.known_session(request)
@@ -374,6 +625,29 @@ class LibraryTab:
         else:
             session.chosen.discard(article)
         return self._narrow(outlet, since, until, request)
+
+    def _choose_all(
+        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
+    ) -> tuple[str, str]:
+        """Choose all that were found, at most MOST_CHOSEN."""
+        session = self.frame.known_session(request)
+        with contextlib.suppress(Exception):  # the list says what it was
+            query = _query(text, outlet, tag, since, until, sort)
+            found = self.frame.library().search(query, most=MOST_CHOSEN).found
+            session.chosen.update(one.row.id for one in found[: MOST_CHOSEN - len(session.chosen)])
+        shown = self._find(text, outlet, tag, since, until, sort, request)
+        return shown, self._narrow(EVERYWHERE, "", "", request)
+
+    def _narrow_to_tag(
+        self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
+    ) -> tuple[str, str]:
+        """Ask only about the articles with a tag, or about those without it as well."""
+        session, name = self.frame.known_session(request), words(details(event).get("tag"))
+        known: dict[str, int] = {}
+        with contextlib.suppress(Exception):  # not open yet
+            known = self.frame.library().tags()
+        session.tags = {one for one in session.tags if one in known} ^ ({name} & known.keys())
+        return self._narrow(outlet, since, until, request), library.narrowing(known, session.tags)
 
     def _ask_about(self, request: gr.Request, event: gr.EventData) -> tuple[Any, Any, Any, Any, Any]:
         """Choose one article, and it alone, to be asked about."""
@@ -388,33 +662,50 @@ class LibraryTab:
         return self._narrow(EVERYWHERE, "", "", request), EVERYWHERE, "", "", ""
 
     def _unchoose(
-        self, text: str, of: str, after: str, before: str, sort: str, request: gr.Request
-    ) -> tuple[str, str, str, str, str]:
-        """Clear all filters: chosen articles, outlet and dates."""
-        self.frame.known_session(request).chosen.clear()
-        shown = self._find(text, of, after, before, sort, request)
-        return lists.scope([]), EVERYWHERE, "", "", shown
+        self, text: str, of: str, tag: str, after: str, before: str, sort: str, request: gr.Request
+    ) -> tuple[str, str, str, str, str, str]:
+        """Clear all filters: chosen articles, tags, outlet and dates."""
+        session = self.frame.known_session(request)
+        session.chosen.clear()
+        session.tags.clear()
+        shown, tags = self._find(text, of, tag, after, before, sort, request), ""
+        with contextlib.suppress(Exception):  # not open yet
+            tags = self.tags_to_ask(request)
+        return lists.scope([]), EVERYWHERE, "", "", shown, tags
 
     def _narrow(self, outlet: str, since: str, until: str, request: gr.Request) -> str:
         """What is searched, in words."""
-        chosen = self.frame.known_session(request).chosen
+        session = self.frame.known_session(request)
+        chosen = session.chosen
         outlet, since, until = (words(one, most_chars=FIELD_CHARS).strip() for one in (outlet, since, until))
         try:
             narrowed(since=since, until=until)
         except InputError as error:
             return render.problem(explain(error), failed="Not searched like this.")
-        filters = [self._named(chosen)] if chosen else []
+        filters = [count(len(chosen), "chosen article")] if chosen else []
+        filters += [f"tag {one}" for one in sorted(session.tags)]
         filters += [outlet] if outlet else []
         filters += [f"from {since}"] if since else []
         filters += [f"to {until}"] if until else []
-        return lists.scope(filters)
+        named = self._headlines(sorted(chosen)[:NAMED])
+        return lists.scope(filters, chosen=named, more=len(chosen) - len(named))
 
-    def _named(self, chosen: set[str]) -> str:
-        """How many articles are chosen, and of one its headline."""
-        if len(chosen) == 1:
-            with contextlib.suppress(Exception):  # removed meanwhile, or not open: the number says enough
-                return f"1 chosen article: “{self.frame.library().row(next(iter(chosen))).headline}”"
-        return count(len(chosen), "chosen article")
+    def _headlines(self, article_ids: list[str]) -> list[tuple[str, str]]:
+        """Ids and headlines of articles, those that are gone apart."""
+        found: list[tuple[str, str]] = []
+        for article_id in article_ids:
+            with contextlib.suppress(Exception):  # removed meanwhile, or not open
+                found.append((article_id, self.frame.library().row(article_id).headline))
+        return found
+
+
+def _query(text: str, outlet: str, tag: str, since: str, until: str, sort: str) -> Query:
+    return Query(*(words(one, most_chars=FIELD_CHARS) for one in (text, outlet, tag, since, until, sort)))
+
+
+def _key(source: str) -> str:
+    """What the page sends for a remembered source, whose path it may not show."""
+    return hashlib.blake2b(source.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
 def _run(index: Index, sources: list[str], report: Report, cancel: threading.Event) -> SyncReport:

@@ -1,6 +1,7 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
-const EVENTS = ['about', 'ask', 'choose', 'close', 'delete', 'edit', 'keep', 'open', 'pull', 'rate', 'remove',
-  'rename', 'reopen', 'restore', 'retry', 'save', 'summarize', 'unchoose', 'undo'];
+const EVENTS = ['about', 'ask', 'choose', 'chooseall', 'close', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
+  'rate', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'summarize', 'tag', 'turn', 'unchoose',
+  'undo', 'unpick'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
 const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
@@ -38,14 +39,26 @@ document.addEventListener('click', (event) => {
   if (!button) return;
   if (button.id === 'new' || button.closest('#new')) return typeInto();
   if (button.dataset.copy) return void copy(button);
-  if (!button.dataset.act || button.closest('form')) return;
+  if (button.dataset.act === 'askchosen') return typeInto();
+  if (!button.dataset.act || button.type === 'submit') return;
   if (button.classList.contains('sure') && !sure(button)) return;
   if (button.dataset.act === 'open') window.citewireOpener = button;
   if (['about', 'summarize'].includes(button.dataset.act)) window.citewireOpener = null;  // the focus goes on
   if (['ask', 'reopen', 'retry', 'summarize'].includes(button.dataset.act)) showAsk();
   if (button.dataset.act === 'save') button.closest('details')?.removeAttribute('open');
   send(button.dataset.act, {...button.dataset});
+  if (button.dataset.act === 'turn') document.getElementById('articles')?.scrollIntoView();
   if (['about', 'edit'].includes(button.dataset.act)) typeInto();
+});
+
+// The conversations beside the page, on a narrow one.
+const drawer = (open) => {
+  document.getElementById('page').classList.toggle('drawn', open);
+  document.querySelector('.drawer')?.setAttribute('aria-expanded', String(open));
+};
+document.addEventListener('click', (event) => {
+  if (event.target.closest('.drawer')) drawer(!document.getElementById('page').classList.contains('drawn'));
+  else if (event.target.closest('#beside [data-act]') || !event.target.closest('#beside')) drawer(false);
 });
 
 document.addEventListener('change', (event) => {
@@ -57,7 +70,8 @@ document.addEventListener('submit', (event) => {
   const form = event.target.closest('#page form[data-act]');
   if (!form) return;
   event.preventDefault();
-  send(form.dataset.act, {...form.dataset, ...Object.fromEntries(new FormData(form))});
+  const pressed = event.submitter?.name ? {[event.submitter.name]: event.submitter.value} : {};
+  send(form.dataset.act, {...form.dataset, ...Object.fromEntries(new FormData(form)), ...pressed});
 }, true);
 
 // The quote beside its marker, inside the window.
@@ -82,7 +96,8 @@ document.addEventListener('keydown', (event) => {
   const stop = document.querySelector('button#stop, #stop button');
   if (event.key === 'Escape') {
     hideTips();
-    if (stop && !stop.disabled) stop.click();
+    if (document.querySelector('#page.drawn')) { drawer(false); document.querySelector('.drawer')?.focus(); }
+    else if (stop && !stop.disabled) stop.click();
     else document.querySelector('#reader [data-act=close]')?.click();
   } else if (asking && event.key === 'Enter' && event.shiftKey) {
     event.stopPropagation();  // a new line, as in any text; Gradio would send the question

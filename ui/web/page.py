@@ -11,6 +11,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
+from ui.html import render
 from ui.payload import Field, Shape, cleaned
 from ui.tabs import PERSON, Tabs
 from ui.web.ask_tab import AskTab
@@ -58,9 +59,10 @@ class Page:
 
     def _lay_out(self) -> None:
         with gr.Row(elem_id="top"):
-            region("<h1>Citewire</h1>", "name")
+            region(render.name(), "name")
             self.status = region(self.backend.status(), "status", live=True)
             self.new = gr.Button("New chat", elem_id="new", size="sm", scale=0)
+        self.frame.lay_out_beside()
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("Ask", elem_id="ask-tab"), gr.Column(elem_id="talk"):
                 self.ask.lay_out(self.library.lay_out_scope)
@@ -77,13 +79,14 @@ class Page:
     def _wire(self, demo: gr.Blocks) -> None:
         scope = [self.library.outlet, self.library.since, self.library.until]
         self.ask.wire(self.status, self.new, scope)
-        self.library.wire(self.status, self.library_tab, self.ask.start, self.ask.suggestions)
+        self.library.wire(self.status, self.library_tab, self.ask)
         self.check.wire()
         self.conversations.wire(self.ask, self.conversations_tab)
         Saving(self.frame, self.ask, self.conversations, self.check)
         self.settings.wire(self.settings_tab)
         memory = self.frame.memory
         opened = [memory, self.status, self.ask.suggestions, self.library.outlet, self.library.adding]
+        opened += [self.library.narrowed, self.ask.drop, self.frame.beside]
         opened += [self.settings.model, self.settings.mode, self.settings.caution, self.settings.length]
         demo.load(self._opened, memory, opened, **QUIET)
         demo.unload(self._closed)
@@ -99,8 +102,11 @@ class Page:
             yield {self.frame.memory: known}
             _, outlets = self.library.outlets()
             yield {
-                self.ask.suggestions: self.ask.start(),
+                self.ask.suggestions: self.ask.start(request),
+                self.ask.drop: self.library.to_drop(request),
+                self.frame.beside: self.frame.conversations(known, request),
                 self.library.outlet: outlets,
+                self.library.narrowed: self.library.tags_to_ask(request),
                 **self.settings.restored(known),
             }
             self.backend.loaded(threading.Event())

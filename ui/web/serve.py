@@ -211,6 +211,7 @@ def launch(
                 auth_message=(files("ui.web") / "login.html").read_text(encoding="utf-8") if auth else None,
                 theme=theme,
                 css=(files("ui") / "style.css").read_text(encoding="utf-8"),
+                favicon_path=str(files("ui.web") / "favicon.svg"),
                 app_kwargs=app,
                 max_file_size=uploads.MOST_BYTES,
                 state_session_capacity=MOST_STATES,
