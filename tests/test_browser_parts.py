@@ -427,11 +427,14 @@ def test_axe_finds_nothing_serious(site: Site, visit: Visitor, width: int, schem
     site.llm.replies[:] = [f"{REPLY} Elephants danced in 1850."]
     site.gate.set()
     tab = visit(site, width, 900, path=f"?__theme={scheme}")
-    tab.ask(QUESTION)
-    tab.finished()
+    tab.expect(".start", "What you can ask")
     found = []
-    for part in ("Ask", "Library", "Conversations", "Settings"):
-        tab.open(part)
+    for part in ("Start", "Ask", "Library", "Check", "Conversations", "Settings"):
+        if part == "Ask":
+            tab.ask(QUESTION)
+            tab.finished()
+        elif part != "Start":
+            tab.open(part)
         tab.page.wait_for_timeout(700)
         for violation in Axe().run(tab.page).response["violations"]:
             if violation["impact"] in ("serious", "critical"):

@@ -326,7 +326,7 @@ def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -
             render.toolbar(exchange_number=1, markdown=words, thumb="down", reason=words),
             render.answer(in_disagreement(answer, evil, words), exchange_number=3),
             render.status(words, "error"),
-            render.problem(words, failed=words),
+            render.problem(f"1: {words}", failed=words),
         ]
         return Page("".join(parts))
 

@@ -111,7 +111,7 @@ def test_an_upload_event_cannot_name_a_file_of_the_server(url: str, engine: Engi
     secret.write_text("The password is swordfish.")
     config = json.loads(request(f"{url}/config")[1])
     uploads = [d for d in config["dependencies"] if any(target[1] == "upload" for target in d["targets"])]
-    assert len(uploads) == 2  # of the library, and of a draft
+    assert len(uploads) == 3  # of the start page, of the library, and of a draft
     for upload in uploads:
         named = [{"path": str(secret), "meta": {"_type": "gradio.FileData"}}]
         others = ["", "", "", "", "", "newest"][: len(upload["inputs"]) - 1]

@@ -109,7 +109,7 @@ def problem(text: str, *, failed: str) -> str:
 
 def sentence(text: str) -> str:
     """A message as it stands after a full stop: with a capital, unless it begins with a name, a path or a command."""
-    first = re.match(r"[a-z][a-z’']*(?=[\s,;:.]|$)", text)
+    first = re.match(r"[a-z][a-z’']*(?=[\s,;]|[:.](?:\s|$)|$)", text)
     return text[0].upper() + text[1:] if first else text
 
 

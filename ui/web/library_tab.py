@@ -444,7 +444,7 @@ class LibraryTab:
         event: gr.EventData,
     ) -> Updates:
         """Remove an article by its id: one that the tab was shown, for a person who may remove."""
-        article = details(event).get("article")
+        article = words(details(event).get("article"))
         added = self._take_out([article] if self.frame.known_session(request).was_shown(article) else [], request)
         return {
             **self._after((text, outlet, tag, since, until, sort, request)),
