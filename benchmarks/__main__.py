@@ -15,6 +15,7 @@ MEASUREMENTS = {
     "beside": "how much longer a search takes while articles are indexed",
     "collection": "questions about the collection: their kinds, lists, timelines, comparisons, summaries",
     "disagreement": "how often changed numbers are noticed, and how often articles that agree raise an alarm",
+    "doors": "what `citewire serve` costs beside the engine, and whether it stands crowds and broken requests",
     "drafts": "whether a check tells true sentences of a draft from altered ones and from those about nothing",
     "duplicates": "whether reprints of a story are recognized and different stories are kept apart",
     "events": "whether forged page events can act on what their tab was not shown",

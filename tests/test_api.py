@@ -9,6 +9,7 @@ import re
 import shlex
 import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -579,3 +580,29 @@ def test_the_commands_of_the_documentation_work(page: str, server: Running, home
             done = subprocess.run(["bash", "-c", command], text=True, capture_output=True, check=False)
             assert done.returncode == 0, done.stderr
             assert "six-party" in done.stdout
+
+
+def test_generated_requests_get_only_what_is_documented(server: Running, tmp_path: Path) -> None:
+    checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+    program = str(Path(sys.executable).parent / "schemathesis")
+    command = [program, "run", f"http://127.0.0.1:{server.port}/openapi.json", "--checks", checks]
+    command += ["--phases", "fuzzing", "--max-examples", "3", "--exclude-method", "DELETE"]
+    command += ["--exclude-path-regex", "sync|sources|uploads"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_server_runs_until_a_signal(home: Path) -> None:
+    program = "import sys; from ui.api import programs; programs.serve(sys.argv[1], port=0)"
+    with subprocess.Popen([sys.executable, "-c", program, str(home)], text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://127.0.0.1:(\d+)/", process.stdout.readline())
+        assert found
+        greeting = [process.stdout.readline(), process.stdout.readline()]
+        assert "citewire auth token add" in greeting[1]
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=PATIENCE_S)
+        with contextlib.closing(connection):
+            connection.request("GET", "/api/v1/health")
+            assert connection.getresponse().status == 200
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0

@@ -46,7 +46,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         503: "A model or the index cannot be used; the detail says what mends it",
     }.items()
 }
-EVENTS = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+EVENTS = {"content": {"text/event-stream": {"schema": {"description": "server-sent events, each with JSON as data"}}}}
 ArticleId = Annotated[str, Path(max_length=1000, description="the id of an article")]
 JobId = Annotated[str, Path(max_length=64, description="the id of a job")]
 GONE = 499

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from contextlib import aclosing
 from dataclasses import asdict
@@ -58,6 +59,10 @@ MOST_READ_CHARS = 20_000
 PAGE = 100
 GONE = "citewire.gone"
 """Key of the ASGI scope for an event that is set when the client of a request has gone away."""
+
+
+# The SDK logs messages that it cannot read, with what is in them.
+logging.getLogger("mcp").setLevel(logging.CRITICAL)
 
 
 class TimelineInput(schema.Sent):

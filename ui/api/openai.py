@@ -181,7 +181,14 @@ def routes(service: Service, responses: dict[int | str, dict[str, Any]]) -> APIR
     """The routes of /v1."""
     made = APIRouter(responses=responses, tags=["openai"])
     anything = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
-    streams = {200: {"content": {**anything[200]["content"], "text/event-stream": {"schema": {"type": "string"}}}}}
+    streams = {
+        200: {
+            "content": {
+                **anything[200]["content"],
+                "text/event-stream": {"schema": {"description": "server-sent events"}},
+            }
+        }
+    }
 
     @made.get("/v1/models", responses=anything)  # type: ignore[arg-type]
     async def list_models() -> Response:
