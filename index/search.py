@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -567,6 +568,14 @@ class Index:
         with self._store.read() as generation:
             fingerprint, is_excluded = generation.origins().get(uri, ("", False))
             return bool(fingerprint) or is_excluded or uri in generation.article_counts()
+
+    def digests(self) -> dict[str, str]:
+        """Article id → a hash of its text, of all articles in one generation: what tells whether one has changed."""
+        with self._store.read() as generation:
+            return {
+                article.id: hashlib.blake2b(article.text.encode(), digest_size=16).hexdigest()
+                for article in generation.articles()
+            }
 
     def listing(self) -> list[Listed]:
         """Every article, copies included, in the order of adding, with how it is searched."""

@@ -6,6 +6,8 @@ whatever became of the articles. Knows no engine, no index and no front end.
 
     conversation   an unguessable id, whose it is, its title and times
     turn           question, answer and the reader's thumb, numbered from 1 within a conversation
+    briefing       a question that is asked again of what is new (ui/briefings.py); `seen` are the articles that it was
+                   asked of, `entry` its answers
 """
 
 from __future__ import annotations
@@ -63,8 +65,24 @@ CREATE TABLE turn (
     question TEXT NOT NULL, answer TEXT NOT NULL, asked_at TEXT NOT NULL,
     thumb TEXT CHECK (thumb IN ('up', 'down')), reason TEXT NOT NULL DEFAULT '', rated_at TEXT,
     PRIMARY KEY (conversation, number)
+);
+CREATE TABLE briefing (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, question TEXT NOT NULL, kind TEXT NOT NULL,
+    operators TEXT NOT NULL, articles TEXT NOT NULL, created TEXT NOT NULL, ran_at TEXT NOT NULL,
+    outcome TEXT NOT NULL, generation INTEGER NOT NULL
+);
+CREATE TABLE seen (
+    briefing TEXT NOT NULL REFERENCES briefing (id) ON DELETE CASCADE, article TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (briefing, article)
+) WITHOUT ROWID;
+CREATE TABLE entry (
+    briefing TEXT NOT NULL REFERENCES briefing (id) ON DELETE CASCADE, number INTEGER NOT NULL, answer TEXT NOT NULL,
+    found_at TEXT NOT NULL, articles INTEGER NOT NULL, is_read INTEGER NOT NULL, PRIMARY KEY (briefing, number)
 )
 """
+BRIEFINGS = ("briefing", "seen", "entry")
+"""The tables of ui/briefings.py. A file of an older Citewire has none until the first briefing is added, so that it
+need not be copied for a new layout."""
 
 SNIPPET_CHARS = 120
 """How much of an answer stands under the title of its conversation: two lines of the list beside the page."""
@@ -200,8 +218,8 @@ class Conversations:
         """Begin a conversation and return its id. It is listed once it has a turn."""
         if not owner:
             raise InputError("a conversation needs an owner")
-        conversation, now = secrets.token_hex(16), _now()  # never begins with a dash
-        with self._writing() as sql:
+        conversation, now = secrets.token_hex(16), utc_now()  # never begins with a dash
+        with self.writing() as sql:
             sql.execute("INSERT INTO conversation VALUES (?, ?, '', ?, ?)", (conversation, _storable(owner), now, now))
         return conversation
 
@@ -210,8 +228,8 @@ class Conversations:
 
         The first question, shortened, becomes the title.
         """
-        question, now = _storable(question), _now()
-        with self._writing(conversation, owner) as sql:
+        question, now = _storable(question), utc_now()
+        with self.writing(conversation, owner) as sql:
             last = sql.execute("SELECT max(number) FROM turn WHERE conversation = ?", (conversation,)).fetchone()[0]
             number: int = (last or 0) + 1
             sql.execute(
@@ -226,7 +244,7 @@ class Conversations:
 
     def list(self, owner: str) -> tuple[Summary, ...]:
         """The owner's conversations that have a turn, most recently used first."""
-        with self._reading() as sql:
+        with self.reading() as sql:
             rows = sql.execute(f"{_SUMMARY} WHERE owner = ? ORDER BY updated DESC, rowid DESC", (_storable(owner),))
             return tuple(summary for summary in (Summary(*row) for row in rows) if summary.turns)
 
@@ -248,7 +266,7 @@ class Conversations:
         """
         words = text.casefold().split()
         texts: dict[str, str] = {}
-        with self._reading() as sql:
+        with self.reading() as sql:
             rows = sql.execute(
                 "SELECT id, title, question, answer FROM turn JOIN conversation ON id = conversation WHERE owner = ?",
                 (_storable(owner),),
@@ -263,12 +281,12 @@ class Conversations:
 
     def get(self, conversation: str, owner: str) -> Conversation:
         """A whole conversation."""
-        with self._reading(conversation, owner) as sql:
+        with self.reading(conversation, owner) as sql:
             return _conversation(sql, conversation)
 
     def turn(self, conversation: str, owner: str, *, number: int) -> Kept:
         """One turn of a conversation. Raises InputError for one that does not exist."""
-        with self._reading(conversation, owner) as sql:
+        with self.reading(conversation, owner) as sql:
             row = sql.execute(
                 f"SELECT {_TURN} FROM turn WHERE conversation = ? AND number = ?", (conversation, number)
             ).fetchone()
@@ -281,27 +299,27 @@ class Conversations:
         title = _shortened(_storable(title))
         if not title:
             raise InputError("the title is empty; write one")
-        with self._writing(conversation, owner) as sql:
+        with self.writing(conversation, owner) as sql:
             sql.execute("UPDATE conversation SET title = ? WHERE id = ?", (title, conversation))
 
     def cut(self, conversation: str, owner: str, *, turn: int) -> None:
         """Delete this turn and all after it, as when a question is edited and asked again."""
-        with self._writing(conversation, owner) as sql:
+        with self.writing(conversation, owner) as sql:
             sql.execute("DELETE FROM turn WHERE conversation = ? AND number >= ?", (conversation, turn))
-        self._forget_copies()
+        self.forget_copies()
 
     def delete(self, conversation: str, owner: str) -> None:
         """Delete a conversation with all its turns; its bytes are overwritten in the database and its log."""
-        with self._writing(conversation, owner) as sql:
+        with self.writing(conversation, owner) as sql:
             sql.execute("DELETE FROM conversation WHERE id = ?", (conversation,))
-        self._forget_copies()
+        self.forget_copies()
 
     def put_back(self, deleted: Conversation, owner: str) -> None:
         """Keep a conversation again that this owner has deleted, as it was. One that is kept stays as it is."""
         if not owner:
             raise InputError("a conversation needs an owner")
         row = (deleted.id, _storable(owner), deleted.title, deleted.created, deleted.updated)
-        with self._writing() as sql:
+        with self.writing() as sql:
             if not sql.execute("INSERT OR IGNORE INTO conversation VALUES (?, ?, ?, ?, ?)", row).rowcount:
                 return
             sql.executemany(
@@ -309,7 +327,7 @@ class Conversations:
                 [
                     (
                         *(deleted.id, kept.number, kept.question, json.dumps(kept.answer), kept.asked_at),
-                        *(kept.thumb, kept.reason, _now() if kept.thumb else None),
+                        *(kept.thumb, kept.reason, utc_now() if kept.thumb else None),
                     )
                     for kept in deleted.turns
                 ],
@@ -325,17 +343,17 @@ class Conversations:
         reason = _storable(reason).strip() if thumb else ""
         if len(reason) > REASON_CHARS:
             raise InputError(f"the reason has {len(reason)} characters; at most {REASON_CHARS} are kept")
-        with self._writing(conversation, owner) as sql:
+        with self.writing(conversation, owner) as sql:
             changed = sql.execute(
                 "UPDATE turn SET thumb = ?, reason = ?, rated_at = ? WHERE conversation = ? AND number = ?",
-                (thumb, reason, _now() if thumb else None, conversation, turn),
+                (thumb, reason, utc_now() if thumb else None, conversation, turn),
             )
             if not changed.rowcount:
                 raise InputError(f"the conversation has no turn {turn}")
 
     def all_feedback(self) -> tuple[Feedback, ...]:
         """Every thumb of every owner, newest first, for the owner of the home."""
-        with self._reading() as sql:
+        with self.reading() as sql:
             rows = sql.execute(
                 "SELECT conversation, number, thumb, reason, rated_at, question, answer FROM turn "
                 "WHERE thumb IS NOT NULL ORDER BY rated_at DESC, conversation, number"
@@ -347,7 +365,7 @@ class Conversations:
 
     def everyone(self) -> tuple[Conversation, ...]:
         """Every conversation of every owner that has a turn, newest first, for the owner of the home."""
-        with self._reading() as sql:
+        with self.reading() as sql:
             ids = sql.execute(
                 "SELECT id FROM conversation WHERE id IN (SELECT conversation FROM turn) "
                 "ORDER BY updated DESC, rowid DESC"
@@ -356,7 +374,7 @@ class Conversations:
 
     def check(self) -> tuple[str, ...]:
         """What is damaged in the file; empty when it is sound."""
-        with self._reading() as sql:
+        with self.reading() as sql:
             found = [row for (row,) in sql.execute("PRAGMA integrity_check(5)") if row != "ok"]
             lost = sql.execute("SELECT count(*) FROM turn WHERE conversation NOT IN (SELECT id FROM conversation)")
             if count := lost.fetchone()[0]:
@@ -365,11 +383,15 @@ class Conversations:
             for conversation, number, answer in sql.execute("SELECT conversation, number, answer FROM turn"):
                 if not _is_object(answer):
                     found.append(f"turn {number} of conversation {conversation} holds no answer")
+            if has_briefings(sql):
+                for briefing, number, answer in sql.execute("SELECT briefing, number, answer FROM entry"):
+                    if not _is_object(answer):
+                        found.append(f"entry {number} of briefing {briefing} holds no answer")
         return tuple(found)
 
     def counts(self) -> dict[str, int]:
         """How many conversations that have a turn there are, and how many turns in all."""
-        with self._reading() as sql:
+        with self.reading() as sql:
             conversations, turns = sql.execute("SELECT count(DISTINCT conversation), count(*) FROM turn").fetchone()
         return {"conversations": conversations, "turns": turns}
 
@@ -444,7 +466,7 @@ class Conversations:
         return layout
 
     @contextlib.contextmanager
-    def _reading(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
+    def reading(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
         """One state of the file; given a conversation, only if it is the owner's."""
         self._process.check()
         with self._lock, self._explained(), database.transaction(self._sql, "DEFERRED"):
@@ -452,7 +474,7 @@ class Conversations:
             yield self._sql
 
     @contextlib.contextmanager
-    def _writing(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
+    def writing(self, conversation: str | None = None, owner: str = "") -> Iterator[sqlite3.Connection]:
         """One transaction; given a conversation, only if it is the owner's."""
         self._process.check()
         if not self.writable:
@@ -470,7 +492,7 @@ class Conversations:
         if known.fetchone() is None:
             raise InputError(UNKNOWN)
 
-    def _forget_copies(self) -> None:
+    def forget_copies(self) -> None:
         """Delete the copies of older layouts, and move the log into the database, so that neither has deleted text.
 
         While another process reads, the log stays until the next deletion, or until the file is closed.
@@ -490,6 +512,20 @@ class Conversations:
             yield
         except sqlite3.Error as error:
             raise database.explained(self.path, error, damaged=DAMAGED, waited_s=LOCK_WAIT_MS / 1000) from error
+
+
+def has_briefings(sql: sqlite3.Connection) -> bool:
+    """Whether a file has the tables of briefings."""
+    found = sql.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'briefing'").fetchone()
+    return found is not None
+
+
+def make_briefings(sql: sqlite3.Connection) -> None:
+    """Make the tables of briefings in a file that has none, within a transaction."""
+    if not has_briefings(sql):
+        for statement in _SCHEMA.split(";\n"):
+            if any(statement.strip().startswith(f"CREATE TABLE {name} ") for name in BRIEFINGS):
+                sql.execute(statement)
 
 
 def _conversation(sql: sqlite3.Connection, conversation: str) -> Conversation:
@@ -539,5 +575,6 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """The time in UTC, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import index
 from index import filters
 from index.edit import FIELDS
-from index.errors import InputError, LayoutError, StoreError
+from index.errors import Error, InputError, LayoutError, StoreError
 from index.watch import watch
 from rag.llm.kv_cache import KVCache
 from rag.settings import Settings
@@ -43,6 +43,9 @@ def declare(commands: Commands) -> None:
     command = add_command(group, "add", run_add, "--json", "--watch", stopped=kept)
     command.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder, or the address of a page or feed")
     command = add_command(group, "sync", run_sync, "--json", "--watch", stopped=kept)
+    command.add_argument(
+        "--briefings", action="store_true", help="run the briefings after each sync (see `citewire briefing`)"
+    )
     command.add_argument("paths", nargs="*", metavar="PATH", help="default: everything that was added")
     command.add_argument(
         "--prune",
@@ -82,7 +85,7 @@ def declare(commands: Commands) -> None:
 
 def run_add(options: argparse.Namespace) -> int:
     """Index files, folders, pages and feeds, and remember them for `citewire index sync`."""
-    options.prune = False
+    options.prune = options.briefings = False
     return run_sync(options)
 
 
@@ -94,13 +97,34 @@ def run_sync(options: argparse.Namespace) -> int:
             raise InputError("nothing has been added yet; run: citewire index add PATH")
         if not options.watch:
             report = opened.sync(options.paths, prune=options.prune, progress=progress)
-            return _show_report(report, as_json=options.json)
+            status = _show_report(report, as_json=options.json)
+            if options.briefings:
+                _run_briefings(opened)
+            return status
         if options.paths or options.prune:
             opened.sync(options.paths, prune=options.prune, progress=progress)
         for report in watch(opened, stop=threading.Event(), progress=progress):
             _show_report(report, as_json=options.json)
+            if options.briefings:
+                _run_briefings(opened)
             sys.stdout.flush()
     return OK
+
+
+def _run_briefings(opened: index.Index) -> None:
+    """Run the briefings over what a sync has added. A model that is missing ends no watch."""
+    from rag import Engine
+    from ui.briefings import Briefings
+    from ui.commands.briefing import run_all
+    from ui.conversations import Conversations
+
+    try:
+        with Conversations(opened.home) as kept, Engine.open(index=opened) as engine:
+            known = Briefings(kept)
+            for ran in run_all(known, engine, known.list()):
+                complain(f"briefing {ran.briefing.name}: {ran.outcome}")
+    except Error as error:
+        complain(f"citewire: the briefings were not run: {error}")
 
 
 def run_rebuild(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rag.answer import Answer, Citation
     from rag.checked import Check
+    from ui.briefings import Briefing, Entry
     from ui.conversations import Conversation
     from ui.export.csv_rows import Row
 
@@ -66,6 +67,18 @@ def of_answers(
         rows=tuple((answer.question, time, *row) for answer, time in answers for row in csv_rows.of_answer(answer)),
         citations=tuple(citation for answer, _ in answers for citation in answer.citations),
         json=json,
+    )
+
+
+def of_briefing(briefing: Briefing, entries: Sequence[Entry]) -> Subject:
+    """A briefing with its answers, newest first."""
+    return of_answers(
+        briefing.name,
+        briefing.ran_at or briefing.created,
+        [(entry.answer, entry.found_at) for entry in entries],
+        json={**briefing.to_dict(), "found": [entry.to_dict() for entry in entries]},
+        note="" if entries else briefing.outcome or "Not run yet",
+        is_asked=False,
     )
 
 

@@ -1,0 +1,56 @@
+"""Answers of briefings → an Atom feed (RFC 4287). Pure.
+
+An entry holds its answer as escaped HTML, with its quotes and links; a reader that shows it runs nothing of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from ui.export.document import Document, legal, of_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ui.briefings import Briefing, Entry
+
+NAMESPACE = "http://www.w3.org/2005/Atom"
+NEVER = "1970-01-01T00:00:00+00:00"
+"""When a feed without entries was updated; a feed must say."""
+MOST_ENTRIES = 50
+"""Entries of a feed, the newest ones: readers keep what they have read."""
+
+
+def of_briefings(found: Sequence[tuple[Briefing, Sequence[Entry]]]) -> bytes:
+    """The answers of one briefing or of several as one feed."""
+    title = f"Citewire: {found[0][0].name}" if len(found) == 1 else "Citewire briefings"
+    return render(title, [(one, entry) for one, entries in found for entry in entries])
+
+
+def render(title: str, found: Iterable[tuple[Briefing, Entry]]) -> bytes:
+    """A feed of the newest entries, each with the briefing that it belongs to."""
+    from ui.html import document
+
+    ET.register_namespace("", NAMESPACE)
+    newest = sorted(found, key=lambda one: one[1].found_at, reverse=True)[:MOST_ENTRIES]
+    feed = ET.Element(f"{{{NAMESPACE}}}feed")
+    _add(feed, "id", "urn:citewire:briefings")
+    _add(feed, "title", title)
+    _add(feed, "updated", newest[0][1].found_at if newest else NEVER)
+    _add(_add(feed, "author", ""), "name", "Citewire")
+    for briefing, entry in newest:
+        shown = _add(feed, "entry", "")
+        _add(shown, "id", f"urn:citewire:briefing:{briefing.id}:{entry.number}")
+        _add(shown, "title", f"{briefing.name} ({entry.found_at[:10]})")
+        _add(shown, "updated", entry.found_at)
+        blocks = of_answer(entry.answer, place=entry.number)
+        _add(shown, "content", document.body(Document(briefing.question, blocks))).set("type", "html")
+    written: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _add(parent: ET.Element, name: str, text: str) -> ET.Element:
+    child = ET.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    child.text = legal(text) or None
+    return child
