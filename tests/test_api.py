@@ -27,7 +27,6 @@ from ui import cli
 from ui.api import door, programs, schema, tokens
 from ui.api.asking import Asking
 from ui.api.door import Rates
-from ui.api.metrics import Metrics
 from ui.backend import Backend
 from ui.folders import Folders
 
@@ -513,7 +512,7 @@ def test_a_client_that_goes_away_frees_the_model(tmp_path: Path, stream: bool) -
 def test_a_place_is_kept_until_the_job_has_ended() -> None:
     import asyncio
 
-    asking, may_end = Asking(Metrics(), most=1), threading.Event()
+    asking, may_end = Asking(most=1), threading.Event()
 
     def stubborn(cancel: threading.Event) -> Iterator[int]:
         yield 1
@@ -549,6 +548,7 @@ def test_metrics_count_what_happens_without_its_words(server: Running) -> None:
     ):
         assert name in text
     assert "six-party" not in text
+    assert "\ncitewire_abandoned_total " not in text
 
 
 def test_the_log_has_neither_words_nor_tokens(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -19,8 +19,6 @@ from ui.api.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from ui.api.metrics import Metrics
-
 _Event = TypeVar("_Event")
 _Result = TypeVar("_Result")
 
@@ -34,9 +32,8 @@ KEEP_ALIVE_S = 15.0
 class Asking:
     """Everybody who waits. To be used in one event loop."""
 
-    def __init__(self, metrics: Metrics, *, most: int = MOST) -> None:
+    def __init__(self, *, most: int = MOST) -> None:
         """`most` may run or wait in all, and for one client all but a quarter of them."""
-        self._metrics = metrics
         self._most = most
         self._most_of_client = max(1, most - most // 4)
         self._waiting: dict[str, int] = {}
@@ -79,20 +76,16 @@ class Asking:
                 put("end", None)
 
         threading.Thread(target=run, name="citewire-api", daemon=True).start()
-        is_whole = False
         try:
             while True:
                 kind, value = await queue.get()
                 if kind == "event":
                     yield value
                     continue
-                is_whole = True
                 if kind == "error":
                     raise value
                 return
         finally:
-            if not is_whole:
-                self._metrics.count("citewire_abandoned_total")
             cancel.set()
 
     def _begin(self, client: str) -> threading.Event:

@@ -10,6 +10,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from rag.answer import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -47,6 +49,8 @@ class Metrics:
         if answer.refused:
             self.count("citewire_refusals_total", reason=str(answer.reason))
         self.count("citewire_draft_tokens_total", tokens)
+        if answer.reason == Reason.CANCELLED:
+            self.count("citewire_abandoned_total")
         for stage, seconds in answer.timings.items():
             self.observe("citewire_answer_stage_seconds", seconds, stage=stage)
 

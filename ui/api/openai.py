@@ -244,7 +244,7 @@ class _Asked:
             articles=sent.articles,
             model=None if self._has_quotes else service.model_of(sent.model),
         )
-        self._prompt_tokens = self._completion_tokens = 0
+        self._prompt_tokens = self._completion_tokens = self._unseen_tokens = 0
 
     async def first(self) -> Event | None:
         """Wait for the first event: whatever is wrong with the question shows here."""
@@ -266,6 +266,8 @@ class _Asked:
     def _counted(self, one: Event) -> Event:
         if isinstance(one, Token):
             self._completion_tokens += 1
+        elif isinstance(one, Progress) and one.stage == "write":
+            self._unseen_tokens = max(self._unseen_tokens, one.done)
         elif isinstance(one, Progress) and one.stage == "read":
             self._prompt_tokens = max(self._prompt_tokens, one.total)
         return one
@@ -293,7 +295,9 @@ class _Asked:
         text = str(answer) if self._has_quotes else answer.text
         if self._has_quotes:
             annotations = []  # the offsets are those of the plain text
-        return Written(answer, text, annotations, results, self._prompt_tokens, self._completion_tokens)
+        return Written(
+            answer, text, annotations, results, self._prompt_tokens, self._completion_tokens + self._unseen_tokens
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from index import models
 from index.errors import Error, InputError
 from index.location import is_storable
 from rag.answer import Answer
-from rag.event import Token
+from rag.event import Progress, Token
 from ui.api.asking import Asking
 from ui.api.door import BASE
 from ui.api.jobs import Jobs
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from index import Article, Index
     from index.hit import Hit
     from index.listed import Listed
-    from index.run import Progress, SyncReport
+    from index.run import Progress as Report
+    from index.run import SyncReport
     from rag.answer import Citation, Turn
     from rag.checked import Checked
     from rag.engine import Engine
@@ -66,7 +67,7 @@ class Service:
         self.has_page = False
         self.metrics = metrics
         self.log = log
-        self.asking = Asking(metrics) if most_asking is None else Asking(metrics, most=most_asking)
+        self.asking = Asking() if most_asking is None else Asking(most=most_asking)
         self.jobs = Jobs()
         # As many as there are cores: more searches at once take no less time, and the GIL makes them take longer.
         self._short = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="citewire-short")
@@ -111,7 +112,7 @@ class Service:
             if engine is None:
                 return
             settings = None if model is None else replace(engine.settings, llm=model)
-            tokens = 0
+            tokens = unseen = 0
             events = engine.stream(
                 question,
                 history=history,
@@ -123,8 +124,10 @@ class Service:
             )
             for event in events:
                 tokens += isinstance(event, Token)
+                if isinstance(event, Progress) and event.stage == "write":
+                    unseen = max(unseen, event.done)
                 if isinstance(event, Answer):
-                    self.metrics.answered(event, tokens=tokens)
+                    self.metrics.answered(event, tokens=tokens + unseen)
                 yield event
 
         return self.asking.events(client, job)
@@ -136,6 +139,8 @@ class Service:
             engine = self._ready(cancel)
             if engine is not None:
                 yield from engine.stream_check(text, articles=articles, cancel=cancel)
+                if cancel.is_set():
+                    self.metrics.count("citewire_abandoned_total")
 
         return self.asking.events(client, job)
 
@@ -222,7 +227,7 @@ class Service:
         """
         places = [self.resolved(one) for one in sources]
 
-        def task(report: Progress, cancel: threading.Event) -> SyncReport:
+        def task(report: Report, cancel: threading.Event) -> SyncReport:
             return self.index.sync(places, prune=prune, progress=report, cancel=cancel)
 
         return self.jobs.start("sync", task)
@@ -230,7 +235,7 @@ class Service:
     def add(self, article: Article) -> Job:
         """Start to index an article that the client made."""
 
-        def task(report: Progress, cancel: threading.Event) -> SyncReport:
+        def task(report: Report, cancel: threading.Event) -> SyncReport:
             return self.index.add([article], progress=report, cancel=cancel)
 
         return self.jobs.start("article", task)
@@ -251,7 +256,7 @@ class Service:
         finally:
             folder.cleanup()
 
-        def task(report: Progress, cancel: threading.Event) -> SyncReport:
+        def task(report: Report, cancel: threading.Event) -> SyncReport:
             with batch:
                 done = self.index.sync([str(copy)], progress=report, cancel=cancel)
                 if any(Path(failure.path).name == copy.name for failure in done.failed):
