@@ -250,7 +250,7 @@ class Conversations:
 
     def snippets(self, conversations: Sequence[str], owner: str) -> dict[str, str]:
         """How the last answers of these conversations begin, those that are the owner's; by their ids."""
-        with self._reading() as sql:
+        with self.reading() as sql:
             rows = sql.execute(
                 "SELECT conversation, answer, max(number) FROM turn JOIN conversation ON id = conversation "
                 "WHERE owner = ? AND conversation IN (SELECT value FROM json_each(?)) GROUP BY conversation",
