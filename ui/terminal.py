@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from index.models.recommend import recommended
 from rag.answer import Reason, Verdict
@@ -284,6 +284,17 @@ def render_fits(machine: Machine, found: Iterable[Fit]) -> str:
         lines.append(
             "To use the GPU, llama-cpp-python must be built for it; CITEWIRE_GPU_LAYERS limits what runs there."
         )
+    return "\n".join(lines)
+
+
+def render_calibration(found: Mapping[str, Any]) -> str:
+    """What `citewire models calibrate` found out about a model."""
+    lines = [
+        f"{found['model']}: {found['right']} of {found['drafts']} drafts were right ({found['questions']} questions)"
+    ]
+    lines.append(f"{'caution':<10}{'not answered':>14}{'answered though no text says it':>34}")
+    for caution, shares in found["caution"].items():
+        lines.append(f"{caution:<10}{shares['not answered']:>14.0%}{shares['answered without an answer']:>34.0%}")
     return "\n".join(lines)
 
 

@@ -60,6 +60,11 @@ def is_measured(model: str) -> bool:
     return _weights(model) is not None
 
 
+def comes_measured(model: str) -> bool:
+    """Whether the coefficients for a model come with Citewire."""
+    return model in _coefficients()
+
+
 def adapter(model: str) -> Path | None:
     """What a model of models.txt is to judge with."""
     path = ADAPTERS / f"{model}.gguf"

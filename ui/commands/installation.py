@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Never
 
 from index import models
 from index.errors import InputError
 from ui import doctor, terminal
 from ui.commands.command import OK, add_command, add_group, settings_of
 from ui.commands.output import show, show_checks, show_json
+from ui.progress import Notes
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +27,7 @@ def declare(commands: Commands) -> None:
     command = add_command(group, "pull", run_pull, stopped="stopped; to continue, run: citewire models pull")
     command.add_argument("names", nargs="*", metavar="NAME", help="default: the two models in use by default")
     add_command(group, "recommend", run_recommend, "--json")
+    add_command(group, "calibrate", run_calibrate, "--json", "--llm")
     command = add_command(group, "verify", run_verify, "--json")
     command.add_argument("names", nargs="*", metavar="NAME", help="default: all models")
     add_command(commands, "doctor", run_doctor, "--json", "--llm")
@@ -64,6 +67,30 @@ def run_recommend(options: argparse.Namespace) -> int:
             "recommended": best.model.name if best else None,
         }
     )
+
+
+def run_calibrate(options: argparse.Namespace) -> int:
+    """Ask a language model forty short questions, half of which cannot be answered, to find out how far to believe its
+    opinion of its own drafts."""
+    from rag.calibrate import calibrate
+    from rag.loaded import LoadedModel
+
+    settings = dataclasses.replace(settings_of(options.llm), kv_bytes=0)
+    models.require_known(settings.llm, "llm")
+
+    def no_cache() -> Never:
+        raise AssertionError("kv_bytes is 0")
+
+    loaded = LoadedModel(settings, no_cache)
+    try:
+        with Notes() as note:
+            llm = loaded.of(settings)
+            found = calibrate(llm, settings, report=lambda done, total: note(f"asked {done} of {total} questions"))
+    finally:
+        loaded.close()
+    assert found is not None  # noqa: S101 - nothing cancels it
+    about = {"model": llm.name, **found}
+    return show_json(about) if options.json else show(terminal.render_calibration(about))
 
 
 def run_verify(options: argparse.Namespace) -> int:

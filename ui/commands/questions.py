@@ -10,6 +10,7 @@ import index
 import rag
 from index import filters, models
 from index.errors import Error
+from rag.grounding import answerability
 from rag.kind import KINDS
 from ui import terminal
 from ui.commands.command import (
@@ -105,6 +106,11 @@ def run_ask(options: argparse.Namespace) -> int:
         asked_at = now()
         answer = _ask(engine, question, history, kind=options.kind, limit=limit)
         _show_answer(answer, options, asked_at=asked_at)
+        if answer.signals and not answerability.is_measured(answer.model):
+            complain(
+                f"citewire: {answer.model} was not measured, so only what it is sure of is answered, with quotes; to "
+                f"measure it: citewire models calibrate --llm {settings.llm}"
+            )
         return NOT_ANSWERED if answer.refused and not options.json else OK
 
 
