@@ -119,6 +119,7 @@ def test_a_question_without_letters_of_its_own_may_be_in_the_language_of_the_art
 def test_a_home_whose_words_were_made_by_other_rules_is_made_anew_from_its_texts(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("index.ranking.ALIKE_WEIGHT", 0.0)
     for module in (store, words_of_index, migrate):
         monkeypatch.setattr(module, "maker", lambda: "1 other stemmers")
     monkeypatch.setattr(words_of_index, "terms", lambda text, language: text.lower().split())
@@ -131,6 +132,17 @@ def test_a_home_whose_words_were_made_by_other_rules_is_made_anew_from_its_texts
         assert [(hit.article.id, hit.bm25 > 0) for hit in opened.search("бібліотеки")] == [("uk", True)]
         opened.remove(["gone"])
         assert opened.check() == []
+
+
+def test_words_of_other_languages_are_found_in_compounds_and_other_forms(home: Path) -> None:
+    with Index.open(home, embedder=Unread()) as opened:
+        opened.add([
+            Article("forecast", "Die Wettervorhersage war nicht genau, und der Regen kam zu spät in die Stadt."),
+            Article("map", "Eine genaue Karte der Stadt war in dem Haus nicht zu finden."),
+        ])  # fmt: skip
+        hits = opened.search("Wann war die Vorhersage für das Wetter nicht genau?")
+        assert [hit.article.id for hit in hits] == ["forecast", "map"]
+        assert hits[0].bm25 > 1.0 > hits[1].bm25
 
 
 def test_the_words_of_a_text_stand_where_they_are_in_it() -> None:

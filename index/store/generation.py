@@ -362,6 +362,15 @@ class Generation:
             passages.append(StoredPassage(passage_id, article_id, start, end, spans))
         return passages
 
+    def texts(self, passage_ids: Sequence[int]) -> dict[int, str]:
+        """The texts of passages, to compare; whether an article was altered is not looked at."""
+        rows = self._sql.execute(
+            "SELECT passage.id, substr(text, start + 1, end - start) "
+            "FROM passage JOIN article ON article.id = article_id WHERE passage.id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(passage_ids)),),
+        )
+        return dict(rows.fetchall())
+
     def outlets(self) -> tuple[str, ...]:
         """The outlets of the articles, that with the most first."""
         query = "SELECT source FROM article WHERE source NOT NULL GROUP BY source ORDER BY count(*) DESC, source"
