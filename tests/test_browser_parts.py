@@ -302,12 +302,13 @@ def test_a_reload_finds_the_conversation_and_nobody_else_does(site: Site, visit:
 def test_a_conversation_is_renamed_saved_and_deleted(site: Site, visit: Visitor) -> None:
     tab = answered(site, visit)
     tab.open("Conversations")
-    tab.page.locator("#conversations summary").click()
+    tab.page.locator("#conversations .rename summary").click()
     tab.page.locator("#conversations .rename input").fill("Korea & more")
     tab.page.locator("#conversations .rename button").click()
     tab.expect("#conversations .title", "Korea & more")
+    tab.page.locator("#conversations .save-as summary").click()
     with tab.page.expect_download(timeout=PATIENCE_MS) as saved:
-        tab.page.get_by_role("button", name="JSON").click()
+        tab.page.locator("#conversations .save-as").get_by_role("button", name="JSON").click()
     assert re.fullmatch(r"korea-more-\d{4}-\d\d-\d\d\.json", saved.value.suggested_filename)
     assert json.loads(Path(saved.value.path()).read_text())["title"] == "Korea & more"
     tab.page.locator("#recall textarea, #recall input").fill("elephants")

@@ -77,7 +77,7 @@ TABLE = {
         "memory; article, exchange, quote, find, start, end", "what its tab shows", "an error", {"article": UNSHOWN}
     ),
     "bus.close": Row("", "its own tab", NOTHING),
-    "check.click": Row("draft", "its own tab", "checked as text; other types: refused"),
+    "check.click": Row(f"draft, {SCOPE}", "its own tab", "checked as text; other types: refused"),
     "check-stop.click": Row("", "the running question or check of its tab", NOTHING),
     "draft-file.upload": Row("files", "files that the server took in", REFUSED),
     "find.change": Row(LIST, "the list of its tab", "read as text; a wrong date is told"),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from index.errors import InputError
-from index.filters import Filter
 from index.read import read, readable
 from rag.checked import Check
 from ui.backend import explain, without_commands
 from ui.html import check as html
 from ui.html import render, saving
+from ui.library import narrowed
 from ui.payload import TEXT_CHARS
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, is_uploaded, region, words
 
@@ -51,6 +51,7 @@ class CheckTab:
                 max_length=TEXT_CHARS,
                 elem_id="draft",
             )
+            region("", "check-scope", js=_SAME_SCOPE)
             with gr.Row(elem_id="check-tools"):
                 self.check = gr.Button("Check", variant="primary", elem_id="check", scale=0)
                 self.stop = gr.Button("Stop", variant="stop", elem_id="check-stop", scale=0, visible=False)
@@ -60,14 +61,14 @@ class CheckTab:
             self.outcome = region("", "check-outcome", live=True)
             self.report = gr.HTML("", elem_id="check-report", apply_default_css=False)
 
-    def wire(self) -> None:
-        """Check, stop, and take the text of a file."""
+    def wire(self, scope: list[Any]) -> None:
+        """Check, stop, and take the text of a file. `scope` are the fields that narrow what is searched."""
         changed = [self.report, self.outcome, self.check, self.stop]
-        self.checking = self.check.click(self._check, [self.text], changed, trigger_mode="once", **QUIET)
+        self.checking = self.check.click(self._check, [self.text, *scope], changed, trigger_mode="once", **QUIET)
         self.stop.click(self._stop, None, [self.stop], **AT_ONCE)
         self.file.upload(self._take, [self.file], [self.text, self.report], **QUIET)
 
-    def _check(self, text: str, request: gr.Request) -> Iterator[Updates]:
+    def _check(self, text: str, outlet: str, since: str, until: str, request: gr.Request) -> Iterator[Updates]:
         """The report, redrawn while sentences are checked."""
         draft, session = words(text), self.frame.session(request)
         cancel = self.frame.sessions.begin(session)
@@ -81,19 +82,23 @@ class CheckTab:
                 self.check: gr.update(interactive=False),
                 self.stop: gr.update(visible=True, interactive=True),
             }
-            yield from self._reported(draft, session, cancel)
+            scope = (words(outlet), words(since), words(until))
+            yield from self._reported(draft, scope, session, cancel)
         finally:
             cancel.set()
             self.frame.sessions.end(cancel)
             session.running = None  # also of a session that is not remembered
         yield {self.check: gr.update(interactive=True), self.stop: gr.update(visible=False)}
 
-    def _reported(self, draft: str, session: Session, cancel: threading.Event) -> Iterator[Updates]:
+    def _reported(
+        self, draft: str, scope: tuple[str, str, str], session: Session, cancel: threading.Event
+    ) -> Iterator[Updates]:
         found: list[Checked] = []
         drawn = time.monotonic()
         try:
             engine = self.frame.engine()
-            only = Filter.of(articles=sorted(session.chosen) or None, tags=session.tags)
+            outlet, since, until = scope
+            only = narrowed(outlet=outlet, since=since, until=until, articles=session.chosen, tags=session.tags)
             for one in engine.stream_check(draft, only=only, cancel=cancel):
                 found.append(one)
                 session.show(citation.article_id for citation in (*one.citations, *one.nearest))
@@ -136,3 +141,15 @@ def _text(path: Path) -> str:
     if not readable(path):
         raise InputError(f"{path.suffix or 'such'} files aren't supported")
     return "\n\n".join(article.text for article in read(path))
+
+
+_SAME_SCOPE = """
+const shown = document.getElementById('searching');
+const take = () => {
+  const note = shown?.querySelector('.note');
+  element.innerHTML = note ? `${note.outerHTML}${shown.querySelector('.picked')?.outerHTML || ''}` : '';
+};
+if (shown) new MutationObserver(take).observe(shown, {childList: true, subtree: true, characterData: true});
+take();
+"""
+"""Shows what is searched here as above the question: a draft is checked against the same articles."""

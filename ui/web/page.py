@@ -80,7 +80,7 @@ class Page:
         scope = [self.library.outlet, self.library.since, self.library.until]
         self.ask.wire(self.status, self.new, scope)
         self.library.wire(self.status, self.library_tab, self.ask)
-        self.check.wire()
+        self.check.wire(scope)
         self.conversations.wire(self.ask, self.conversations_tab)
         Saving(self.frame, self.ask, self.conversations, self.check)
         self.settings.wire(self.settings_tab)
