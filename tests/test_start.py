@@ -17,7 +17,7 @@ from ui.library import SHOWN, Glance, Library, Query
 @pytest.fixture
 def opened(tmp_path: Path) -> Library:
     index = Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder())
-    months = ("2018-01-02", "2018-01-30", "2018-04-01", None)
+    months = ("2018-01-02", "2018-01-30", "2018-04-01", "not a date")
     index.add(
         Article(
             f"a{number}", f"Ships waited at pier {number}.", f"Pier {number}", "Post" if number else "Wire", None, day

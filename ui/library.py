@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.article import Span, also_in
 from index.errors import InputError
-from index.filters import DATES, Filter
+from index.filters import DATES, Filter, is_date
 from index.mentions import SORTS as SORTS_OF_MENTIONS
 from index.mentions import Name
 
@@ -160,7 +160,7 @@ class Library:
         """The library in numbers."""
         rows = self.rows()
         outlets = Counter(row.source for row in rows if row.source)
-        dates = sorted(row.published for row in rows if row.published)
+        dates = sorted(row.published for row in rows if row.published and is_date(row.published))
         return Glance(
             len(rows),
             tuple(outlets.most_common()),
