@@ -213,3 +213,19 @@ def test_the_real_embedder_finds_what_is_said_in_other_words(tmp_path: Path, emb
         assert "could not deliver" in quotes["USA Today"]
         assert "lost her party" in quotes["BBC"]
         assert compared(index, "Compare CNN and the BBC on volcanoes").refused
+
+
+def test_numbers_of_one_thing_stand_beside_each_other(tmp_path: Path) -> None:
+    texts = {
+        "Post": "Employers of Zorb cut 159,000 jobs in the harbor crisis. It rained.",
+        "Bugle": "In the harbor crisis the employers of Zorb cut 240,000 jobs. It snowed.",
+        "Star": "The largest fair in 11 years was opened in the harbor of Norria by a clown.",
+    }
+    with Index.open(tmp_path, embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article(name, text, name, name, published="2022-10-19") for name, text in texts.items()])
+        answer = compared(index, "What did different outlets say about jobs cut in the harbor crisis?")
+    lead = answer.lead
+    assert "The numbers differ: " in lead
+    assert "Post 159,000 jobs" in lead
+    assert "Bugle 240,000 jobs" in lead
+    assert "Star" not in lead

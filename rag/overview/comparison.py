@@ -37,6 +37,9 @@ HITS, WIDE_HITS = 8, 24
 """Passages that are looked at for a side, and to find out which outlets speak of a subject."""
 OUTLETS_TRIED = 12
 """Outlets, those with most articles first, that are searched one by one where the best passages are of too few."""
+LEAST_OF_BEST = 0.6
+"""Least score of a side's sentence, as a share of that of the best side: below, it is on something else near the
+subject, and the side is better called silent."""
 MOST_NAMED = 3
 """Numbers or names that one sentence of the lead lists."""
 
@@ -48,6 +51,10 @@ _FIGURE = re.compile(  # "20 October 2022", "Oct. 20", "$44 billion", "45 days",
 )
 
 
+_ADJECTIVE = re.compile(r"\w+(?:ian|ean|ese|ish|ican)")
+"""What is made of the name of a country: "American", "Chinese"."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Column:
     """A side with the passages found for it and the sentence that is quoted; without one it is silent."""
@@ -55,6 +62,7 @@ class _Column:
     named: Named
     hit: Hit | None = None
     quote: Span | None = None
+    score: float = 0.0
 
     @property
     def text(self) -> str:
@@ -97,6 +105,11 @@ def compare(
         if cancel.is_set():
             break
         columns.append(column)
+    best = max((column.score for column in columns), default=0.0)
+    columns = [column if column.score >= LEAST_OF_BEST * best else _Column(column.named) for column in columns]
+    if sides.is_any_outlet:
+        columns = [column for column in columns if column.quote]
+    for column in columns:
         report(column.section)
     reason = Reason.CANCELLED if cancel.is_set() else None
     speaking = [column for column in columns if column.quote]
@@ -192,7 +205,7 @@ def _best(named: Named, subject: str, hits: Sequence[Hit]) -> _Column:
             placed = Span(hit.start + span.start, hit.start + span.end)
             score = covered(wanted, text) + (hit.similarity if placed == hit.nearest else 0.0)
             if best is None or score > best[0]:
-                best = score, _Column(named, hit, placed)
+                best = score, _Column(named, hit, placed, score)
     return best[1] if best else _Column(named)
 
 
@@ -207,15 +220,21 @@ def _lead(columns: Sequence[_Column], subject: str, question: Question) -> str:
         return f"I found something about {subject or 'this'} only for {names[0]}."
     about = f" on {subject}" if subject else ""
     is_of_outlets = speaking[0].named.kind == "outlet"
-    lead = f"What {_listed(names)} say about {subject}." if is_of_outlets else f"{_listed(names)}{about}."
+    said = f"{_listed(names)} say about {subject}" if is_of_outlets else f"the articles say of {_listed(names)}{about}"
+    lead = f"What {said} is quoted below."
     pieces = [
-        lead[:1].upper() + lead[1:],
+        lead,
         *_common_and_own(speaking, question.text),
         *_disagreements(speaking, question),
     ]
     if silent:
         pieces.append(f"I found nothing about this for {_listed(silent)}.")
     return " ".join(pieces)
+
+
+def _the(named: Named) -> str:
+    """The name of an outlet, or "for …" of another side."""
+    return _inside(named) if named.kind == "outlet" else f"for {_inside(named)}"
 
 
 def _inside(named: Named) -> str:
@@ -229,6 +248,8 @@ def _common_and_own(columns: Sequence[_Column], asked: str) -> Iterator[str]:
     known = stems(f"{asked} {' '.join(column.named.name for column in columns)}")
     for find, verb in ((_figures, "give"), (_names, "name")):
         values = [find(column.text, known) for column in columns]
+        if find is _figures:
+            yield from _counts_of_one_thing(columns, values)
         common = [text for key, text in values[0].items() if all(_has(key, its) for its in values[1:])]
         if common:
             yield f"{every} {verb} {_listed(common[:MOST_NAMED])}."
@@ -243,14 +264,42 @@ def _common_and_own(columns: Sequence[_Column], asked: str) -> Iterator[str]:
             yield f"O{'; '.join(own)[1:]}."
 
 
+def _counts_of_one_thing(columns: Sequence[_Column], values: Sequence[dict[frozenset[str], str]]) -> Iterator[str]:
+    """Where each of two sides or more gives one number of the same thing, these beside each other; they are taken out
+    of `values`, so as not to be named again."""
+    by_unit: dict[str, dict[int, list[frozenset[str]]]] = {}
+    for place, found in enumerate(values):
+        for key, written in found.items():
+            if unit := _unit(written):
+                by_unit.setdefault(unit, {}).setdefault(place, []).append(key)
+    for places in by_unit.values():
+        keys = {place: its[0] for place, its in places.items() if len(its) == 1}
+        if len(keys) < 2 or len(keys) < len(places) or len(set(keys.values())) < 2:
+            continue
+        given = [f"{_the(columns[place].named)} {values[place].pop(key)}" for place, key in keys.items()]
+        yield f"The numbers differ: {', '.join(given)}."
+
+
+def _unit(written: str) -> str:
+    """What a figure counts: "%" of "6.1 percent", the stem of "jobs"; "" for money, dates and bare numbers."""
+    if written.endswith("%") or re.search(r"per ?cent$", written):
+        return "%"
+    content = words(written)
+    is_count = len(content) == 2 and content[0].is_number and content[1].kind == "word" and written[0].isdigit()
+    return content[1].stem if is_count and not _CALENDAR.search(written) else ""
+
+
 def _figures(text: str, known: frozenset[str]) -> dict[frozenset[str], str]:
     """The numbers and dates of a text with their units, by the stems of their words."""
     found = {}
     for match in _FIGURE.finditer(text):
         *before, last = re.split(r"[ -]", match[0])
-        written = match[0] if not before or last not in STOP_WORDS else match[0][: -len(last) - 1]
+        is_joined = "-" in match[0] or re.match(r"(?:US\$|[$€£¥])|.*(?:thousand|[mbtr]+illion) ", match[0])
+        # "$29 billion third-quarter loss", "14-year high": the word behind is no unit, or only part of one
+        is_unit = bool(before) and last not in STOP_WORDS and (not is_joined or last.endswith("illion"))
+        written = match[0] if not before or is_unit or re.match(_MONTH, last) else match[0][: -len(last) - 1]
         key = frozenset(word.stem[:3] if word.kind == "name" else word.stem for word in words(f"x {written}"))
-        if key - known - {"x"}:
+        if key - known - {"x"} and not text.startswith("-", match.start() + len(written)):
             found[key] = written
     return found
 
@@ -261,11 +310,13 @@ def _names(text: str, known: frozenset[str]) -> dict[frozenset[str], str]:
     for word in words(text):
         if word.kind != "name" or word.stem in known or _CALENDAR.fullmatch(text, word.start, word.end):
             continue
-        if runs and text[runs[-1][1] : word.start] == " ":
+        if runs and text[runs[-1][1] : word.start] in (" ", " of "):
             runs[-1][1] = word.end
         else:
             runs.append([word.start, word.end])
-    return {stems(text[start:end]): text[start:end] for start, end in runs}
+    # "American network", "Russian troops": what only says whose something is, is no name that a reader looks for.
+    whole = [(start, end) for start, end in runs if not _ADJECTIVE.fullmatch(text[start:end])]
+    return {stems(text[start:end]): text[start:end] for start, end in whole}
 
 
 def _has(key: frozenset[str], values: dict[frozenset[str], str]) -> bool:

@@ -114,7 +114,7 @@ def _outlets(text: str, outlets: Sequence[str], _: str | None) -> Sides | None:
     # A name in small letters is one only where nothing is written in capitals: "over time", "Time".
     is_plain = text[1:] == text[1:].lower()
     outlet = rf"(?:[Tt]he )?(?i:{one})(?![\w-])" if is_plain else rf"(?:[Tt]he )?(?=[A-Z0-9])(?i:{one})(?![\w-])"
-    group = re.compile(rf"(?<![\w-])(?:{outlet}|{_NAME}(?={_JOINT}{outlet}))(?:{_JOINT}(?:{outlet}|{_NAME}))*")
+    group = re.compile(rf"(?<![\w-])(?:{outlet}|{_NAME}(?={_JOINT}{outlet}))(?:{_JOINT}(?:{outlet}|(?:the )?{_NAME}))*")
     # The verb that opens a question is no name, whatever its capital.
     opening = re.match(r"(?:[A-Z][a-z]+ )(?=(?:the )?[A-Z0-9])", text) if text[:1].isupper() else None
     start = opening.end() if opening and opening[0].strip().casefold() in _OPENING else 0
