@@ -129,14 +129,28 @@ class Door:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve or refuse one request."""
         if scope["type"] == "lifespan":
-            async with self._running():
-                await (self._page or self._app)(scope, receive, send)
+            await self._run(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         elif self._page is not None and not is_ours(scope["path"]):
             await self._page(scope, receive, send)
         else:
             await self._serve(Request(scope), receive, send)
+
+    async def _run(self, scope: Any, receive: Any, send: Any) -> None:
+        """Keep the apps running. The server ends when it hears that they have ended, so that is said last."""
+        ended: list[Any] = []
+
+        async def hold_back(message: Any) -> None:
+            if message["type"] == "lifespan.shutdown.complete":
+                ended.append(message)
+            else:
+                await send(message)
+
+        async with self._running():
+            await (self._page or self._app)(scope, receive, hold_back)
+        for message in ended:
+            await send(message)
 
     async def _serve(self, request: Request, receive: Any, send: Any) -> None:
         began = time.perf_counter()
