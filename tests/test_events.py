@@ -76,6 +76,12 @@ TABLE = {
     "bus.open": Row(
         "memory; article, exchange, quote, find, start, end", "what its tab shows", "an error", {"article": UNSHOWN}
     ),
+    "bus.visit": Row(
+        "memory; article, start, end, conversation, briefing",
+        "any article of the library, a conversation of its owner",
+        "a sentence",
+        {"article": "none", "conversation": "none", "briefing": "none"},
+    ),
     "bus.close": Row("", "its own tab", NOTHING),
     "check.click": Row(f"draft, {SCOPE}", "its own tab", "checked as text; other types: refused"),
     "check-stop.click": Row("", "the running question or check of its tab", NOTHING),

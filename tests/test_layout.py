@@ -45,6 +45,7 @@ HEAVY = {
             "saving",
             "serve",
             "settings_tab",
+            "visits",
         )
     },
 }

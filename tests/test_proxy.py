@@ -64,3 +64,24 @@ def test_a_named_proxy_says_whether_the_browser_speaks_https(proto: bytes, expec
 def test_a_proxy_is_named_by_an_address_of_its_own(text: str) -> None:
     with pytest.raises(InputError, match=r"is no IP address|is every address"):
         proxy.parse([text])
+
+
+@pytest.mark.parametrize(
+    ("path", "root"), [("", ""), ("/", ""), ("citewire", "/citewire"), ("/news/citewire/", "/news/citewire")]
+)
+def test_the_path_of_a_proxy_is_read_as_people_write_it(path: str, root: str) -> None:
+    assert proxy.root_of(path) == root
+
+
+@pytest.mark.parametrize("path", ["https://evil.example", "/a/../b", "/a?b", '/"><script>', "/a b"])
+def test_what_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(InputError, match="--root-path"):
+        proxy.root_of(path)
+
+
+@pytest.mark.parametrize(("path", "below"), [("/news/c/1", "/c/1"), ("/news", "/"), ("/newsroom", "/newsroom")])
+def test_a_request_that_still_has_the_path_of_the_proxy_is_read_without_it(path: str, below: str) -> None:
+    assert proxy.without_root({"path": path, "raw_path": path.encode()}, "/news") == {
+        "path": below,
+        "raw_path": below.encode(),
+    }

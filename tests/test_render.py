@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 
@@ -328,7 +330,10 @@ def test_no_text_from_outside_becomes_an_element_or_an_attribute(payload: str) -
             render.status(words, "error"),
             render.problem(f"1: {words}", failed=words),
         ]
-        return Page("".join(parts))
+        # In an address text is percent-encoded, and that of a quote has its length.
+        addresses = r'(?<=data-link=")[^"]*|(?<=data-address=")[^"]*'
+        page = re.sub(addresses, lambda one: escape(unquote(one[0])), "".join(parts))
+        return Page(re.sub(r'(?<=end=)\d+(?=")', "9", page))
 
     hostile, harmless = everything(payload), everything("harmless")
     seen = payload.replace("\ud800", "?")

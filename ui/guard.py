@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from ui import event_files, proxy
+from ui import event_files, links, proxy
 from ui.auth import ADDRESS
 from ui.event_queue import CLIENT, TAB
 from ui.tabs import MOST_BODY_BYTES
@@ -114,8 +114,10 @@ class Guard:
         uploads: UploadCache | None = None,
         events: EventQueue | None = None,
         on_proxy: Callable[[], None] = lambda: None,
+        root_path: str = "",
     ) -> None:
-        """`proxies` may say for whom they ask. `on_proxy` is called when a request has come through any proxy."""
+        """`proxies` may say for whom they ask. `on_proxy` is called when a request has come through any proxy.
+        `root_path` is the path under which a proxy has the page."""
         self.app = app
         self.hosts = hosts
         self.proxies = proxies
@@ -123,6 +125,7 @@ class Guard:
         self.uploads = uploads
         self.events = events
         self.on_proxy = on_proxy
+        self.root_path = root_path
         self._ticket = self.entry.ticket
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -133,7 +136,12 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return None
-        request = Request(scope)
+        scope = proxy.without_root(scope, self.root_path)
+        place = links.last_segment(scope) if scope["method"] in READ else None
+        if place is not None:
+            scope = _as_page(scope)
+            send = _from_above(send)
+        request = Request(scope, place=place)
         if any(name in request.headers for name in FORWARDING):
             self.on_proxy()
         address = proxy.client_address(scope, self.proxies)
@@ -199,7 +207,7 @@ class Guard:
             return
         rest = urlencode([(name, value) for name, value in request.pairs if name != "token"])
         headers = [
-            (b"location", b"./" + (f"?{rest}".encode() if rest else b"")),
+            (b"location", b"./" + request.place + (f"?{rest}".encode() if rest else b"")),
             (b"set-cookie", f"{_cookie_name(request)}={token.cookie}; Path=/".encode()),  # _guarded adds the rest
             (b"content-length", b"0"),
         ]
@@ -292,9 +300,10 @@ class Guard:
 class Request:
     """What is read of an ASGI scope."""
 
-    def __init__(self, scope: Any) -> None:
+    def __init__(self, scope: Any, *, place: bytes | None = None) -> None:
         """Read its headers and its query."""
         self.scope = scope
+        self.place = place or b""  # what the address names of the page, see ui/links.py
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, list[str]] = {}
@@ -338,6 +347,33 @@ def _why_unused(request: Request) -> Refusal | None:
     if request.method == "POST" and is_plain and any(one.fullmatch(path) for one in (EVENT, UPLOAD, LOGIN)):
         return None
     return Refusal(HTTPStatus.FORBIDDEN, NOT_USED)
+
+
+def _as_page(scope: Any) -> Any:
+    """A request for a place on the page as one for the page itself, whose answer is to be read here."""
+    headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"accept-encoding"]
+    return {**scope, "path": "/", "raw_path": b"/", "headers": headers}
+
+
+def _from_above(send: Any) -> Any:
+    """`send`, with the page as it is answered at the address of a place on it."""
+    started: list[Any] = []
+    body = bytearray()
+
+    async def send_page(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            started.append(message)
+            return
+        body.extend(message.get("body", b""))
+        if message.get("more_body"):
+            return
+        content = links.page_at(bytes(body))
+        kept = [(name, value) for name, value in started[0]["headers"] if name.lower() != b"content-length"]
+        length = (b"content-length", str(len(content)).encode())
+        await send({**started[0], "headers": [*kept, length]})
+        await send({"type": "http.response.body", "body": content})
+
+    return send_page
 
 
 async def _refuse(request: Request, refusal: Refusal, receive: Any, send: Any) -> None:

@@ -8,6 +8,7 @@ entry that is no proxy's own is the client.
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
@@ -32,6 +33,30 @@ def parse(texts: Iterable[str]) -> tuple[Network, ...]:
         if found[-1].prefixlen == 0:
             raise InputError(f"{text!r} is every address; name the proxy's own, such as 127.0.0.1")
     return tuple(found)
+
+
+def root_of(path: str) -> str:
+    """The path under which a proxy has the page, "" for none: it begins with a slash and ends without one.
+
+    Raises InputError for what is no path.
+    """
+    root = "/" + path.strip().strip("/")
+    if not re.fullmatch(r"/(?:[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*)?", root) or {".", ".."} & set(root.split("/")):
+        raise InputError(
+            f"--root-path {path!r}: a path such as /citewire is needed, of letters, digits, dots and dashes"
+        )
+    return "" if root == "/" else root
+
+
+def without_root(scope: Any, root: str) -> Any:
+    """An ASGI request as it is below `root`: some proxies take that path away before they pass a request on."""
+    raw = scope.get("raw_path")
+    if not root or not (scope["path"] == root or scope["path"].startswith(f"{root}/")):
+        return scope
+    cut = {"path": scope["path"].removeprefix(root) or "/"}
+    if raw is not None:
+        cut["raw_path"] = raw.removeprefix(root.encode()) or b"/"
+    return {**scope, **cut}
 
 
 def is_proxy(scope: Mapping[str, Any], trusted: Sequence[Network]) -> bool:

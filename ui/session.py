@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rag.overview.list import order_of
@@ -137,10 +139,11 @@ class Exchange:
 class Session:
     """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown.
 
-    `owner` is the name that its browser was given, which a question may come sooner than; `deleted` is the conversation
-    that it deleted last, which can be put back. `chosen` are the articles that are asked about, all without any, and
-    `tags` those that they must have; `page` is the page of the library that is shown; `checked` is the report that it
-    shows.
+    `conversation` is the id of the kept one that it goes on with and `title` its title; `chat` tells what is on the
+    page from what it was before a new chat. `owner` is the name that its browser was given, which a question may come
+    sooner than; `deleted` is the conversation that it deleted last, which can be put back. `chosen` are the articles
+    that are asked about, all without any, and `tags` those that they must have; `page` is the page of the library that
+    is shown; `checked` is the report that it shows.
     """
 
     person: str = ""
@@ -149,6 +152,8 @@ class Session:
     running: threading.Event | None = None
     adding: threading.Event | None = None
     conversation: str = ""
+    title: str = ""
+    chat: str = field(default_factory=partial(secrets.token_hex, 8))
     replacing: int = 0
     deleted: Conversation | None = None
     chosen: set[str] = field(default_factory=set)

@@ -60,6 +60,12 @@ def add_listening(command: argparse.ArgumentParser) -> None:
         help="a name, besides that of --host, by which browsers reach the page; repeatable",
     )
     command.add_argument(
+        "--root-path",
+        default="",
+        metavar="PATH",
+        help="the path under which a proxy in front of the page has it, such as /citewire",
+    )
+    command.add_argument(
         "--allow-folders",
         action="append",
         default=[],
@@ -96,6 +102,7 @@ def run_chat(options: argparse.Namespace) -> int:
         proxies=proxies,
         allowed_hosts=options.allowed_host,
         allowed_folders=options.allow_folders,
+        root_path=options.root_path,
         token=options.token or os.environ.get(page_token.VARIABLE) or None,
     )
     return OK

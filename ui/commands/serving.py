@@ -125,5 +125,6 @@ def run_serve(options: argparse.Namespace) -> int:
         allowed_folders=options.allow_folders,
         token=options.token or os.environ.get(page_token.VARIABLE) or None,
         programs=doors,
+        root_path=options.root_path,
     )
     return OK

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.overview.list import best_sentence
+from ui import links
 from ui.html import library
 from ui.html.markup import button, count, day, escape
 from ui.html.saving import menu
@@ -189,6 +190,7 @@ def _conversation(one: Summary) -> str:
     title = f"<bdi>{escape(one.title or 'Conversation')}</bdi>"
     acts = [
         menu(conversation=one.id),
+        links.copied(links.conversation(one.id)),
         button("delete", "Delete", conversation=one.id, classes="act sure"),
     ]
     rename = (

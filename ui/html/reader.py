@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from index.article import Span, also_in
+from ui import links
 from ui.html.markup import button, day, escape, link
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ def article(
     also: Sequence[Span] = (),
     copies: Sequence[Article] = (),
     newer: Article | None = None,
+    note: str = "",
 ) -> str:
     """The whole article; `shown.text[start:end]` is marked and has the id "here". The spans of `also`, which do not
     overlap, are marked as well.
 
-    `newer` is the newest version of the same document if `shown` is an older one.
+    `newer` is the newest version of the same document if `shown` is an older one. `note` is a sentence to begin with.
     """
     text, body, at = shown.text, "", 0
     if end > start:
@@ -39,8 +41,10 @@ def article(
         marked = _mark(span.of(text), number) if is_here else f"<mark>{escape(span.of(text))}</mark>"
         body += escape(text[at : span.start]) + marked
         at = span.end
-    about = _about(shown, copies, text[start:end]) + _superseded(newer) + _asking(shown)
-    return _page(shown, about, body + escape(text[at:]))
+    address = links.article(shown.id, start, end)
+    about = _about(shown, copies, text[start:end]) + _superseded(newer) + _asking(shown, address)
+    about += f'<p class="note" role="note">{escape(note)}</p>' if note else ""
+    return _page(shown, about, body + escape(text[at:]), address=address)
 
 
 def kept_words(shown: Article, words: str, *, number: int | None, gone: bool) -> str:
@@ -49,10 +53,11 @@ def kept_words(shown: Article, words: str, *, number: int | None, gone: bool) ->
     return _page(shown, _about(shown, (), words) + note, _mark(words, number))
 
 
-def _page(shown: Article, about: str, body: str) -> str:
+def _page(shown: Article, about: str, body: str, *, address: str = "") -> str:
     close = button("close", "Close", classes="act close")
+    named = f' data-address="{escape(address)}"' if address else ""
     return (
-        f'<article class="reading" role="dialog" aria-label="Article" tabindex="-1"><header><h2>'
+        f'<article class="reading" role="dialog" aria-label="Article" tabindex="-1"{named}><header><h2>'
         f"<bdi>{escape(shown.headline)}</bdi></h2>{close}</header>{about}"
         f'<div class="body" dir="auto" tabindex="0" role="region" aria-label="Text">{body}</div></article>'
     )
@@ -69,11 +74,11 @@ def _about(shown: Article, copies: Sequence[Article], words: str) -> str:
     return "".join(f'<p class="origin">{line}</p>' for line in lines if line)
 
 
-def _asking(shown: Article) -> str:
-    """What can be asked about the article."""
+def _asking(shown: Article, address: str) -> str:
+    """What can be asked about the article, and its address."""
     summarize = button("summarize", "Summarise this article", article=shown.id)
     ask = button("about", "Ask about this article", article=shown.id)
-    return f'<p class="tools">{summarize}{ask}</p>'
+    return f'<p class="tools">{summarize}{ask}{links.copied(address)}</p>'
 
 
 def _superseded(newer: Article | None) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag.answer import Reason, Verdict
 from rag.grounding.lexicon import words
+from ui import links
 from ui.html import rows
 from ui.html.markup import button, count, day, escape, link
 from ui.html.saving import menu
@@ -371,9 +372,11 @@ def _card(
     numbers = "".join(map(_number, quotes))
     words_of = quotes[0].quote if quotes else ""
     outside = link(article.url, "Original ↗", words_of)
+    copied = links.copied(links.article(article.id, quotes[0].start, quotes[0].end)) if quotes else ""
     return (
         f'<article class="card"><h3>{numbers}{_inline(article.headline)}</h3>{origin(article, also_in=also_in)}'
-        f'<blockquote class="passage" dir="auto">{passage}</blockquote><p class="ways">{reading}{outside}</p></article>'
+        f'<blockquote class="passage" dir="auto">{passage}</blockquote><p class="ways">'
+        f"{reading}{outside}{copied}</p></article>"
     )
 
 

@@ -23,7 +23,7 @@ from index.mentions import SORTS
 from rag.event import Evidence, Progress, Row, Token
 from rag.kind import kind_of
 from rag.suggest import suggest
-from ui import preferences, uploads
+from ui import links, preferences, uploads
 from ui.backend import explain
 from ui.follow import batches
 from ui.html import reader, render, start
@@ -50,8 +50,6 @@ DIGITS_OF_LIMIT = 5
 SUMMARIZE = "Summarise this article: “{}”"
 HEADLINE_CHARS = 200
 """How much of a headline a question names."""
-DIGITS_OF_OFFSET = 9
-"""Longest number of an offset in a text."""
 TOO_MANY = (
     f"{MOST_QUESTIONS} of your questions are waiting or being answered, the most for one person. Wait for one of them."
 )
@@ -109,7 +107,7 @@ class AskTab:
         """`scope` are the fields that narrow what is asked about."""
         self.status = status
         bus, context = self.frame.bus, [self.frame.memory, *scope]
-        self.shown = [self.frame.finished, self.current, self.panel, self.suggestions]
+        self.shown = [self.frame.finished, self.current, self.panel, self.suggestions, self.frame.place]
         asked = [self.question, self.ask, self.stop, self.note, self.status, self.frame.beside, *self.shown]
         typed = [self.ask.click, self.question.submit]
         asking = [
@@ -155,7 +153,13 @@ class AskTab:
             self.current: exchanges[-1].shown() if exchanges else "",
             self.panel: exchanges[-1].panel() if exchanges else render.no_sources(),
             self.suggestions: gr.update(visible=not exchanges),
+            **self.placed(session),
         }
+
+    def placed(self, session: Session) -> Updates:
+        """What the address and the title of the page are made of."""
+        title = session.title or (session.exchanges[0].question if session.exchanges else "")
+        return {self.frame.place: links.shown(session.chat, session.conversation, title)}
 
     def finished(self, exchanges: Sequence[Exchange], *, keep: int) -> Updates:
         """Past exchanges that the page takes in, each sent once; see `render.finished`."""
@@ -263,6 +267,7 @@ class AskTab:
         if self.sessions.is_current(tab, session):
             yield {
                 self.current: exchange.shown(),
+                **self.placed(session),
                 self.status: trouble or self.backend.status(),
                 self.frame.beside: self.frame.conversations(memory, request),
                 self.ask: gr.update(interactive=True),
@@ -449,14 +454,16 @@ class AskTab:
                 if not session.was_shown(wanted.get("article")):
                     raise InputError(OUT_OF_DATE)
                 article = index.article(words(wanted.get("article")))
-                session.show(_newer_ids(index, article))
+                session.show(newer_ids(index, article))
                 start, end = _found_place(wanted, article)
                 find = words(wanted.get("find"), most_chars=QUESTION_CHARS).strip()
-                return _whole(index, article, start=start, end=end, also=hits(find, article.text) if find else ())
+                return whole_article(
+                    index, article, start=start, end=end, also=hits(find, article.text) if find else ()
+                )
             place = self.whole(session, exchange, memory, request).place(wanted)
             if place is None:
                 return ""
-            session.show(_newer_ids(index, place[0]))
+            session.show(newer_ids(index, place[0]))
             return _at_words(index, *place)
         except Exception as error:  # noqa: BLE001 (shown in place of the article)
             return reader.problem(explain(error))
@@ -517,19 +524,15 @@ def _at_words(index: Index, article: Article, start: int, end: int, number: int 
         start = known.text.find(words)
         if start < 0:
             return reader.kept_words(article, words, number=number, gone=False)
-    return _whole(index, known, start=start, end=start + len(words), number=number)
+    return whole_article(index, known, start=start, end=start + len(words), number=number)
 
 
 def _found_place(wanted: Mapping[str, Any], article: Article) -> tuple[int, int]:
     """Where the library found the words that were looked for; an empty place where it did not."""
-    start, end = (words(wanted.get(name)) for name in ("start", "end"))
-    if not all(one.isdecimal() and len(one) <= DIGITS_OF_OFFSET for one in (start, end)):
-        return 0, 0
-    last = min(int(end), len(article.text))
-    return min(int(start), last), last
+    return links.span(wanted.get("start"), wanted.get("end"), article.text) or (0, 0)
 
 
-def _whole(
+def whole_article(
     index: Index,
     article: Article,
     *,
@@ -537,10 +540,13 @@ def _whole(
     end: int = 0,
     number: int | None = None,
     also: Sequence[Span] = (),
+    note: str = "",
 ) -> str:
     """The article with its copies and its newest version."""
     copies, newer = index.copies(article.id), _newer(index, article)
-    return reader.article(article, start=start, end=end, number=number, also=also, copies=copies, newer=newer)
+    return reader.article(
+        article, start=start, end=end, number=number, also=also, copies=copies, newer=newer, note=note
+    )
 
 
 def _newer(index: Index, article: Article) -> Article | None:
@@ -553,7 +559,7 @@ def _newer(index: Index, article: Article) -> Article | None:
     return newest[0] if newest and newest[0].id not in known else None
 
 
-def _newer_ids(index: Index, article: Article) -> list[str]:
+def newer_ids(index: Index, article: Article) -> list[str]:
     """For the session: the article that the page will link to."""
     newer = _newer(index, article)
     return [] if newer is None else [newer.id]

@@ -129,18 +129,22 @@ class ConversationsTab:
     def _reopen(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
         """A conversation in the place of the one that is shown."""
         try:
-            kept = self._get(memory, request, event)
-            exchanges = [reopened(number, turn) for number, turn in enumerate(kept.turns, start=1)]
+            return {**self.opened(words(details(event).get("conversation")), memory, request), self.outcome: ""}
         except Exception as error:  # noqa: BLE001 (shown in place of the conversation)
             return {self.outcome: render.problem(explain(error), failed="The conversation cannot be opened.")}
+
+    def opened(self, conversation: str, memory: Any, request: gr.Request) -> Updates:
+        """The page with a kept conversation on it. Raises InputError unless it is one of whoever asks."""
+        kept = self.frame.backend.conversations().get(conversation, self.frame.owner(memory, request))
+        exchanges = [reopened(number, turn) for number, turn in enumerate(kept.turns, start=1)]
         session: Session = self.frame.sessions.renew(request.session_hash, person(request))
-        session.conversation, session.exchanges = kept.id, exchanges
+        session.conversation, session.title, session.exchanges = kept.id, kept.title, exchanges
         for exchange in exchanges:
             session.show(exchange.article_ids())
         redrawn = self.ask.redrawn(session)
         session.let_go()
         listed = self.frame.conversations(memory, request)
-        return {**redrawn, **self.ask.idle(), self.outcome: "", self.frame.beside: listed}
+        return {**redrawn, **self.ask.idle(), self.frame.beside: listed}
 
     def _get(self, memory: Any, request: gr.Request, event: gr.EventData) -> Conversation:
         wanted, whose = words(details(event).get("conversation")), self.frame.owner(memory, request)

@@ -89,6 +89,7 @@ class Frame:
         self.reader = region("", "reader", js=_READING)
         self.export = region("", "export", js=_SAVING)
         self.finished = region("", "finished", js=_FINISHED)
+        self.place = region("", "place", js=_PLACED)
 
     def engine(self) -> Engine:
         """The engine, opened. Raises what opening raised."""
@@ -191,9 +192,13 @@ watch('value', () => {
   const article = element.querySelector('.reading');
   if (article) article.focus({preventScroll: true});
   else if (window.citewireOpener?.isConnected) window.citewireOpener.focus();
+  window.citewirePlaced?.();
 });
 """
 """Brings the marked words into view, and the focus to the article and back."""
+
+_PLACED = "watch('value', () => window.citewirePlaced?.());"
+"""Writes what is shown into the address of the page, see page.js."""
 
 _SAVING = """
 watch('value', () => {

@@ -1,7 +1,7 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
 const EVENTS = ['about', 'ask', 'choose', 'chooseall', 'close', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
   'rate', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'summarize', 'tag', 'turn', 'unchoose',
-  'undo', 'unpick'];
+  'undo', 'unpick', 'visit'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
 const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
@@ -38,6 +38,7 @@ document.addEventListener('click', (event) => {
   const button = event.target.closest('#page button');
   if (!button) return;
   if (button.id === 'new' || button.closest('#new')) return typeInto();
+  if (button.dataset.link) button.dataset.copy = new URL(button.dataset.link, ROOT).href;
   if (button.dataset.copy) return void copy(button);
   if (button.dataset.act === 'askchosen') return typeInto();
   if (!button.dataset.act || button.type === 'submit') return;
@@ -106,3 +107,54 @@ document.addEventListener('keydown', (event) => {
     if (edit) { event.preventDefault(); edit.click(); }
   }
 }, true);
+
+// Where the page is, in its address: `article/ID?start=…&end=…`, `c/ID` or nothing. What is shown writes the address;
+// an address that is opened, or come back to, asks for what it names.
+const ROOT = new URL('.', document.baseURI).href;
+document.querySelector('base').href = ROOT;  // so that the page's own files stay where they are under other addresses
+const asked = () => {
+  const [kind, id] = location.href.slice(ROOT.length).split(/[?#]/)[0].split('/');
+  const {start = '', end = ''} = Object.fromEntries(new URLSearchParams(location.search));
+  return kind && id ? {kind, id, start, end, address: `${kind}/${id}`} : {kind: '', id: '', address: ''};
+};
+const decoded = (id) => { try { return decodeURIComponent(id); } catch { return id; } };
+let chat = '';
+let wasRead = false;
+let isOpened = false;
+const place = () => document.querySelector('#place [data-chat]')?.dataset ?? {chat: '', conversation: '', title: ''};
+window.citewirePlaced = () => {
+  if (!isOpened && document.querySelector('#place [data-opened]')) {
+    isOpened = true;
+    arrive(3);
+  }
+  const read = document.querySelector('#reader .reading[data-address]');
+  const {chat: current, conversation, title} = place();
+  const what = read?.querySelector('h2')?.textContent || title;
+  document.title = what ? `${what.slice(0, 200)} · Citewire` : 'Citewire';
+  const wanted = new URL(read ? read.dataset.address : conversation, ROOT).href;
+  const before = asked();
+  if (!read && !wasRead && !conversation && !current && before.kind) return;  // nothing is shown yet, or it could not be
+  const isGiven = !read && chat === current && before.kind !== 'article' && before.address !== conversation;
+  const state = {...history.state, chat: current, conversation};
+  history[location.href === wanted || isGiven ? 'replaceState' : 'pushState'](state, '', wanted);
+  [chat, wasRead] = [current, !!read];
+};
+const visit = (isFirst) => {
+  const {kind, id, start, end} = asked();
+  const known = history.state ?? {};
+  const conversation = kind === 'c' ? decoded(id) : decoded((known.conversation ?? '').split('/')[1] ?? '');
+  const isHere = kind === 'article' || known.chat === chat || (kind === 'c' && place().conversation === `c/${id}`);
+  if (kind === 'article') return send('visit', {article: decoded(id), start, end, ...(isFirst ? {conversation} : {})});
+  if (document.querySelector('#reader .reading')) send('close', {});
+  if (kind === 'c' && !isHere) send('visit', {conversation});
+  if (kind === 'briefing') return send('visit', {briefing: decoded(id)});
+  if (!kind && !isFirst && !isHere) send('visit', {conversation: ''});
+};
+addEventListener('popstate', () => visit(false));
+// What is answered before the parts of the page are there is lost, so they are waited for, and it is asked for again.
+const isArrived = () => document.querySelector('#reader .reading, #current .exchange') || document.querySelector('#note')?.innerText.trim();
+const arrive = (tries) => {
+  if (!asked().kind || isArrived()) return;
+  if (box()) visit(true);
+  if (tries) setTimeout(() => arrive(box() ? tries - 1 : tries), box() ? 5000 : 100);
+};

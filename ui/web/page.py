@@ -11,6 +11,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.requests import Request
 
+from ui import links
 from ui.html import render
 from ui.payload import Field, Shape, cleaned
 from ui.tabs import PERSON, Tabs
@@ -21,6 +22,7 @@ from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
 from ui.web.library_tab import LibraryTab
 from ui.web.saving import Saving
 from ui.web.settings_tab import SettingsTab
+from ui.web.visits import Visits
 
 if TYPE_CHECKING:
     from ui.auth import Role
@@ -83,10 +85,11 @@ class Page:
         self.check.wire(scope)
         self.conversations.wire(self.ask, self.conversations_tab)
         Saving(self.frame, self.ask, self.conversations, self.check)
+        Visits(self.frame, self.ask, self.conversations).wire()
         self.settings.wire(self.settings_tab)
         memory = self.frame.memory
         opened = [memory, self.status, self.ask.suggestions, self.library.outlet, self.library.adding]
-        opened += [self.library.narrowed, self.ask.drop, self.frame.beside]
+        opened += [self.library.narrowed, self.ask.drop, self.frame.beside, self.frame.place]
         opened += [self.settings.model, self.settings.mode, self.settings.caution, self.settings.length]
         demo.load(self._opened, memory, opened, **QUIET)
         demo.unload(self._closed)
@@ -97,9 +100,11 @@ class Page:
         known = memory if isinstance(memory, dict) else {}
         may_add = {self.library.adding: gr.update(visible=self.frame.can_edit(request))}
         yield {self.status: self.backend.status(), **may_add}
+        opened = {self.frame.place: links.OPENED}
         with contextlib.suppress(Exception):  # the status line says what it was
             known = self.settings.remembered({**known, "owner": self.frame.named(known, request)})
-            yield {self.frame.memory: known}
+            yield {self.frame.memory: known, **opened}
+            opened = {}
             _, outlets = self.library.outlets()
             yield {
                 self.ask.suggestions: self.ask.start(request),
@@ -110,7 +115,7 @@ class Page:
                 **self.settings.restored(known),
             }
             self.backend.loaded(threading.Event())
-        yield {self.status: self.backend.status()}
+        yield {self.status: self.backend.status(), **opened}
 
     def _given_up(self, event: Any) -> None:
         """Nobody listens to an event of Gradio's queue any more: stop the question of its tab, if it asks one."""

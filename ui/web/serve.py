@@ -41,6 +41,7 @@ from ui.folders import Folders
 from ui.guard import Entry, Guard
 from ui.origin import LOOPBACK, Hosts
 from ui.page_token import PageToken
+from ui.proxy import root_of
 from ui.stopping import STOPPING_S, until_stopped
 from ui.web.page import Page, tabs
 
@@ -81,6 +82,7 @@ def serve(
     allowed_folders: Sequence[str | Path] = (),
     token: str | None = None,
     programs: Callable[[Backend, Folders], Programs] | None = None,
+    root_path: str = "",
 ) -> None:
     """Serve the page until SIGINT or SIGTERM. `port` None takes the first free one from 7860.
 
@@ -90,7 +92,7 @@ def serve(
     `proxies` may say for whom they ask, `allowed_hosts` are further names that the page answers to, and
     `allowed_folders` are those that may be added on the page; without them it is any folder, but none with `auth`,
     beyond loopback or behind a proxy. `programs` makes the doors for programs (ui/api/programs.py), which are then at
-    the same address.
+    the same address. `root_path` is the path under which a proxy has the page, see ui/proxy.py.
     Raises InputError when the port is taken, and for hosts, folders or a token that cannot be used.
     """
     is_private = host in LOOPBACK and auth is None and not proxies
@@ -115,6 +117,7 @@ def serve(
                 ticket=ticket,
                 folders=folders,
                 doors=doors,
+                root_path=root_path,
             )
             backend.start()  # not sooner: loading takes the processor that the page needs to come up
             sys.stdout.write(f"Citewire is at {url} (Ctrl+C stops it)\n")
@@ -170,18 +173,20 @@ def launch(
     ticket: str = "",
     folders: Folders | None = None,
     doors: Programs | None = None,
+    root_path: str = "",
 ) -> str:
     """Start serving in the background and return the address, with the token where there is one.
 
     With neither `auth` nor `token` whoever reaches the address is let in. A `ticket` lets in once, in place of the
     token. `folders` are restricted as soon as a request has come through a proxy. `doors` for programs are at the same
-    address.
+    address. `root_path` is the path under which a proxy has the page.
     Raises InputError when the port is taken, and for allowed hosts that are no names.
     """
     family = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]
     theme = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=family, font_mono=["monospace"])
     hosts = Hosts.of(host, allowed_hosts)
     entry = Entry(token, _login_of(demo) if auth else None, ticket)
+    below = root_of(root_path)
 
     def guarded(app: Any) -> Any:
         guard = Guard(
@@ -192,6 +197,7 @@ def launch(
             uploads=UPLOADS,
             events=EventQueue(demo, on_given_up=demo.on_given_up),
             on_proxy=folders.restrict if folders else lambda: None,
+            root_path=below,
         )
         return guard if doors is None else doors.beside(guard)
 
@@ -207,6 +213,7 @@ def launch(
             _, url, _ = demo.launch(
                 server_name=f"[{host}]" if ":" in host else host,
                 server_port=port,
+                root_path=below,
                 auth=auth,
                 auth_message=(files("ui.web") / "login.html").read_text(encoding="utf-8") if auth else None,
                 theme=theme,
