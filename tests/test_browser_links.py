@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 READING = "#reader .reading"
 
 SENTENCES = {
-    "c/none": "there is no such conversation",
+    "c/none": "no such conversation",
     "article/none": "There is no such article",
     "article/talks?start=-1&end=x": "names words that this article does not have",
     "article/talks?start=5&end=99999": "names words that this article does not have",
@@ -68,7 +68,7 @@ def test_an_address_opens_its_words_and_what_is_shown_has_an_address(site: Site,
     page.goto(f"{site.url}/{conversation}")
     expect(page.locator("#current .question")).to_contain_text(QUESTION, timeout=PATIENCE_MS)
     other = visit(site, path=conversation)  # another browser: for it, there is no such conversation
-    other.expect("#note", "there is no such conversation")
+    other.expect("#note", "no such conversation")
     for address, sentence in SENTENCES.items():
         other.expect("#status", "ready")
         other.page.goto(f"{site.url}/{address}")
