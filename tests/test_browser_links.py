@@ -74,4 +74,5 @@ def test_an_address_opens_its_words_and_what_is_shown_has_an_address(site: Site,
         other.page.goto(f"{site.url}/{address}")
         other.expect("#page", sentence)
     for one in (tab, other):  # Gradio says on the console which of its streams an address that is opened breaks off
+        one.expect("#status", "ready")
         one.troubles[:] = [trouble for trouble in one.troubles if "AbortError" not in trouble]
