@@ -73,6 +73,11 @@ TABLE = {
         "an error",
         {"exchange": "99", "format": "csv"},
     ),
+    "briefings-tab.select": Row("memory", "briefings of its owner", "an empty list"),
+    "brief-add.click": Row("question, memory", "briefings of its owner", "refused as a question is"),
+    "bus.brief": Row("memory; briefing", "one of its owner", "an error", {"briefing": "x"}),
+    "bus.briefed": Row("memory; briefing", "one of its owner", "an error", {"briefing": "x"}),
+    "bus.unbrief": Row("memory; briefing", "one of its owner", "an error", {"briefing": "x"}),
     "bus.open": Row(
         "memory; article, exchange, quote, find, start, end", "what its tab shows", "an error", {"article": UNSHOWN}
     ),

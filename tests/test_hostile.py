@@ -26,9 +26,10 @@ from rag import Answer, Citation, Claim, Reason, Section, Source
 from rag.answer import Disagreement, Side
 from rag.checked import Check, Checked, CheckVerdict
 from rag.grounding.lexicon import words
+from ui.briefings import Briefing
 from ui.conversations import Summary
 from ui.export import markdown, subject
-from ui.html import beside, check, document, library, lists, markup, reader, render, saving, start
+from ui.html import beside, briefing, check, document, library, lists, markup, reader, render, saving, start
 from ui.library import Found, Glance, Row
 
 if TYPE_CHECKING:
@@ -205,6 +206,9 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     ),
     "library.sources": lambda text, url: library.sources([library.Source(text, text, 2, text)] * 2),
     "lists.deleted": lambda text, url: lists.deleted(text, text),
+    "briefing.briefings": lambda text, url: briefing.briefings(
+        [Briefing(text, text, text, text, text, text, (text,), text, text, text, 1, 2, 3)]
+    ),
     "saving.menu": lambda text, url: saving.menu(conversation=text),
     "saving.file": lambda text, url: saving.file(text, text.encode()),
     "document.body": lambda text, url: document.body(
@@ -315,7 +319,7 @@ def test_every_function_that_makes_html_is_tried() -> None:
     known = {view.split(",")[0] for view in VIEWS} | NO_TEXT
     made = {
         f"{module.__name__.removeprefix('ui.html.')}.{name}"
-        for module in (markup, render, lists, library, start, beside, reader, check, document, saving)
+        for module in (briefing, markup, render, lists, library, start, beside, reader, check, document, saving)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     }

@@ -37,6 +37,7 @@ HEAVY = {
         f"ui/web/{part}.py"
         for part in (
             "ask_tab",
+            "briefings_tab",
             "check_tab",
             "conversations_tab",
             "frame",

@@ -1,7 +1,7 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
-const EVENTS = ['about', 'ask', 'choose', 'chooseall', 'close', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
+const EVENTS = ['about', 'ask', 'brief', 'briefed', 'choose', 'chooseall', 'close', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
   'rate', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'summarize', 'tag', 'turn', 'unchoose',
-  'undo', 'unpick', 'visit'];
+  'unbrief', 'undo', 'unpick', 'visit'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
 const send = (act, details) => { if (EVENTS.includes(act)) trigger(act, details); };
@@ -45,7 +45,7 @@ document.addEventListener('click', (event) => {
   if (button.classList.contains('sure') && !sure(button)) return;
   if (button.dataset.act === 'open') window.citewireOpener = button;
   if (['about', 'summarize'].includes(button.dataset.act)) window.citewireOpener = null;  // the focus goes on
-  if (['ask', 'reopen', 'retry', 'summarize'].includes(button.dataset.act)) showAsk();
+  if (['ask', 'briefed', 'reopen', 'retry', 'summarize'].includes(button.dataset.act)) showAsk();
   if (button.dataset.act === 'save') button.closest('details')?.removeAttribute('open');
   send(button.dataset.act, {...button.dataset});
   if (button.dataset.act === 'turn') document.getElementById('articles')?.scrollIntoView();

@@ -16,6 +16,7 @@ from ui.html import render
 from ui.payload import Field, Shape, cleaned
 from ui.tabs import PERSON, Tabs
 from ui.web.ask_tab import AskTab
+from ui.web.briefings_tab import BriefingsTab
 from ui.web.check_tab import CheckTab
 from ui.web.conversations_tab import ConversationsTab
 from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
@@ -50,7 +51,7 @@ class Page:
         with gr.Blocks(title="Citewire", analytics_enabled=False, fill_width=True) as demo:
             self.frame = Frame(self.backend, folders=self.folders, role=self.role)
             self.ask, self.library = AskTab(self.frame), LibraryTab(self.frame)
-            self.check = CheckTab(self.frame)
+            self.check, self.briefings = CheckTab(self.frame), BriefingsTab(self.frame)
             self.conversations, self.settings = ConversationsTab(self.frame), SettingsTab(self.frame)
             with gr.Column(elem_id="page"):
                 self._lay_out()
@@ -72,6 +73,8 @@ class Page:
                 self.library.lay_out()
             with gr.Tab("Check", elem_id="check-tab"):
                 self.check.lay_out()
+            with gr.Tab("Briefings", elem_id="briefings-tab") as self.briefings_tab:
+                self.briefings.lay_out()
             with gr.Tab("Conversations", elem_id="conversations-tab") as self.conversations_tab:
                 self.conversations.lay_out()
             with gr.Tab("Settings", elem_id="settings-tab") as self.settings_tab:
@@ -84,7 +87,8 @@ class Page:
         self.library.wire(self.status, self.library_tab, self.ask)
         self.check.wire(scope)
         self.conversations.wire(self.ask, self.conversations_tab)
-        Saving(self.frame, self.ask, self.conversations, self.check)
+        self.briefings.wire(self.ask, self.briefings_tab)
+        Saving(self.frame, self.ask, self.conversations, self.check, self.briefings)
         Visits(self.frame, self.ask, self.conversations).wire()
         self.settings.wire(self.settings_tab)
         memory = self.frame.memory

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ui.export.subject import Subject
     from ui.session import Session
     from ui.web.ask_tab import AskTab
+    from ui.web.briefings_tab import BriefingsTab
     from ui.web.check_tab import CheckTab
     from ui.web.conversations_tab import ConversationsTab
 
@@ -31,11 +32,23 @@ NO_CHECK = "nothing was checked on this page yet"
 class Saving:
     """Hears the event `save` of every menu."""
 
-    def __init__(self, frame: Frame, ask: AskTab, conversations: ConversationsTab, check: CheckTab) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        ask: AskTab,
+        conversations: ConversationsTab,
+        check: CheckTab,
+        briefings: BriefingsTab,
+    ) -> None:
         """How it went is said in the tab where the menu stands."""
         self.frame = frame
-        self.ask = ask
-        self.outcomes = {"exchange": ask.note, "conversation": conversations.outcome, "check": check.outcome}
+        self.ask, self.briefings = ask, briefings
+        self.outcomes = {
+            "exchange": ask.note,
+            "conversation": conversations.outcome,
+            "check": check.outcome,
+            "briefing": briefings.outcome,
+        }
         shown = [frame.export, *self.outcomes.values()]
         frame.bus.save(self._save, frame.memory, shown, **QUIET)
 
@@ -60,6 +73,9 @@ class Saving:
         if what == "conversation":
             whose = self.frame.owner(memory, request)
             return subject.of_conversation(self.frame.backend.conversations().get(which, whose))
+        if what == "briefing":
+            known = self.briefings.known(memory, request)
+            return subject.of_briefing(known.get(which), known.entries(which))
         if what == "check":
             if session.checked is None:
                 raise InputError(NO_CHECK)
