@@ -616,7 +616,8 @@ def test_an_exchange_that_is_past_is_sent_once_and_still_opens_at_its_words(site
     for number in range(session.WHOLE_EXCHANGES + 4):
         told = client.send("ask.click", [f"{QUESTION} {number}", memory, "", "", ""])[1]
         sizes.append(len(told))
-        assert told.count(f"{QUESTION} 0") == 0 or number < 2
+        whole = re.sub(r'data-title=\\"[^"]*"|class=\\"title[^<]*<bdi>[^<]*', "", told)  # its title stays on the page
+        assert whole.count(f"{QUESTION} 0") == 0 or number < 2
     assert max(sizes[3:]) < 1.5 * min(sizes[3:])
     first: Exchange = next(iter(site.page.frame.sessions._known.values())).exchanges[0]
     assert not first.is_whole

@@ -535,7 +535,7 @@ def test_a_file_is_taken_only_from_whoever_uploaded_it(start: Callable[..., Runn
     cookies = {name: [("Cookie", cookies_of(log_in(page, name))[0].partition(";")[0])] for name in ("ada", "bob")}
     [path] = json.loads(page.upload({"a.txt": b"words of ada"}, headers=cookies["ada"]).body)
     uploads = [one for one in events_of(page) if any(target[1] == "upload" for target in one["targets"])]
-    assert len(uploads) == 2  # of the library, and of a draft
+    assert len(uploads) == 3  # of the library, of an empty start page, and of a draft
     handed_in = file_value(path, url="http://127.0.0.1:9/x", orig_name="a.txt")
     events = [
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ui import links
 from ui.html.markup import button, count, day, escape
 from ui.html.saving import menu
 
@@ -30,6 +31,7 @@ def _briefing(one: Briefing) -> str:
     acts = [
         button("brief", "Run", briefing=one.id),
         menu(briefing=one.id),
+        links.copied(links.briefing(one.id)),
         button("unbrief", "Remove", briefing=one.id, classes="act sure"),
     ]
     return (

@@ -101,21 +101,25 @@ class BriefingsTab:
         return self._shown(memory, request, "Removed.")
 
     def _open(self, memory: Any, request: gr.Request, event: gr.EventData) -> Updates:
-        """The answers of a briefing in the place of the conversation, the newest last."""
-        wanted = words(details(event).get("briefing"))
         try:
-            known = self.known(memory, request)
-            entries = known.entries(wanted)[:SHOWN]
-            known.mark_read(wanted)
+            updates = self.opened(words(details(event).get("briefing")), memory, request)
         except Exception as error:  # noqa: BLE001 (shown above the list)
             return self._failed(error)
+        return {**updates, **self._shown(memory, request, "")}
+
+    def opened(self, briefing_id: str, memory: Any, request: gr.Request) -> Updates:
+        """The answers of a briefing in the place of the conversation, the newest last. Raises InputError for one that
+        is not the visitor's."""
+        known = self.known(memory, request)
+        entries = known.entries(briefing_id)[:SHOWN]
+        known.mark_read(briefing_id)
         session: Session = self.frame.sessions.renew(request.session_hash, person(request))
         for number, entry in enumerate(reversed(entries), start=1):
             exchange = Exchange(number, entry.answer.question, asked_at=entry.found_at)
             exchange.finish(entry.answer)
             session.show(exchange.article_ids())
             session.exchanges.append(exchange)
-        return {**self.ask.redrawn(session), **self.ask.idle(), **self._shown(memory, request, "")}
+        return {**self.ask.redrawn(session), **self.ask.idle()}
 
     def _shown(self, memory: Any, request: gr.Request, done: str) -> Updates:
         try:

@@ -89,7 +89,7 @@ class Page:
         self.conversations.wire(self.ask, self.conversations_tab)
         self.briefings.wire(self.ask, self.briefings_tab)
         Saving(self.frame, self.ask, self.conversations, self.check, self.briefings)
-        Visits(self.frame, self.ask, self.conversations).wire()
+        Visits(self.frame, self.ask, self.conversations, self.briefings).wire()
         self.settings.wire(self.settings_tab)
         memory = self.frame.memory
         opened = [memory, self.status, self.ask.suggestions, self.library.outlet, self.library.adding]

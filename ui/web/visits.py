@@ -1,7 +1,7 @@
-"""Visits: an address of the page was opened, or come back to: the article or the conversation that it names is shown.
+"""Visits: an address of the page was opened, or come back to: the article, conversation or briefing it names is shown.
 
-An article of the library is open to whoever has the page. A conversation is open to its owner alone; everybody else is
-answered as for one that does not exist.
+An article of the library is open to whoever has the page. A conversation or a briefing is open to its owner alone;
+everybody else is answered as for one that does not exist.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ import gradio as gr
 
 from index.errors import InputError
 from ui import links
-from ui.backend import explain
+from ui.backend import explain, without_commands
 from ui.html import reader, render
 from ui.web.ask_tab import newer_ids, whole_article
 from ui.web.frame import AT_ONCE, Frame, Updates, details, person, words
 
 if TYPE_CHECKING:
     from ui.web.ask_tab import AskTab
+    from ui.web.briefings_tab import BriefingsTab
     from ui.web.conversations_tab import ConversationsTab
 
-NO_BRIEFING = "There is no such briefing. It may have been removed."
 NO_ARTICLE = "There is no such article. It may have been removed; look for it under Library."
 
 
 class Visits:
     """What happens when the page is at an address that names something."""
 
-    def __init__(self, frame: Frame, ask: AskTab, conversations: ConversationsTab) -> None:
-        """`ask` shows conversations, which `conversations` opens."""
+    def __init__(self, frame: Frame, ask: AskTab, conversations: ConversationsTab, briefings: BriefingsTab) -> None:
+        """`ask` shows conversations and briefings, which their tabs open."""
         self.frame = frame
         self.ask = ask
         self.conversations = conversations
+        self.briefings = briefings
 
     def wire(self) -> None:
         """After the tabs are wired."""
@@ -53,7 +54,11 @@ class Visits:
             except Exception as error:  # noqa: BLE001 (shown above the composer)
                 updates = {self.ask.note: render.problem(explain(error), failed="The conversation cannot be opened.")}
         if "briefing" in wanted:
-            updates = {self.ask.note: f'<p class="note" role="alert">{NO_BRIEFING}</p>'}
+            try:
+                updates = self.briefings.opened(words(wanted["briefing"]), memory, request)
+            except Exception as error:  # noqa: BLE001 (shown above the composer)
+                why = without_commands(explain(error))
+                updates = {self.ask.note: render.problem(why, failed="The briefing cannot be opened.")}
         if "article" in wanted:
             updates[self.frame.reader] = self._article(words(wanted["article"]), wanted, request)
         return updates or {self.ask.note: gr.skip()}
