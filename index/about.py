@@ -56,11 +56,10 @@ RELEVANT = 0.85
 below, nothing is about the subject. It is that of rag/relevance.py."""
 SURE = 0.9
 """Least probability of a seed of the second round."""
-AT_ONCE = 3
-"""Seeds that are looked at alone, so that a first row is there about as soon as a search would be."""
 LEAST_SEED = 0.3
-"""Least probability in the first round of an article that anything is about; below, the second round finds nothing, and
-takes longest."""
+"""Least probability in the first round of an article that anything is about; below, there is no second round, which
+takes longest of subjects that no article is about. Chosen by judgement: with it precision and recall are the same on the
+benchmark's events (python -m benchmarks collection --parts about)."""
 TERMS = 40
 """Words that the seeds are recognized by."""
 DOUBT = 2.0
@@ -124,13 +123,13 @@ class Judge:
         if not best:
             return []
         seeds = [name for name, score in best if score >= SEED_SHARE * best[0][1]]
-        reported = self._at_once(seeds[:AT_ONCE], len(seeds), report)
         self._load(seeds)
-        if not any(nearest + words >= RELEVANT for nearest, _, words in map(self._alone, seeds)):
+        values = self.features(seeds, seeds)
+        if not any(nearest + words >= RELEVANT for nearest, _, words, *_ in values):
             return []
-        early = dict(zip(seeds, _probabilities(self.features(seeds, seeds), FIRST), strict=True))
+        early = dict(zip(seeds, _probabilities(values, FIRST), strict=True))
         for name, probability in sorted(early.items(), key=lambda pair: -pair[1]):
-            if report is not None and probability >= SURE and name not in reported:
+            if report is not None and probability >= SURE:
                 report(self._about(name, probability))
         names = list(dict.fromkeys([*seeds, *(name for name, _ in self._pool(ranking.MATCHES))]))
         self._load(names)
@@ -143,25 +142,6 @@ class Judge:
         self._load(names)
         second = dict(zip(names, _probabilities(self.features(names, seeds), SECOND), strict=True))
         return [self._about(name, second[name]) for name in sorted(names, key=lambda name: (-second[name], name))]
-
-    def _at_once(self, names: Sequence[str], among: int, report: Callable[[About], None] | None) -> list[str]:
-        """Report those of the best seeds that are sure if they are as much like all seeds, of which there are so many,
-        as seeds mostly are: what the seeds have in common takes longer to find out than a search."""
-        if report is None:
-            return []
-        self._load(names)
-        trust = among / (among + DOUBT)
-        values = np.array([[*self._alone(name), trust, trust] for name in names], dtype=np.float64)
-        pairs = zip(names, _probabilities(values, FIRST), strict=True)
-        sure = [(name, probability) for name, probability in pairs if probability >= SURE]
-        for name, probability in sure:
-            report(self._about(name, probability))
-        return [name for name, _ in sure]
-
-    def _alone(self, name: str) -> tuple[float, float, float]:
-        """The first three of the FEATURES, which need no seeds."""
-        near = self._read[name].vectors @ self._query
-        return float(near.max()), float(near.mean()), self._coverage(self._read[name])
 
     def features(self, names: Sequence[str], seeds: Sequence[str]) -> NDArray[np.float64]:
         """The FEATURES of these articles, shape (len(names), len(FEATURES))."""

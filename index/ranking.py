@@ -44,7 +44,7 @@ ALIKE_WEIGHT = 1.2
 the one that the default embedder knows well. Chosen on the first half of XQuAD's German and Spanish titles, where .8 to
 1.2 differ by .003 (python -m benchmarks retrieval --parts xquad)."""
 ALIKE_CANDIDATES = 24
-"""Passages whose texts are read for it, some 20 ms."""
+"""Passages whose texts are read for it, so that a search stays quick; those behind are seldom among the first."""
 STOP_WORDS = frozenset(
     "a an and are as at be been by did do does for from had has have how in is it its of on or that the their there "
     "these they this to was were what when where which who whom whose why will with".split()
