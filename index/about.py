@@ -58,8 +58,8 @@ SURE = 0.9
 """Least probability of a seed of the second round."""
 LEAST_SEED = 0.3
 """Least probability in the first round of an article that anything is about; below, there is no second round, which
-takes longest of subjects that no article is about. Chosen by judgement: with it precision and recall are the same on the
-benchmark's events (python -m benchmarks collection --parts about)."""
+takes longest of subjects that no article is about. Chosen by judgement: with it precision and recall are the same on
+the events of the benchmark (python -m benchmarks collection --parts about)."""
 TERMS = 40
 """Words that the seeds are recognized by."""
 DOUBT = 2.0
