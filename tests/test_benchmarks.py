@@ -19,7 +19,7 @@ from benchmarks.harness.journal import Journal, code_digest
 from benchmarks.harness.naive import ADMISSION, NaivePrompt
 from benchmarks.harness.report import Mean
 from benchmarks.harness.response import Response, record
-from benchmarks.measures import answers, attacks, collection, duplicates, retrieval, screens, suites, waiting
+from benchmarks.measures import answers, attacks, collection, duplicates, languages, retrieval, screens, suites, waiting
 from index import Article, Index
 from rag import Answer, Citation, Claim, Engine, Settings, Turn
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -95,6 +95,9 @@ def data(tmp_path: Path) -> Path:
     ]
     (squad / "dev-v2.0.json").write_text(json.dumps({"data": titles}))
     (squad / "test-v2.0.json").write_text(json.dumps({"data": []}))
+    (folder / dataset.XQUAD).mkdir()
+    for language in languages.LANGUAGES:
+        (folder / dataset.XQUAD / f"xquad.{language}.json").write_text(json.dumps({"data": titles}))
     for name in dataset.COLLECTIONS:
         qrel = "talk\tferries\t1\n" if name == "clapnq" else ""
         (mtrag / f"retrieval_tasks/qrels/{name}.tsv").write_text(f"query-id\tcorpus-id\tscore\n{qrel}")

@@ -147,6 +147,7 @@ class OriginOut(Got):
     published: str | None
     start: int
     end: int
+    author: str | None
 
 
 class CitationOut(OriginOut):
