@@ -308,7 +308,7 @@ def test_a_conversation_is_renamed_saved_and_deleted(site: Site, visit: Visitor)
     tab.expect("#conversations .title", "Korea & more")
     tab.page.locator("#conversations .save-as summary").click()
     with tab.page.expect_download(timeout=PATIENCE_MS) as saved:
-        tab.page.locator("#conversations .save-as").get_by_role("button", name="JSON").click()
+        tab.page.locator("#conversations .save-as").get_by_role("button", name="JSON", exact=True).click()
     assert re.fullmatch(r"korea-more-\d{4}-\d\d-\d\d\.json", saved.value.suggested_filename)
     assert json.loads(Path(saved.value.path()).read_text())["title"] == "Korea & more"
     tab.page.locator("#recall textarea, #recall input").fill("elephants")
