@@ -13,7 +13,7 @@ from rag.answer import Verdict
 from ui import terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rag.answer import Answer, Citation, Claim, Disagreement, Section
     from rag.checked import Check
@@ -103,9 +103,9 @@ def of_answer(answer: Answer, *, place: int = 1) -> tuple[Block, ...]:
         blocks += _paragraphs(_marked(answer))
     if answer.reason is not None:
         state = "No answer" if answer.refused else "Incomplete"
-        blocks.append(_note(f"{state}: {answer.reason}."))
+        blocks.append(note(f"{state}: {answer.reason}."))
     if answer.unanswered:
-        blocks.append(_note(f"Not answered: {answer.unanswered}"))
+        blocks.append(note(f"Not answered: {answer.unanswered}"))
     blocks += [_differing(disagreement) for disagreement in answer.disagreements]
     if answer.citations:
         blocks.append(References(answer.citations, answer.quoted_in_text, place))
@@ -113,11 +113,20 @@ def of_answer(answer: Answer, *, place: int = 1) -> tuple[Block, ...]:
 
 
 def of_answers(answers: Iterable[tuple[Answer, str]]) -> tuple[Block, ...]:
-    """Several answers, each below its question and a note, such as when it was asked."""
+    """Several answers, each below its question and a note that says when it was asked or found."""
     blocks: list[Block] = []
-    for place, (answer, note) in enumerate(answers, start=1):
-        blocks += [Heading(answer.question, 2), *([_note(note)] if note else []), *of_answer(answer, place=place)]
+    for place, (answer, when) in enumerate(answers, start=1):
+        blocks += [Heading(answer.question, 2), note(when), *of_answer(answer, place=place)]
     return tuple(blocks)
+
+
+def with_places(blocks: Sequence[Block]) -> Iterator[tuple[Block, int]]:
+    """Each block with the place of the references that its markers lead to, the next ones; 0 if none follow."""
+    place, places = 0, []
+    for block in reversed(blocks):
+        place = block.place if isinstance(block, References) else place
+        places.append(place)
+    return zip(blocks, reversed(places), strict=True)
 
 
 def asked(time: str) -> str:
@@ -132,7 +141,7 @@ def found(time: str) -> str:
 
 def note(text: str) -> Paragraph:
     """A line of ours."""
-    return _note(text)
+    return Paragraph(((Piece(text, "emphasis"),),))
 
 
 def origin(citation: Citation) -> str:
@@ -150,10 +159,6 @@ def page_of(citation: Citation) -> str:
 def legal(text: str) -> str:
     """`text` without what XML 1.0 forbids: control characters, halves of surrogate pairs, U+FFFE and U+FFFF."""
     return re.sub(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)
-
-
-def _note(text: str) -> Paragraph:
-    return Paragraph(((Piece(text, "emphasis"),),))
 
 
 def _marked(answer: Answer) -> list[Piece]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ui import terminal
-from ui.export.document import Bullets, Draft, Heading, Paragraph, References, Table, legal, origin
+from ui.export.document import Bullets, Draft, Heading, Paragraph, References, Table, legal, origin, with_places
 from ui.html.markup import safe_url
 
 if TYPE_CHECKING:
@@ -39,27 +39,25 @@ def render(document: Document, *, made: datetime | None = None) -> bytes:
     properties.created = properties.modified = (made or datetime.now(UTC)).replace(tzinfo=None)
     writer = _Writer(file)
     writer.heading(document.title, 0)
-    for number, block in enumerate(document.blocks):
-        writer.write(block, place=_place(document.blocks[number:]))
+    for block, place in with_places(document.blocks):
+        writer.write(block, place=place)
     content = io.BytesIO()
     file.save(content)
     return content.getvalue()
 
 
-def _place(following: Sequence[Block]) -> int:
-    """The place of the references that belong to the first of these blocks; 0 if it has none."""
-    for block in following:
-        if isinstance(block, References):
-            return block.place
-    return 0
-
-
 class _Writer:
-    """Adds blocks to a file of python-docx."""
+    """Adds blocks to a file of python-docx.
+
+    Its own add_paragraph and relate_to look through all that was added before; over thousands of rows that takes
+    minutes, so paragraphs are put before the end of the body here, and addresses are numbered here.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file = file
+        self._end = file.element.body.sectPr
         self._bookmarks = 0
+        self._addresses: dict[str, str] = {}
 
     def heading(self, text: str, level: int) -> None:
         """A heading in Word's own style, so that it shows in the outline; level 0 is the title."""
@@ -73,16 +71,17 @@ class _Writer:
             case Heading():
                 self.heading(block.text, block.level - 1)
             case Paragraph():
-                paragraph = self._file.add_paragraph()
+                paragraph = self._paragraph()
                 for number, line in enumerate(block.lines):
                     if number:
                         paragraph.add_run().add_break()
                     self._pieces(paragraph, line, place)
                 _turn(paragraph, paragraph.text)
             case Bullets():
-                self._file.add_paragraph(legal(terminal.line(block.lead)))
+                self._paragraph(legal(terminal.line(block.lead)))
                 for item in block.items:
-                    paragraph = self._file.add_paragraph(style="List Bullet")
+                    paragraph = self._paragraph()
+                    paragraph.style = "List Bullet"
                     self._pieces(paragraph, item, place)
                     _turn(paragraph, paragraph.text)
             case Table():
@@ -109,24 +108,24 @@ class _Writer:
         for name, number in table.numbers:
             cells = shown.add_row().cells
             cells[0].text, cells[1].text = legal(terminal.line(name)), f"{number}"
-        self._file.add_paragraph()
+        self._paragraph()
 
     def _references(self, citations: Sequence[Citation], in_text: frozenset[int], place: int) -> None:
         for citation in citations:
-            paragraph = self._file.add_paragraph()
+            paragraph = self._paragraph()
             self._bookmark(paragraph, f"[{citation.number}]", _bookmark(place, citation.number))
             quote = "" if citation.number in in_text else f"“{legal(terminal.line(citation.quote))}” "
             where = legal(origin(citation))
             paragraph.add_run(f" {quote}{where}")
             if url := safe_url(citation.url):
                 paragraph.add_run(" · ")
-                _link(paragraph, legal(url), url=legal(url))
+                _link(paragraph, legal(url), address=self._address(legal(url)))
             _turn(paragraph, f"{quote}{where}")
 
     def _draft(self, check: Check) -> None:
-        self._file.add_paragraph(f"{check.summary}.")
+        self._paragraph(f"{check.summary}.")
         for one in check.sentences:
-            paragraph = self._file.add_paragraph(legal(terminal.line(one.text)))
+            paragraph = self._paragraph(legal(terminal.line(one.text)))
             paragraph.add_run().add_break()
             verdict = str(one.verdict)
             paragraph.add_run(f"{verdict[0].upper()}{verdict[1:]}").bold = True
@@ -137,6 +136,26 @@ class _Writer:
                 paragraph.add_run(f" {legal(terminal.line(one.note))}")
             _turn(paragraph, one.text)
         self._references(check.citations, frozenset(), 1)
+
+    def _paragraph(self, text: str = "") -> Any:
+        """A paragraph at the end of the file."""
+        from docx.oxml import OxmlElement
+        from docx.text.paragraph import Paragraph
+
+        made = OxmlElement("w:p")
+        self._end.addprevious(made)
+        paragraph = Paragraph(made, self._file._body)
+        if text:
+            paragraph.add_run(text)
+        return paragraph
+
+    def _address(self, url: str) -> str:
+        """The id that links to an address have in the file."""
+        known = self._addresses.get(url)
+        if known is None:
+            known = self._addresses[url] = f"address{len(self._addresses) + 1}"
+            self._file.part.load_rel(_RELATIONSHIP, url, known, is_external=True)
+        return known
 
     def _bookmark(self, paragraph: Any, text: str, name: str) -> None:
         """The words that markers lead to."""
@@ -158,8 +177,8 @@ def _bookmark(place: int, number: int) -> str:
     return f"quote_{place}_{number}"
 
 
-def _link(paragraph: Any, text: str, *, anchor: str = "", url: str = "") -> None:
-    """Words that lead to a bookmark, or to an address."""
+def _link(paragraph: Any, text: str, *, anchor: str = "", address: str = "") -> None:
+    """Words that lead to a bookmark, or to an address, by its id."""
     from docx.oxml import OxmlElement
     from docx.oxml.ns import qn
     from docx.shared import RGBColor
@@ -168,10 +187,10 @@ def _link(paragraph: Any, text: str, *, anchor: str = "", url: str = "") -> None
     if anchor:
         link.set(qn("w:anchor"), anchor)
     else:
-        link.set(qn("r:id"), paragraph.part.relate_to(url, _RELATIONSHIP, is_external=True))
+        link.set(qn("r:id"), address)
     run = paragraph.add_run(text)
     run.font.color.rgb = RGBColor.from_string(LINK_COLOR)
-    run.underline = bool(url) or None
+    run.underline = bool(address) or None
     link.append(run._r)
     paragraph._p.append(link)
 

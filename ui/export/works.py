@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -61,15 +62,14 @@ def cited(citations: Iterable[Citation]) -> tuple[Work, ...]:
         articles.setdefault(citation.article_id, citation.article)
         if page := page_of(citation):
             pages.setdefault(citation.article_id, {})[page] = None
-    works: dict[str, Work] = {}
+    works: list[Work] = []
+    keys: Counter[str] = Counter()  # a key has no hyphen before it gets a number
     for article in articles.values():
         work = _work(article, tuple(pages.get(article.id, ())))
-        key, number = work.key, 1
-        while key in works:
-            number += 1
-            key = f"{work.key}-{number}"
-        works[key] = work if key == work.key else replace(work, key=key)
-    return tuple(works.values())
+        keys[work.key] += 1
+        number = keys[work.key]
+        works.append(work if number == 1 else replace(work, key=f"{work.key}-{number}"))
+    return tuple(works)
 
 
 def _work(article: Article, pages: tuple[str, ...]) -> Work:
