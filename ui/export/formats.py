@@ -104,7 +104,9 @@ def file_name(subject: Subject, form: Format) -> str:
 
 def stem(title: str, day: str = "") -> str:
     """The words of a title joined by hyphens, and a day: a name that every system takes, in letters of any script."""
-    words = re.findall(r"[\w\u0300-\u036f]+", unicodedata.normalize("NFC", title).casefold())
+    # Signs that stand on or beside letters are part of words: Hindi, Thai and Arabic write vowels so; \w lacks them.
+    marked = (one if one == "_" or unicodedata.category(one)[0] in "LMN" else " " for one in title.casefold())
+    words = unicodedata.normalize("NFC", "".join(marked)).split()
     name = ""
     for word in words:
         longer = f"{name}-{word}" if name else word
