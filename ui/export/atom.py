@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from ui.export.document import Document, legal, of_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from ui.briefings import Briefing, Entry
 
@@ -23,20 +23,16 @@ MOST_ENTRIES = 50
 
 
 def of_briefings(found: Sequence[tuple[Briefing, Sequence[Entry]]]) -> bytes:
-    """The answers of one briefing or of several as one feed."""
-    title = f"Citewire: {found[0][0].name}" if len(found) == 1 else "Citewire briefings"
-    return render(title, [(one, entry) for one, entries in found for entry in entries])
+    """The newest answers of one briefing or of several as one feed."""
+    from ui.html import document  # brings numpy, which the help of a command does without
 
-
-def render(title: str, found: Iterable[tuple[Briefing, Entry]]) -> bytes:
-    """A feed of the newest entries, each with the briefing that it belongs to."""
-    from ui.html import document
-
+    alone = found[0][0] if len(found) == 1 else None
+    listed = [(one, entry) for one, entries in found for entry in entries]
     ET.register_namespace("", NAMESPACE)
-    newest = sorted(found, key=lambda one: one[1].found_at, reverse=True)[:MOST_ENTRIES]
+    newest = sorted(listed, key=lambda one: one[1].found_at, reverse=True)[:MOST_ENTRIES]
     feed = ET.Element(f"{{{NAMESPACE}}}feed")
-    _add(feed, "id", "urn:citewire:briefings")
-    _add(feed, "title", title)
+    _add(feed, "id", f"urn:citewire:briefing:{alone.id}" if alone else "urn:citewire:briefings")
+    _add(feed, "title", f"Citewire: {alone.name}" if alone else "Citewire briefings")
     _add(feed, "updated", newest[0][1].found_at if newest else NEVER)
     _add(_add(feed, "author", ""), "name", "Citewire")
     for briefing, entry in newest:

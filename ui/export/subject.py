@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from ui.export import csv_rows, document
@@ -96,14 +97,14 @@ def of_check(check: Check, title: str, *, day: str) -> Subject:
 
 
 def joined(subjects: Sequence[Subject], title: str, *, day: str) -> Subject:
-    """Several subjects with the same columns as one, each below its title."""
+    """Several subjects with the same columns as one, each below its title; `json` is a list, also of one."""
     if len(subjects) == 1:
-        return subjects[0]
+        return replace(subjects[0], json=[subjects[0].json])
     blocks = [block for one in subjects for block in (document.Heading(one.title, 1), *one.document.blocks)]
     return Subject(
         title=title,
         day=day[:10],
-        document=Document("", tuple(_placed(blocks))),
+        document=Document(title, tuple(_placed(blocks))),
         columns=subjects[0].columns if subjects else (),
         rows=tuple(row for one in subjects for row in one.rows),
         citations=tuple(citation for one in subjects for citation in one.citations),
@@ -112,9 +113,15 @@ def joined(subjects: Sequence[Subject], title: str, *, day: str) -> Subject:
 
 
 def _placed(blocks: Sequence[document.Block]) -> list[document.Block]:
-    """The blocks with references that are numbered through."""
+    """The blocks below another title: headings a level deeper, references numbered through."""
+    numbers = count(1)
     placed: list[document.Block] = []
     for block in blocks:
-        number = sum(isinstance(one, document.References) for one in placed) + 1
-        placed.append(replace(block, place=number) if isinstance(block, document.References) else block)
+        match block:
+            case document.Heading():
+                placed.append(replace(block, level=block.level + 1))
+            case document.References():
+                placed.append(replace(block, place=next(numbers)))
+            case _:
+                placed.append(block)
     return placed

@@ -6,13 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ui import terminal
-from ui.export.document import Bullets, Draft, Heading, Paragraph, References, Table, origin
+from ui.export.document import Bullets, Draft, Heading, Paragraph, References, Table, origin, with_places
 from ui.html import check
 from ui.html.markup import escape, link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rag.answer import Citation
     from ui.export.document import Block, Document, Line, Piece
 
@@ -20,9 +18,10 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 17px/1.6 Georgia, serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
-h1, h2, table, .references, .check .note, .check ol { font-family: system-ui, sans-serif; }
+h1, h2, h3, table, .references, .check .note, .check ol { font-family: system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.25; }
 h2 { font-size: 1.2rem; line-height: 1.3; margin-top: 2.2rem; }
+h3 { font-size: 1.05rem; line-height: 1.3; margin-top: 1.8rem; }
 a { color: LinkText; }
 sup a { text-decoration: none; }
 table { border-collapse: collapse; font-size: 15px; }
@@ -48,20 +47,14 @@ def page(document: Document) -> str:
 def body(document: Document) -> str:
     """The title and the blocks."""
     parts = [f'<h1 dir="auto">{_text(document.title)}</h1>']
-    for number, block in enumerate(document.blocks):
-        parts.append(_block(block, _place(document.blocks[number:])))
+    parts += [_block(block, place) for block, place in with_places(document.blocks)]
     return "".join(parts)
-
-
-def _place(following: Sequence[Block]) -> int:
-    """The place of the references that belong to the first of these blocks; 0 if it has none."""
-    return next((block.place for block in following if isinstance(block, References)), 0)
 
 
 def _block(block: Block, place: int) -> str:
     match block:
         case Heading():
-            return f'<h2 dir="auto">{_text(block.text)}</h2>'
+            return f'<h{block.level} dir="auto">{_text(block.text)}</h{block.level}>'
         case Paragraph():
             return f'<p dir="auto">{"<br>".join(_line(line, place) for line in block.lines)}</p>'
         case Bullets():
