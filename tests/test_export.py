@@ -299,6 +299,29 @@ def test_a_file_is_named_after_what_is_in_it_on_every_system(title: str, tmp_pat
     assert file_name(SUBJECTS["an answer"], FORMATS["docx"]) == "who-closed-the-dam-2026-11-27.docx"
 
 
+@pytest.mark.parametrize("words", ["हिन्दी समाचार", "น้ำท่วมใหญ่", "مُحَمَّد قال"])
+def test_vowel_signs_stay_in_the_name_of_a_file(words: str) -> None:
+    assert stem(words) == unicodedata.normalize("NFC", words).replace(" ", "-")
+
+
+def test_several_subjects_are_one_document_with_a_title_and_a_list_for_programs() -> None:
+    page = html.fromstring(content(SUBJECTS["several"], "html").decode())
+    assert [one.text_content() for one in page.iter("title", "h1")] == ["Conversations"] * 2
+    assert [one.text_content() for one in page.iter("h2")] == ["Dams & <more>"] * 2
+    assert len(list(page.iter("h3"))) == 4
+    alone = subject.joined([subject.of_conversation(talk())], "Conversations", day=AT)
+    assert json.loads(content(alone, "json")) == [talk().to_dict()]
+
+
+def test_a_format_that_no_terminal_shows_is_refused_before_anything_is_asked(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(Index, "open", lambda *_: pytest.fail("the index was opened"))
+    assert cli.main(["--home", str(home), "ask", "Who?", "--format", "docx"]) == 1
+    assert "--export FILE.docx" in capsys.readouterr().err
+
+
 def test_a_file_says_its_format_by_its_ending_and_is_replaced_whole(tmp_path: Path) -> None:
     for form in FORMATS.values():
         for ending in form.endings:

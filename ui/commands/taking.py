@@ -43,8 +43,11 @@ def now() -> str:
 
 
 def require_exportable(options: argparse.Namespace, *, apart_from: Path | None = None) -> None:
-    """Raise InputError for an --export that cannot be written, before anything is done. `apart_from` is a file that
-    must stay as it is."""
+    """Raise InputError for a --format that cannot be printed or an --export that cannot be written, before anything is
+    done. `apart_from` is a file that must stay as it is."""
+    chosen = formats.FORMATS[options.format] if options.format else None
+    if chosen is not None and not chosen.is_text and not _is_for_folders(options) and sys.stdout.isatty():
+        raise InputError(f"{chosen.label} files are not shown in a terminal; save one with: --export FILE.docx")
     for path in options.export:
         if not path.is_dir():
             formats.of_path(path)
@@ -59,18 +62,20 @@ def require_exportable(options: argparse.Namespace, *, apart_from: Path | None =
 def take(subject: Callable[[], Subject], options: argparse.Namespace, *, otherwise: Callable[[], int]) -> None:
     """Print a subject in the format of --format, else as `otherwise` does, and save it wherever --export says."""
     chosen = formats.FORMATS[options.format] if options.format else None
-    folders = [path for path in options.export if path.is_dir()]
-    if chosen is None or folders:  # of a folder, --format says how it is saved
+    if chosen is None or _is_for_folders(options):
         otherwise()
     elif chosen.name == "json":
         show_json(subject().json)
     elif chosen.is_text:
         show(chosen.content(subject()).decode("utf-8-sig").rstrip("\r\n"))
-    elif sys.stdout.isatty():
-        raise InputError(f"{chosen.label} files are not shown in a terminal; save one with: --export FILE.docx")
     else:
         sys.stdout.buffer.write(chosen.content(subject()))
     save(subject, options)
+
+
+def _is_for_folders(options: argparse.Namespace) -> bool:
+    """Whether --format says how to save in a folder, and not how to print."""
+    return any(path.is_dir() for path in options.export)
 
 
 def save(subject: Callable[[], Subject], options: argparse.Namespace) -> None:
