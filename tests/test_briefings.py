@@ -114,6 +114,18 @@ def test_a_filter_chosen_articles_and_a_start_narrow_what_is_new(engine: Engine,
         assert [row.article_id for row in entry.answer.sections] == ["second"]
 
 
+def test_an_article_is_new_when_it_gets_the_tag_of_a_briefing(engine: Engine, kept: Conversations) -> None:
+    known, index = Briefings(kept), engine.index
+    tagged = known.add(SEARCH, operators="tag:dams")
+    assert known.run(tagged.id, engine).outcome == NOTHING_NEW
+    index.tag("dam", "dams")
+    assert known.run(tagged.id, engine).entry is not None
+    index.untag("dam", "dams")
+    assert known.run(tagged.id, engine).outcome == NOTHING_NEW
+    index.tag("dam", "dams")
+    assert known.run(tagged.id, engine).outcome == NOTHING_NEW
+
+
 def test_a_run_that_is_stopped_or_fails_keeps_nothing(
     engine: Engine, kept: Conversations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +211,17 @@ def test_a_damaged_file_is_named_with_what_mends_it(kept: Conversations, home: P
     (home / FILE).write_bytes(b"SQLite format 3\x00" + b"x" * 4096)
     with pytest.raises(StoreError, match=r"conversations\.sqlite is damaged.*citewire restore FILE"):
         Conversations(home)
+
+
+def test_a_damaged_answer_is_named_with_what_mends_it(engine: Engine, kept: Conversations, home: Path) -> None:
+    known = Briefings(kept)
+    search = known.add(SEARCH)
+    known.run(search.id, engine)
+    for damage in ("UPDATE entry SET answer = '{'", "UPDATE briefing SET articles = 'x'"):
+        with sqlite3.connect(home / FILE) as sql:
+            sql.execute(damage)
+        with pytest.raises(StoreError, match=r"conversations\.sqlite is damaged.*citewire restore FILE"):
+            known.entries(search.id)
 
 
 def test_they_come_back_with_a_backup(engine: Engine, kept: Conversations, home: Path, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 They lie in the file of the conversations, so a backup, a restore and a check of that file are theirs as well. What is
 new is told by the articles that a briefing was asked of before, each with a hash of its text: an article that has
-changed is new again, one that was removed is forgotten, and a rebuild makes nothing new. A run is kept in one
-transaction, with its answer and with what it has seen: one that is killed leaves everything as it was, and the next
-begins it again. Two processes take turns through a lock. Knows no front end.
+changed is new again, one that gets a tag or a date which a briefing asks for is new to that briefing, one that was
+removed is forgotten, and a rebuild makes nothing new. A run is kept in one transaction, with its answer and with what
+it has seen: one that is killed leaves everything as it was, and the next begins it again. Two processes take turns
+through a lock. Knows no front end.
 """
 
 from __future__ import annotations
@@ -180,17 +181,17 @@ class Briefings:
             return self._known(sql, briefing)
 
     def entries(self, briefing: str) -> tuple[Entry, ...]:
-        """Its answers, newest first. Raises InputError for one that is damaged."""
+        """Its answers, newest first. Raises StoreError or InputError for one that is damaged."""
         with self._kept.reading() as sql:
             known = self._known(sql, briefing)
             rows = sql.execute(
                 "SELECT number, answer, found_at, articles, is_read FROM entry WHERE briefing = ? ORDER BY number DESC",
                 (known.id,),
-            ).fetchall()
-        return tuple(
-            Entry(number, Answer.from_dict(json.loads(answer)), found_at, articles, bool(is_read))
-            for number, answer, found_at, articles, is_read in rows
-        )
+            )
+            return tuple(
+                Entry(number, Answer.from_dict(json.loads(answer)), found_at, articles, bool(is_read))
+                for number, answer, found_at, articles, is_read in rows
+            )
 
     def mark_read(self, briefing: str) -> None:
         """Its answers were looked at."""
@@ -232,8 +233,8 @@ class Briefings:
         self, known: Briefing, engine: Engine, cancel: threading.Event | None, report: Callable[[str], None]
     ) -> Ran:
         index = engine.index
-        generation = index.generation
-        if known.ran_at and known.generation == generation:
+        generation, only = index.generation, _only(known)
+        if known.ran_at and known.generation == generation and not only.tags:  # a tag makes no generation
             return self._keep(known, generation, None, NOTHING_NEW)
         report("looking for what is new")
         digests = index.digests()
@@ -242,11 +243,13 @@ class Briefings:
         new = [article for article, digest in digests.items() if seen.get(article) != digest]
         if known.articles:
             new = [article for article in new if article in known.articles]
-        if only := _only(known):
+        if only:
             passes = index.resolve(only).passes_article
             new = [article for article in new if passes(index.article(article))]
+        seen = {article: digest for article, digest in seen.items() if article in digests}
         if not new:
-            return self._keep(known, generation, digests, NOTHING_NEW)
+            return self._keep(known, generation, seen, NOTHING_NEW)
+        seen |= {article: digests[article] for article in new}
         number = f"{len(new):,} new article{'' if len(new) == 1 else 's'}"
         report(f"asking about {number}")
         kind = known.kind or kind_of(filters.without_operators(known.question))
@@ -261,16 +264,16 @@ class Briefings:
         if answer.reason == Reason.CANCELLED:
             return Ran(known, "Stopped")
         if answer.reason == Reason.FILTERED_OUT:
-            return self._keep(known, generation, digests, NOTHING_NEW)
+            return self._keep(known, generation, seen, NOTHING_NEW)
         if answer.refused:
-            return self._keep(known, generation, digests, f"{number}, but no answer: {answer.reason}")
-        return self._keep(known, generation, digests, f"Answered from {number}", answer, articles=len(new))
+            return self._keep(known, generation, seen, f"{number}, but no answer: {answer.reason}")
+        return self._keep(known, generation, seen, f"Answered from {number}", answer, articles=len(new))
 
     def _keep(
         self,
         known: Briefing,
         generation: int,
-        digests: dict[str, str] | None,
+        seen: dict[str, str] | None,
         outcome: str,
         answer: Answer | None = None,
         *,
@@ -285,8 +288,8 @@ class Briefings:
             )
             if not changed.rowcount:  # removed meanwhile, or its file was restored
                 raise InputError(UNKNOWN)
-            if digests is not None:
-                _note_seen(sql, known.id, digests)
+            if seen is not None:
+                _note_seen(sql, known.id, seen)
             if answer is not None:
                 last = sql.execute("SELECT max(number) FROM entry WHERE briefing = ?", (known.id,)).fetchone()[0]
                 entry = Entry((last or 0) + 1, answer, now, articles, is_read=False)

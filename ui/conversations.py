@@ -290,9 +290,9 @@ class Conversations:
             row = sql.execute(
                 f"SELECT {_TURN} FROM turn WHERE conversation = ? AND number = ?", (conversation, number)
             ).fetchone()
-        if row is None:
-            raise InputError(f"the conversation has no turn {number}")
-        return _kept(row)
+            if row is None:
+                raise InputError(f"the conversation has no turn {number}")
+            return _kept(row)
 
     def rename(self, conversation: str, owner: str, title: str) -> None:
         """Give it another title, cut to a line of TITLE_CHARS. Raises InputError for an empty one."""
@@ -512,6 +512,8 @@ class Conversations:
             yield
         except sqlite3.Error as error:
             raise database.explained(self.path, error, damaged=DAMAGED, waited_s=LOCK_WAIT_MS / 1000) from error
+        except json.JSONDecodeError as error:
+            raise StoreError(f"{self.path} is damaged: what it holds as an answer is none; {DAMAGED}") from error
 
 
 def has_briefings(sql: sqlite3.Connection) -> bool:
