@@ -14,7 +14,7 @@ from rag.kind import KINDS
 from ui import terminal
 from ui.briefings import HOME, Briefings
 from ui.commands.command import OK, add_answering, add_command, add_group, settings_of, typed
-from ui.commands.output import columns, complain, show, show_json
+from ui.commands.output import columns, complain, complain_of_sending, show, show_json
 from ui.commands.taking import add_export, require_exportable, take
 from ui.conversations import Conversations
 from ui.export import atom, subject
@@ -22,7 +22,7 @@ from ui.progress import Notes
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rag import Engine
     from ui.briefings import Briefing, Entry, Ran
@@ -127,14 +127,17 @@ def run_show(options: argparse.Namespace) -> int:
 def run_remove(options: argparse.Namespace) -> int:
     """Remove briefings with their answers."""
     with _kept(options) as known:
-        for one in _chosen(known, options.ids):
+        chosen = _chosen(known, dict.fromkeys(options.ids))
+        for one in chosen:
             known.remove(one.id)
-    number = len(options.ids)
+    number = len(chosen)
     return show_json({"removed": number}) if options.json else show(f"{number} removed")
 
 
 def run_all(known: Briefings, engine: Engine, chosen: Sequence[Briefing]) -> Iterator[Ran]:
     """Run briefings one after the other. One that fails is named and does not end the others, unless all would fail."""
+    if chosen:
+        complain_of_sending(engine.sends_to)
     for one in chosen:
         name = terminal.line(one.name)
         with Notes() as note:
@@ -156,7 +159,7 @@ def _kept(options: argparse.Namespace) -> Iterator[Briefings]:
         yield Briefings(kept)
 
 
-def _chosen(known: Briefings, ids: Sequence[str]) -> list[Briefing]:
+def _chosen(known: Briefings, ids: Iterable[str]) -> list[Briefing]:
     """Those with these ids, all without; each id is looked up before anything is done."""
     try:
         return [known.get(one) for one in ids] or list(known.list())
@@ -175,7 +178,7 @@ def _line(one: Briefing) -> str:
 
 
 def _number(articles: Sequence[str]) -> str:
-    return f"{len(articles)} chosen articles" if articles else ""
+    return f"{len(articles)} chosen article{'' if len(articles) == 1 else 's'}" if articles else ""
 
 
 def _shown(ran: Ran, options: argparse.Namespace) -> Ran:

@@ -11,7 +11,7 @@ from ui import doctor, terminal
 from ui.commands.command import ERROR, OK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 MARKS = {doctor.Status.FINE: "✓", doctor.Status.ABSENT: "–", doctor.Status.WRONG: "✗"}
 MOST_COLUMNS = 100
@@ -34,6 +34,12 @@ def show_json(value: object) -> int:
 def complain(text: str) -> None:
     """Print one line to standard error."""
     print(terminal.line(text), file=sys.stderr)
+
+
+def complain_of_sending(sends_to: Sequence[str]) -> None:
+    """Name the other machines that text goes to, if any, before it does."""
+    if sends_to:
+        complain(f"citewire: questions and passages are sent to another machine: {', '.join(sends_to)}")
 
 
 def show_checks(checks: Iterable[doctor.Check], *, as_json: bool) -> int:

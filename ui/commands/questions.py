@@ -22,7 +22,7 @@ from ui.commands.command import (
     settings_of,
     typed,
 )
-from ui.commands.output import columns, complain, show, show_json
+from ui.commands.output import columns, complain, complain_of_sending, show, show_json
 from ui.commands.taking import add_export, now, require_exportable, save, take
 from ui.export import subject
 from ui.progress import Notes
@@ -90,8 +90,7 @@ def run_ask(options: argparse.Namespace) -> int:
     models.require_known(settings.llm, "llm")  # an empty index would not ask for it
     require_exportable(options)
     with rag.Engine.open(options.home, settings=settings) as engine:
-        if engine.sends_to:
-            complain(f"citewire: questions and passages are sent to another machine: {', '.join(engine.sends_to)}")
+        complain_of_sending(engine.sends_to)
         if options.question is None and sys.stdin.isatty():
             return _converse(engine, options)
         history: list[Turn] = []
