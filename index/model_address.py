@@ -13,6 +13,9 @@ MOST_SHOWN_CHARS = 200
 MOST_NAME_CHARS = 120
 """Of a model's name: some servers name it by its path."""
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_PASSWORD = re.compile(r"^([^:/?#]*://)(?:[^/?#]*@|[^/?#\[]*:(?!\d*(?:[/?#]|$)).*@)")
+"""Up to the @ of an address: name:password@, also where the password has a character in it that would have to be
+written as %2F, so that what stands before it is taken for the host: http://name:pass/word@host"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +29,21 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Address:
         """The address that `text`, http://host:port/v1#model, names. Raises InputError for one that cannot be used."""
-        shown = printable(text)
+        text = text.strip()
+        place, mark, model = _PASSWORD.sub(r"\1", text).partition("#")
+        bare = f"{place.partition('?')[0]}{mark}{model}"
+        shown = printable(bare)
+        if bare != text:
+            raise InputError(
+                f"{shown}: the address of a model server has no password and no query; put its key "
+                "into CITEWIRE_LLM_KEY or CITEWIRE_EMBEDDER_KEY"
+            )
         try:
-            split = urlsplit(text.strip())
+            split = urlsplit(text)
             host, port = split.hostname, split.port
         except ValueError as error:
             raise InputError(f"{shown}: {error}; write http://host:port/v1#model") from error
-        if split.username is not None or split.password is not None or split.query:
-            # It would be shown where the address is.
-            bare = split._replace(netloc=split.netloc.rpartition("@")[2], query="").geturl()
-            raise InputError(
-                f"{printable(bare)}: the address of a model server has no password and no query; put its key "
-                "into CITEWIRE_LLM_KEY or CITEWIRE_EMBEDDER_KEY"
-            )
-        if split.scheme.lower() not in ("http", "https") or not host or not text.strip().isprintable() or " " in host:
+        if split.scheme.lower() not in ("http", "https") or not host or not text.isprintable() or " " in host:
             raise InputError(f"{shown} is not the address of a model server; write http://host:port/v1#model")
         name = f"[{host}]" if ":" in host else host
         path = split.path.rstrip("/") or "/v1"

@@ -17,7 +17,6 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import asynccontextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from index import home
 from index.errors import InputError, ModelError
@@ -172,7 +171,7 @@ class ModelServer:
             found = [row for row in rows if row["id"] == self.address.model]
             return found[0] if found else {"id": self.address.model}
         if len(rows) != 1:
-            names = ", ".join(printable(row["id"], 40) for row in rows[:12]) or "none"
+            names = ", ".join(printable(self._shown(row["id"]), 40) for row in rows[:12]) or "none"
             raise ServerError(
                 f"{self.address.host} lists these models: {names}; say which one: {self._flag} {self.address.base}#NAME"
             )
@@ -232,7 +231,7 @@ class ModelServer:
                     if data == b"[DONE]":
                         return
                     event = self._parsed(data)
-                    if "error" in event:
+                    if event.get("error") is not None:
                         raise self._refused(200, data)
                     is_whole = is_whole or _is_finished(event)
                     begun = True
@@ -276,7 +275,9 @@ class ModelServer:
             async with self._client.stream("GET" if body is None else "POST", url, json=body) as response:
                 status = response.status_code
                 if 300 <= status < 400:
-                    to = printable(urlsplit(response.headers.get("location", "")).netloc or "another path")
+                    # Not by urlsplit, which raises ValueError for some that are broken.
+                    to = self._shown(response.headers.get("location", "").partition("//")[2].partition("/")[0])
+                    to = to or "another path"
                     raise ServerError(
                         f"{self.address.host} redirects to {to}, which is not followed: what was meant for one server "
                         f"goes to no other; give the address itself: {self._flag} http://host:port/v1#model",
@@ -292,7 +293,7 @@ class ModelServer:
                     content = await self._content(response, MOST_ERROR_BYTES, cut=True)
                     if b'"error"' in content:
                         raise self._refused(status, content)
-                    raise self._broken(f"answered with {printable(found) or 'nothing'} in place of {media_type}")
+                    raise self._broken(f"answered with {self._shown(found) or 'nothing'} in place of {media_type}")
                 yield response
         except httpx.ConnectError as error:
             raise self._passing(f"cannot be reached ({printable(str(error)) or 'no connection'})") from error
@@ -346,14 +347,12 @@ class ModelServer:
         return found
 
     def _refused(self, status: int, content: bytes, retry_after: str = "") -> ServerError:
-        """The error for an answer that is none. What the server says is shown, but for the key, which some repeat."""
+        """The error for an answer that is none."""
         host = self.address.host
         if status in (401, 403):
             given = "refuses the key" if self._key else "wants a key"
             return ServerError(f"{host} {given} ({status}); set {self._key_variable}", status)
-        words = _message(content)
-        if self._key:
-            words = words.replace(self._key, "…")
+        words = self._shown(_message(content))
         problem = f"{host} answered {status}{f': {words}' if words else ''}"
         if status in _PASSING:
             error = _PassingError(f"{problem}; {self._mend}", status)
@@ -363,6 +362,10 @@ class ModelServer:
         if status == 404:
             return ServerError(f"{problem}; check the address and the name: {self._flag} {self.address.base}#NAME", 404)
         return ServerError(f"{problem}; {self._mend}", status)
+
+    def _shown(self, text: str) -> str:
+        """What the server says, for a message, without the key, which some repeat."""
+        return printable(text.replace(self._key, "…") if self._key else text)
 
     def _broken(self, problem: str) -> ServerError:
         return ServerError(f"{self.address.host} {problem}; {self._mend}")
@@ -423,8 +426,8 @@ def _message(content: bytes) -> str:
     try:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
-        return "" if "<" in text[:MOST_SHOWN_CHARS] else printable(text)
+        return "" if "<" in text[:MOST_SHOWN_CHARS] else text
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and name in found:
             found = found[name]
-    return printable(found) if isinstance(found, str) else ""
+    return found if isinstance(found, str) else ""

@@ -358,6 +358,7 @@ def raw(content: bytes, media_type: str = "text/event-stream") -> Handler:
         raw(b'{"error": "no"}', "application/json"),
         says(b"\xff\xfe", 500),
         says({"error": {"message": "x" * 100_000}}, 500),
+        says({}, 307, Location="http://["),
         lambda h, body: h.wfile.write(b"nonsense\r\n\r\n") and None,
     ],
 )
@@ -384,7 +385,12 @@ def test_a_slow_drip_ends(server: Server, home: object) -> None:
 
 
 def test_a_stream_of_odd_objects_is_an_empty_answer(server: Server, llm: RemoteLLM) -> None:
-    odd = [{"choices": 7}, {"choices": [7]}, {"choices": [{"delta": 7}]}, {"choices": [{"delta": {"content": 7}}]}]
+    odd = [
+        {"choices": 7, "error": None},
+        {"choices": [7]},
+        {"choices": [{"delta": 7}]},
+        {"choices": [{"delta": {"content": 7}}]},
+    ]
     chat(server, raw(b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in odd) + b"data: [DONE]\n\n"))
     assert written(llm) == ""
     chat(
@@ -406,8 +412,12 @@ def test_no_redirect_is_followed(server: Server, llm: RemoteLLM) -> None:
 def test_the_key_is_sent_and_never_shown(server: Server, home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CITEWIRE_LLM_KEY", "sk-secret-1")
     keyed = RemoteLLM.open(server.address)
-    for status in (400, 401, 500):
-        chat(server, says({"error": {"message": "Incorrect key: sk-secret-1"}}, status))
+    repeated = "Incorrect key: sk-secret-1"
+    cut = f"{repeated.rjust(205)[1:].replace(' ', '.')} was given"
+    answers = [says({"error": {"message": repeated}}, status) for status in (400, 401, 500)]
+    answers += [says({"error": {"message": cut}}, 400), says({}, 307, Location="http://sk-secret-1@127.0.0.1")]
+    for answer in answers:
+        chat(server, answer)
         keyed.server._retry_s = 0.01
         with pytest.raises(ModelError) as raised:
             written(keyed)
@@ -435,6 +445,9 @@ def test_no_proxy_of_the_environment_is_used(
     [
         ("http://user:secret@host/v1#m", "CITEWIRE_LLM_KEY"),
         ("http://host/v1?api_key=secret#m", "CITEWIRE_LLM_KEY"),
+        ("http://user:secret@[host/v1", "CITEWIRE_LLM_KEY"),
+        ("http://user:sec/secret@host:99999/v1", "CITEWIRE_LLM_KEY"),
+        ("http://user:sec#secret@host/v1", "CITEWIRE_LLM_KEY"),
         ("http:///v1", "http://host:port/v1#model"),
         ("http://host:99999/v1", "http://host:port/v1#model"),
         ("http://ho st/v1", "http://host:port/v1#model"),
@@ -443,7 +456,11 @@ def test_no_proxy_of_the_environment_is_used(
 def test_an_address_that_cannot_be_used(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as raised:
         models.require_known(text, "llm")
-    assert "secret" not in str(raised.value)
+    assert "sec" not in str(raised.value)
+
+
+def test_the_name_of_a_model_may_have_any_character() -> None:
+    assert Address.parse("http://[::1]:8080/v1#org/m@q8?x//y@z").model == "org/m@q8?x//y@z"
 
 
 @pytest.mark.parametrize(
