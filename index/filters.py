@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import calendar
 import re
+import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -36,6 +37,9 @@ _OPERATOR = re.compile(
 )
 _DATE = re.compile(r"([12][0-9]{3})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _PUBLISHED = re.compile(rf"{_DATE.pattern}(?:[T ].*)?", re.DOTALL)
+
+_QUOTED = re.compile(r"\s|[?!.,;)]$")
+"""What a value has that is only kept in quotation marks: after a bare one, a full stop is that of the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Filter:
             str(max(too_early)) if too_early else None,
             str(min(too_late)) if too_late else None,
             None if articles is None else frozenset(articles),
-            frozenset(" ".join(one.split()) for one in tags),
+            frozenset(unicodedata.normalize("NFC", " ".join(one.split())) for one in tags),
         )
 
     def __bool__(self) -> bool:
@@ -91,7 +95,7 @@ class Filter:
         shown = {"source": self.source, "after": self.after, "before": self.before}
         given = [(name, value) for name, value in shown.items() if value is not None]
         given += [("tag", one) for one in sorted(self.tags)]
-        operators = [f'{name}:"{value}"' if " " in value else f"{name}:{value}" for name, value in given]
+        operators = [f'{name}:"{value}"' if _QUOTED.search(value) else f"{name}:{value}" for name, value in given]
         return " ".join([*operators, *([] if self.articles is None else [f"({len(self.articles)} chosen articles)"])])
 
     def passes(self, source: str | None, published: str | None) -> bool:

@@ -118,6 +118,8 @@ def test_a_filter_reads_as_operators_that_mean_the_same() -> None:
     only = Filter("The Post", "2017-12-31", "2019-01-01")
     assert str(only) == 'source:"The Post" after:2017-12-31 before:2019-01-01'
     assert parse(f"rates {only}") == ("rates", only)
+    tagged = Filter(tags=frozenset(("U.S.", "follow up", "dam")))
+    assert parse(f"rates {tagged}?") == ("rates?", tagged)
     assert not EVERYTHING
     assert str(EVERYTHING) == ""
 
