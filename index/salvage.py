@@ -10,7 +10,7 @@ import itertools
 import shutil
 import sqlite3
 import tempfile
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -290,12 +290,25 @@ def _read_edits(tables: _Tables, salvaged: Salvage) -> None:
     if not tables.columns("edit"):
         return
     columns, key = ("article_id", "field", "value", "read", "checksum"), "article_id || char(10) || field"
+    articles = {one.article.id: one for one in salvaged.articles}
     for *values, stored in tables.rows("edit", columns, key=key):
         sound = _sound("edit", values, stored, salvaged)
-        if sound is None or sound[1] not in FIELDS:
-            salvaged.whole = False
+        article_id, edited, value = (sound or values)[:3]
+        if sound is not None and edited in FIELDS:
+            edit = Edit(*sound[1:])
         else:
-            salvaged.edits[sound[0]] = (*salvaged.edits.get(sound[0], ()), Edit(*sound[1:]))
+            salvaged.whole = False
+            article = articles.get(article_id)
+            if article is None or article.origin is None:
+                continue
+            # Its file is read again, for what was read is not known.
+            origin = salvaged.origins.get(article.origin)
+            if origin is not None:
+                salvaged.origins[article.origin] = replace(origin, fingerprint="")
+            if edited not in FIELDS or getattr(article.article, edited) != value:
+                continue
+            edit = Edit(edited, value, None)
+        salvaged.edits[article_id] = (*salvaged.edits.get(article_id, ()), edit)
     for *values, stored in tables.rows("tag", ("name", "article_id", "checksum"), key="name || char(10) || article_id"):
         sound = _sound("tag", values, stored, salvaged)
         if sound is None:
