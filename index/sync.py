@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from index import fetch, read
 from index.change import Change, Put
 from index.checksum import vector_key
-from index.edit import MOST_TAGS, as_read, changed, edited
+from index.edit import FIELDS, MOST_TAGS, as_read, changed, edited
 from index.edit import tag as tag_named
 from index.errors import InputError, ReadError
 from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, storable, within
@@ -113,8 +113,11 @@ def sync(
             run.change.roots.append(uri)
     run.change.forget_origins.update(note for note in notes if _file_of(note) in run.change.forget_origins)
     read_addresses(store, fetcher, [address for address in wanted if is_address(address)], run, interrupt)
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    run.change.read_at = {relinked.get(root, root): at for root in wanted}
+    at, failed = datetime.now(UTC).isoformat(timespec="seconds"), {failure.path for failure in run.report.failed}
+    here = [relinked.get(root, root) for root in wanted]
+    run.change.read_at = {root: at for root in here if storable(locations.path(root)) not in failed}
+    with store.read() as generation:
+        _carry_over(generation, run, locations)
     return _finish(store, embedder, run, interrupt)
 
 
@@ -342,28 +345,42 @@ def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], int
 def _finish(store: Store, embedder: Embedder, run: Run, interrupt: Interrupt) -> tuple[SyncReport, Change]:
     run.change.drop -= {put.article.id for put in run.change.put}
     with store.read() as generation:
-        _carry_over(generation, run)
         settle(generation, run.change)
     if run.change.put:
         run.count(embedded=embed_missing(store, embedder, run.change.put, interrupt))
     return run.report, run.change
 
 
-def _carry_over(generation: Generation, run: Run) -> None:
-    """Give the edits and tags of articles whose file was moved or renamed to those that have their texts now."""
-    if not run.change.drop:
+def _carry_over(generation: Generation, run: Run, locations: Locations) -> None:
+    """Give the edits and tags of articles whose file was moved or renamed to those that have their texts now.
+
+    A file that was moved to another source is gone before this run may see that it is. Of several moved articles with
+    one text, each gets those of the one that was most like it.
+    """
+    edits, tags = generation.edits(), generation.tags()
+    if not edits and not tags:
         return
-    moved = {put.article.text: put for put in run.change.put if generation.article(put.article.id) is None}
+    moved: dict[str, list[Put]] = {}
+    for put in run.change.put:
+        if generation.article(put.article.id) is None:
+            moved.setdefault(put.article.text, []).append(put)
     if not moved:
         return
-    edits, tags = generation.edits(), generation.tags()
-    for article_id in sorted(run.change.drop):
-        if article_id not in edits and article_id not in tags:
+    dropped = run.change.drop - {put.article.id for put in run.change.put}
+    for article_id in sorted(edits.keys() | tags.keys()):
+        origin = generation.origin_of(article_id)
+        path = None if origin is None or is_address(origin) else locations.path(origin)
+        if article_id not in dropped and (path is None or os.path.exists(path)):  # noqa: PTH110 - as in _source
             continue
-        put = moved.get(generation.text_of(article_id) or "")
-        if put is not None and put.article.id not in run.change.tags:
-            put.article, run.change.edits[put.article.id] = edited(put.article, edits.get(article_id, ()))
-            run.change.tags[put.article.id] = tags.get(article_id, ())
+        article = generation.article(article_id)
+        candidates = moved.get(article.text) if article is not None else None
+        if article is None or not candidates:
+            continue
+        was = as_read(article, edits.get(article_id, ()))
+        put = min(candidates, key=lambda one: sum(getattr(one.article, f) != getattr(was, f) for f in FIELDS))
+        candidates.remove(put)
+        put.article, run.change.edits[put.article.id] = edited(put.article, edits.get(article_id, ()))
+        run.change.tags[put.article.id] = tags.get(article_id, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from index import Article, Index, InputError, StoreError
+from index.checksum import checksum
+from index.filters import Filter
 from index.home import DATABASE
 from tests.fakes import BagOfWordsEmbedder
 
@@ -125,6 +127,37 @@ def test_edits_and_tags_follow_a_file_that_is_moved(home: Path, folder: Path) ->
         assert index.check() == []
 
 
+def test_edits_and_tags_follow_a_file_to_a_source_that_is_read_before_its_own(home: Path, folder: Path) -> None:
+    elsewhere = folder.with_name("elsewhere")
+    elsewhere.mkdir()
+    (folder / "islands.md").rename(elsewhere / "islands.md")
+    with opened(home) as index:
+        index.sync([elsewhere])
+        index.sync()
+        article = named(index, ISLANDS)
+        assert known(article) == ("The strait", "The Post", "2019-05")
+        assert (index.tags_of(article.id), index.tags()) == (("follow up",), {"follow up": 1})
+        (folder / "copy.md").write_text((elsewhere / "islands.md").read_text())
+        index.sync()
+        copy = next(one for one in index.listing() if one.copy_of is not None)
+        assert (copy.article.title, copy.tags) == ("Strait", ())
+        assert index.check() == []
+
+
+def test_each_of_several_moved_copies_keeps_its_own_edits(home: Path, folder: Path) -> None:
+    (folder / "copy.md").write_text(f"---\ntitle: Copy\n---\n{ISLANDS}")
+    with opened(home) as index:
+        index.sync()
+        copy = next(one.article for one in index.listing() if one.copy_of is not None)
+        index.edit(copy.id, source="Gazette")
+        before = sorted((*known(one), index.tags_of(one.id)) for one in index.articles() if one.text == ISLANDS)
+        for name in ("copy", "islands"):
+            (folder / f"{name}.md").rename(folder / f"moved-{name}.md")
+        index.sync()
+        after = sorted((*known(one), index.tags_of(one.id)) for one in index.articles() if one.text == ISLANDS)
+        assert after == before
+
+
 def test_they_go_with_the_article_and_come_back_with_it(home: Path) -> None:
     with opened(home) as index:
         index.search("boats")
@@ -174,6 +207,16 @@ def test_tags_narrow_searches(home: Path) -> None:
         assert index.check() == []
 
 
+def test_a_tag_is_found_however_its_letters_are_composed_and_with_a_full_stop(home: Path) -> None:
+    with opened(home) as index:
+        islands = named(index, ISLANDS).id
+        index.tag(islands, "Zu\u0308rich")
+        index.tag(islands, "U.S.")
+        assert index.tags_of(islands) == ("follow up", "U.S.", "Z\u00fcrich")
+        for written in ("Z\u00fcrich", "Zu\u0308rich"):
+            assert index.search(f"boats tag:{written} {Filter.of(tags=['U.S.'])}")
+
+
 @pytest.mark.parametrize("name", ["", " ", 'a"b', "x" * 61, "a\x07b", "\ud800"])
 def test_a_wrong_tag_is_refused(home: Path, name: str) -> None:
     with opened(home) as index:
@@ -197,6 +240,35 @@ def test_an_altered_edit_is_noticed_and_healed(home: Path) -> None:
         index.search("boats")
         assert index.check() == []
         assert known(named(index, ISLANDS))[0] == "The strait"
+
+
+def test_an_edit_whose_read_value_is_lost_is_kept_and_its_file_read_again(home: Path) -> None:
+    with closing(sqlite3.connect(home / DATABASE, isolation_level=None)) as sql:
+        sql.execute("UPDATE edit SET read = 'something else' WHERE field = 'source'")
+        sql.execute("UPDATE edit SET value = 'something else' WHERE field = 'title'")
+    Index.repair(home, embedder=BagOfWordsEmbedder())
+    with opened(home) as index:
+        article = named(index, ISLANDS)
+        assert known(article) == ("Strait", "The Post", "2019-05")
+        assert {edit.field: edit.read for edit in index.edits(article.id)} == {
+            "source": "Wire", "published": "2018-03-21",
+        }  # fmt: skip
+        index.search("boats")
+        assert index.check() == []
+
+
+def test_a_source_that_could_not_be_read_was_last_read_before(home: Path, folder: Path) -> None:
+    with closing(sqlite3.connect(home / DATABASE, isolation_level=None)) as sql:
+        (uri,) = sql.execute("SELECT uri FROM reading").fetchone()
+        values = (uri, "2020-01-01T00:00:00+00:00")
+        sql.execute("UPDATE reading SET at = ?, checksum = ?", (values[1], checksum("reading", *values)))
+    folder.rename(folder.with_name("away"))
+    with opened(home) as index:
+        assert index.sync().failed
+        assert [one.read_at for one in index.sources()] == [values[1]]
+        folder.with_name("away").rename(folder)
+        index.sync()
+        assert [one.read_at for one in index.sources()] != [values[1]]
 
 
 def test_a_forgotten_folder_is_not_read_again(home: Path, folder: Path) -> None:
