@@ -145,6 +145,14 @@ def test_words_of_other_languages_are_found_in_compounds_and_other_forms(home: P
         assert hits[0].bm25 > 1.0 > hits[1].bm25
 
 
+def test_a_query_may_have_more_words_than_a_row_of_sqlite_has_columns(home: Path) -> None:
+    with Index.open(home, embedder=Unread()) as opened:
+        opened.add([Article("forecast", "Die Wettervorhersage war nicht genau, und der Regen kam zu spät.")])
+        many = " ".join(f"wort{number}" for number in range(2001))
+        (hit,) = opened.search(f"Die Wettervorhersage war nicht genau. {many}")
+        assert hit.article.id == "forecast"
+
+
 def test_the_words_of_a_text_stand_where_they_are_in_it() -> None:
     text = "Pra\u0308sident O\u2019Brien\u2019s 1 234,5 km² in ｆｕｌｌ"
     found = tokens(text, "German")

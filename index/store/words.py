@@ -92,12 +92,13 @@ class Words:
         """
         if not phrases:
             return {}
-        rows = "(SELECT json_group_array(rowid) FROM words WHERE words MATCH ?)"
-        passages, *found = self._sql.execute(
-            f"SELECT (SELECT count(*) FROM passage){f', {rows}' * len(phrases)}", [f'"{phrase}"' for phrase in phrases]
+        rows = _for_each("json_group_array(rowid) || ''")  # joined to text, it is one also inside the other array
+        passages, found = self._sql.execute(
+            f"SELECT (SELECT count(*) FROM passage), {rows}",
+            (json.dumps([f'"{phrase}"' for phrase in phrases]),),
         ).fetchone()
         scores: dict[int, float] = {}
-        for ids in map(json.loads, found):
+        for ids in map(json.loads, json.loads(found)):
             rarity = max(math.log((passages - len(ids) + 0.5) / (len(ids) + 0.5)), BM25_LEAST_RARITY)
             score = rarity * OCCURRENCE_WEIGHT * (BM25_K1 + 1) / (OCCURRENCE_WEIGHT + BM25_K1)
             for passage_id in ids:
@@ -106,21 +107,25 @@ class Words:
 
     def frequencies(self, words: Sequence[str]) -> list[int]:
         """How many passages have each of `words`, each an `expression`."""
-        if not words:
-            return []
-        count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
-        counts = self._sql.execute(f"SELECT {', '.join([count] * len(words))}", words)
-        return list(counts.fetchone())
+        (counts,) = self._sql.execute(f"SELECT {_for_each('count(*)')}", (json.dumps(list(words)),)).fetchone()
+        return list(json.loads(counts))
 
     def _rarest(self, words: Sequence[str]) -> str | None:
         """The rarest of `words`, as a search for any of them, that ENOUGH passages hold; None if that is all."""
-        count = "(SELECT count(*) FROM words WHERE words MATCH ?)"
-        counts = self._sql.execute(f"SELECT {', '.join([count] * len(words))}", words).fetchone()
-        by_rarity = sorted(zip(counts, words, strict=True))
+        by_rarity = sorted(zip(self.frequencies(words), words, strict=True))
         for last, held in enumerate(itertools.accumulate(number for number, _ in by_rarity), start=1):
             if held >= ENOUGH and last < len(words):
                 return _any_of([word for _, word in by_rarity[:last]])
         return None
+
+
+def _for_each(aggregate: str) -> str:
+    """What the word index has for each of the words of a parameter, a JSON array, as a JSON array: one value, since a
+    row of SQLite has at most 2,000."""
+    return (
+        f"(SELECT json_group_array((SELECT {aggregate} FROM words WHERE words MATCH wanted.value)) "
+        "FROM json_each(?) AS wanted)"
+    )
 
 
 def _any_of(words: Sequence[str]) -> str:
