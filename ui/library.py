@@ -117,6 +117,8 @@ class Library:
         self._as_of: tuple[int, object] = (-1, None)
         self._rows: tuple[Row, ...] = ()
         self._by_id: dict[str, Row] = {}
+        self._outlets: tuple[str, ...] = ()
+        self._glance = Glance()
         self._lock = threading.Lock()
 
     def rows(self) -> tuple[Row, ...]:
@@ -137,6 +139,8 @@ class Library:
                 self._by_id = {row.id: row for row in self._rows}
                 for original, repeated in copies.items():
                     self._by_id.update((copy.id, self._by_id[original]) for copy in repeated)
+                self._outlets = tuple(sorted({name for row in self._rows for name in row.outlets}, key=str.casefold))
+                self._glance = _glance(self._rows)
                 self._as_of = as_of
             return self._rows
 
@@ -154,21 +158,13 @@ class Library:
 
     def outlets(self) -> tuple[str, ...]:
         """The outlets that are known, in alphabetical order."""
-        return tuple(sorted({name for row in self.rows() for name in row.outlets}, key=str.casefold))
+        self.rows()
+        return self._outlets
 
     def glance(self) -> Glance:
         """The library in numbers."""
-        rows = self.rows()
-        outlets = Counter(row.source for row in rows if row.source)
-        dates = sorted(row.published for row in rows if row.published and is_date(row.published))
-        return Glance(
-            len(rows),
-            tuple(outlets.most_common()),
-            dates[0] if dates else None,
-            dates[-1] if dates else None,
-            Counter(date[:7] for date in dates if len(date) >= len("2018-03")),
-            rows[: -LATEST - 1 : -1],
-        )
+        self.rows()
+        return self._glance
 
     def find(self, query: Query) -> list[Row]:
         """The rows that `query` asks for, in its order. Raises InputError for a date that is none."""
@@ -253,6 +249,19 @@ class Library:
                     return found, True
                 found[row.id] = Found(row, one.article.text, one.spans)
         return found, False
+
+
+def _glance(rows: tuple[Row, ...]) -> Glance:
+    outlets = Counter(row.source for row in rows if row.source)
+    dates = sorted(row.published for row in rows if row.published and is_date(row.published))
+    return Glance(
+        len(rows),
+        tuple(outlets.most_common()),
+        dates[0] if dates else None,
+        dates[-1] if dates else None,
+        Counter(date[:7] for date in dates if len(date) >= len("2018-03")),
+        rows[: -LATEST - 1 : -1],
+    )
 
 
 def _in_order(found: Mapping[str, Found], places: Mapping[str, int], sort: str) -> tuple[Found, ...]:
