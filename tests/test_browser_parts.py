@@ -286,6 +286,9 @@ def test_a_reload_finds_the_conversation_and_nobody_else_does(site: Site, visit:
     tab.page.locator("#current .why button").click()
     tab.expect("#current", "Saved, thank you: too short <b>")
     tab.page.reload()
+    tab.open("Conversations")  # maybe before the page knows its owner
+    tab.expect("#conversations .title", QUESTION[:20])
+    tab.open("Ask")
     tab.expect("#current .claim", REPLY)  # its address names the conversation
     tab.open("Conversations")
     tab.page.locator("#conversations .title").click()

@@ -54,6 +54,7 @@ class Row:
 
 LIST = "find, outlet, tag, from, to, order"
 SCOPE = "outlet, from, to"
+NO_SCOPE = ("", "", "")
 REFUSED = "refused at the door (422)"
 NOTHING = "nothing happens"
 TABLE = {
@@ -98,24 +99,28 @@ TABLE = {
     "before.change": Row(LIST, "the list of its tab", "as find.change"),
     "sort.change": Row(LIST, "the list of its tab", "as find.change"),
     "library-tab.select": Row(LIST, "the list of its tab", "as find.change"),
-    "drop.upload": Row(f"files, {LIST}", "files that the server took in; editors", REFUSED),
-    "upload.upload": Row(f"files, {LIST}", "files that the server took in; editors", REFUSED),
-    "add.click": Row(f"places, {LIST}", "addresses and allowed folders; editors", "told line by line"),
+    "drop.upload": Row(f"files, {LIST}, {SCOPE}", "files that the server took in; editors", REFUSED),
+    "upload.upload": Row(f"files, {LIST}, {SCOPE}", "files that the server took in; editors", REFUSED),
+    "add.click": Row(f"places, {LIST}, {SCOPE}", "addresses and allowed folders; editors", "told line by line"),
     "cancel.click": Row("", "what its tab is adding", NOTHING),
-    "bus.remove": Row(f"{LIST}; article", "an id its tab was shown; editors", "an error", {"article": "/"}),
-    "bus.restore": Row(f"{LIST}; article", "what its person removed; editors", "an error", {"article": UNSHOWN}),
-    "bus.removechosen": Row(LIST, "what its tab has chosen; editors", "an error"),
+    "bus.remove": Row(f"{LIST}, {SCOPE}; article", "an id its tab was shown; editors", "an error", {"article": "/"}),
+    "bus.restore": Row(
+        f"{LIST}, {SCOPE}; article", "what its person removed; editors", "an error", {"article": UNSHOWN}
+    ),
+    "bus.removechosen": Row(f"{LIST}, {SCOPE};", "what its tab has chosen; editors", "an error", {}),
     "bus.turn": Row(f"{LIST}; page", "the list of its tab", "the page before", {"page": "-1"}),
-    "bus.chooseall": Row(LIST, "what its tab looks for", NOTHING),
+    "bus.chooseall": Row(f"{LIST}, {SCOPE}", "what its tab looks for", NOTHING),
     "bus.correct": Row(
-        f"{LIST}; article, title, source, published, tags, reset",
+        f"{LIST}, {SCOPE}; article, title, source, published, tags, reset",
         "an id its tab was shown; editors",
         "an error",
         {"article": UNSHOWN, "title": "x", "tags": "x"},
     ),
-    "bus.tag": Row(f"{LIST}; tag, how", "what its tab has chosen; editors", "an error", {"tag": "x", "how": "tag"}),
-    "bus.reread": Row(f"{LIST}; source", "a remembered source; editors", "an error", {"source": "/etc"}),
-    "bus.forget": Row(f"{LIST}; source", "a remembered source; editors", "an error", {"source": "/etc"}),
+    "bus.tag": Row(
+        f"{LIST}, {SCOPE}; tag, how", "what its tab has chosen; editors", "an error", {"tag": "x", "how": "tag"}
+    ),
+    "bus.reread": Row(f"{LIST}, {SCOPE}; source", "a remembered source; editors", "an error", {"source": "/etc"}),
+    "bus.forget": Row(f"{LIST}, {SCOPE}; source", "a remembered source; editors", "an error", {"source": "/etc"}),
     "bus.choose": Row(f"{SCOPE}; article, checked", "an id its tab was shown", NOTHING, {"article": UNSHOWN}),
     "bus.unpick": Row(f"{SCOPE}; article", "what its tab has chosen", NOTHING, {"article": UNSHOWN}),
     "bus.narrow": Row(f"{SCOPE}; tag", "a tag that there is", NOTHING, {"tag": "x"}),
@@ -125,6 +130,8 @@ TABLE = {
     "until.change": Row(SCOPE, "a label of its tab", "read as text"),
     "conversations-tab.select": Row("recall, memory", "conversations of its owner", "an empty list"),
     "recall.change": Row("recall, memory", "conversations of its owner", "an empty list"),
+    "bus.conversations": Row("recall, memory", "conversations of its owner", "nothing"),
+    "bus.briefings": Row("memory", "briefings of its owner", "nothing"),
     "bus.reopen": Row("memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
     "bus.rename": Row("recall, memory; conversation, title", "one of its owner", "an error", {"conversation": "x"}),
     "bus.delete": Row("recall, memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
@@ -314,7 +321,7 @@ def test_an_event_with_anything_in_it_changes_nothing(site: Site, capfd: pytest.
 
 def test_only_an_article_that_the_tab_was_shown_is_removed(site: Site) -> None:
     client = site.client()
-    remove = ["", "", "", "", "", "newest"]
+    remove = ["", "", "", "", "", "newest", *NO_SCOPE]
     for wanted in (
         "/",
         ".",
@@ -467,7 +474,7 @@ def test_readers_ask_and_editors_add_and_remove(serving: Callable[..., Site]) ->
     editor, reader = site.client(), site.client()
     editor.login("ann", "right")
     reader.login("bob", "right")
-    listed, fields = find(reader)[1], ["", "", "", "", "", "newest"]
+    listed, fields = find(reader)[1], ["", "", "", "", "", "newest", *NO_SCOPE]
     assert 'data-act=\\"open' in listed.replace('\\\\"', '\\"')
     assert "remove" not in listed
     assert "remove" in find(editor)[1]
@@ -629,6 +636,38 @@ def test_an_exchange_that_is_past_is_sent_once_and_still_opens_at_its_words(site
     assert len(site.llm.prompts[-1].history) > 0
 
 
+def test_what_is_searched_stands_as_it_is_when_chosen_articles_change(site: Site) -> None:
+    client = site.client()
+    find(client, "")
+    scope = ["Sputnik", "", ""]
+    fields = ["", "", "", "", "", "newest", *scope]
+    told = client.send("bus.chooseall", fields)[1]
+    assert "Searching <bdi>2 chosen articles</bdi>, <bdi>Sputnik</bdi>" in told
+    told = client.send("bus.remove", fields, {"article": UNSHOWN})[1]
+    assert "Searching <bdi>1 chosen article</bdi>, <bdi>Sputnik</bdi>" in told
+    told = client.send("bus.removechosen", fields, {})[1]
+    assert "Searching <bdi>Sputnik</bdi>" in told
+    assert "choose some first" in client.send("bus.removechosen", fields, {})[1]
+
+
+def test_an_edit_with_a_wrong_tag_changes_nothing(site: Site) -> None:
+    client = site.client()
+    find(client)
+    fields = ["", "", "", "", "", "newest", *NO_SCOPE]
+    wrong = {"article": SHOWN, "title": "Another title", "tags": f"sea, {'x' * 500}"}
+    assert "Nothing was changed." in client.send("bus.correct", fields, wrong)[1]
+    assert site.engine.index.article(SHOWN).title == "Talks end"
+    assert site.engine.index.tags() == {}
+
+
+def test_a_list_without_an_owner_leaves_what_is_shown(site: Site) -> None:
+    client = site.client()
+    assert "not asked anything" not in client.send("conversations-tab.select", ["", None])[1]
+    assert "Save a question here" not in client.send("briefings-tab.select", [None])[1]
+    client.send("page.load", [None])
+    assert "not asked anything" in client.send("bus.conversations", ["", None])[1]
+
+
 def test_suggestions_leave_out_an_article_that_is_removed_meanwhile(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -764,7 +803,7 @@ def test_an_upload_indexes_its_own_files_only_and_keeps_what_can_be_read(site: S
     (index.uploads / "left.txt").write_text("Left by an upload that was cancelled long ago.")
     client = site.client()
     files = [_upload(client, "storm.txt", "A storm hit the harbor on Friday."), _upload(client, "empty.txt", " ")]
-    told = client.send("upload.upload", [files, "", "", "", "", "", "newest"])[1]
+    told = client.send("upload.upload", [files, "", "", "", "", "", "newest", *NO_SCOPE])[1]
     assert "storm.txt" in told
     assert len(site.ids()) == 3
     assert _kept(index.uploads) == ["left.txt", "storm.txt"]

@@ -114,7 +114,7 @@ def test_an_upload_event_cannot_name_a_file_of_the_server(url: str, engine: Engi
     assert len(uploads) == 3  # of the start page, of the library, and of a draft
     for upload in uploads:
         named = [{"path": str(secret), "meta": {"_type": "gradio.FileData"}}]
-        others = ["", "", "", "", "", "newest"][: len(upload["inputs"]) - 1]
+        others = ["", "", "", "", "", "newest", "", "", ""][: len(upload["inputs"]) - 1]
         event = {"data": [named, *others], "fn_index": upload["id"], "session_hash": "intruder"}
         post = urllib.request.Request(
             f"{url}/gradio_api/queue/join", json.dumps(event).encode(), {"Content-Type": "application/json"}

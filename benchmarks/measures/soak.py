@@ -371,7 +371,7 @@ def _upload(browser: Browser, index: Index, tally: Tally, is_over: threading.Eve
         text = f"The {mark} was lit for the first time in {1800 + number % 200}. Keeper {number} wrote it down."
         path = browser.upload(f"report-{number}.txt", text)
         files = [{"path": path, "orig_name": f"report-{number}.txt", "meta": {"_type": "gradio.FileData"}}]
-        browser.send(tab, "_add_files", [files, "", "", "", "", "", "newest"])
+        browser.send(tab, "_add_files", [files, "", "", "", "", "", "newest", "", "", ""])
         tally.uploaded.append(text)
         tally.done["files uploaded"] += 1
         if len(tally.uploaded) > UPLOADS_KEPT:

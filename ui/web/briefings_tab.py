@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator  # noqa: TC003 (Gradio resolves the annotations)
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,12 @@ from ui.briefings import HOME, QUESTION_CHARS, Briefings
 from ui.html import briefing as html
 from ui.html import render
 from ui.session import Exchange
-from ui.web.frame import QUIET, Frame, Updates, details, person, region, words
+from ui.web.frame import BUSY, QUIET, Frame, Updates, details, person, region, words
 
 if TYPE_CHECKING:
     from ui.session import Session
     from ui.web.ask_tab import AskTab
 
-BUSY = "you are asking or checking something already; wait for it, or stop it"
 SHOWN = 20
 """Answers of a briefing that are opened, the newest ones."""
 
@@ -48,6 +48,7 @@ class BriefingsTab:
         self.ask = ask
         bus, memory, shown = self.frame.bus, self.frame.memory, [self.list, self.outcome]
         tab.select(self._list, memory, shown, **QUIET)
+        bus.briefings(self._list, memory, shown, **QUIET)
         self.add.click(self._add, [self.text, memory], [self.text, *shown], trigger_mode="once", **QUIET)
         bus.brief(self._run, memory, shown, **QUIET)
         bus.unbrief(self._remove, memory, shown, **QUIET)
@@ -60,6 +61,9 @@ class BriefingsTab:
         return Briefings(self.frame.backend.conversations(), owners=owners)
 
     def _list(self, memory: Any, request: gr.Request) -> Updates:
+        with contextlib.suppress(Exception):  # shown below
+            if not self.frame.owner(memory, request):
+                return {self.outcome: ""}  # not known yet: page.js asks again once it is
         return self._shown(memory, request, "")
 
     def _add(self, text: str, memory: Any, request: gr.Request) -> Updates:

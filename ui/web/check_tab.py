@@ -18,7 +18,7 @@ from ui.html import check as html
 from ui.html import render, saving
 from ui.library import narrowed
 from ui.payload import TEXT_CHARS
-from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, is_uploaded, region, words
+from ui.web.frame import AT_ONCE, BUSY, QUIET, Frame, Updates, is_uploaded, region, words
 
 if TYPE_CHECKING:
     import threading
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 EVERY_S = 0.4
 """How often the report is redrawn while sentences are checked."""
-BUSY = "you are asking or checking something already; wait for it, or stop it"
 ENDINGS = [".txt", ".md", ".html", ".docx", ".odt", ".rtf", ".pdf"]
 """What a file chooser offers; whatever articles may be read from is taken."""
 

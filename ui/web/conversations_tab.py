@@ -47,6 +47,7 @@ class ConversationsTab:
         bus, memory = self.frame.bus, self.frame.memory
         listed = [self.list, self.outcome, self.frame.beside]
         tab.select(self._list, [self.text, memory], listed, **AT_ONCE)
+        bus.conversations(self._list, [self.text, memory], listed, **AT_ONCE)
         self.text.change(self._list, [self.text, memory], listed, **AT_ONCE)
         reopened = [*ask.shown, ask.ask, ask.stop, ask.note, self.outcome, self.frame.beside]
         bus.reopen(self._reopen, memory, reopened, **QUIET)
@@ -55,16 +56,16 @@ class ConversationsTab:
         bus.undo(self._undo, [self.text, memory], listed, **QUIET)
         bus.rate(self._rate, memory, [self.frame.finished, ask.current, ask.note], **QUIET)
 
-    def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[str, str, str]:
+    def _list(self, text: str, memory: Any, request: gr.Request) -> tuple[Any, str, Any]:
         return self._after(lambda _: None, text, memory, request, "")
 
-    def _rename(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str, str]:
+    def _rename(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[Any, str, Any]:
         sent = details(event)
         wanted, title = words(sent.get("conversation")), words(sent.get("title"), most_chars=TITLE_CHARS)
         store = self.frame.backend.conversations
         return self._after(lambda whose: store().rename(wanted, whose, title), text, memory, request, "Renamed.")
 
-    def _delete(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str, str]:
+    def _delete(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[Any, str, Any]:
         wanted = words(details(event).get("conversation"))
         store = self.frame.backend.conversations
         session = self.frame.known_session(request)
@@ -85,7 +86,7 @@ class ConversationsTab:
         deleted = session.deleted
         return shown, outcome if deleted is None else lists.deleted(deleted.title, deleted.id), listed
 
-    def _undo(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[str, str, str]:
+    def _undo(self, text: str, memory: Any, request: gr.Request, event: gr.EventData) -> tuple[Any, str, Any]:
         """Put back what this tab deleted last, and nothing else."""
         session, wanted = self.frame.known_session(request), words(details(event).get("conversation"))
         deleted, session.deleted = session.deleted, None
@@ -106,13 +107,13 @@ class ConversationsTab:
         done: str,
         *,
         failed: str = "Nothing was changed.",
-    ) -> tuple[str, str, str]:
+    ) -> tuple[Any, str, Any]:
         """The list after a change, how the change went, and the list beside the page."""
         outcome = ""
         try:
             whose = self.frame.owner(memory, request)
             if not whose:
-                return lists.conversations(()), "", ""
+                return gr.skip(), "", gr.skip()  # not known yet: page.js asks again once it is
             store = self.frame.backend.conversations()
             try:
                 change(whose)

@@ -43,6 +43,8 @@ READERS_ASK = (
 )
 """Said to a reader whose event would change the library."""
 
+BUSY = "you are asking or checking something already; wait for it, or stop it"
+"""For whoever may not begin more, see MOST_QUESTIONS."""
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**QUIET, "queue": False}
 """For events that do not wait their turn."""

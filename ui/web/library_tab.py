@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from index import read
-from index.edit import FIELDS
+from index.edit import FIELDS, tag
 from index.errors import Error, InputError, ReadError
 from index.location import is_address
 from index.run import Cancelled, SyncReport
@@ -30,6 +31,8 @@ from ui.web.ask_tab import OUT_OF_DATE
 from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, details, is_uploaded, person, region, words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from index import Index
     from ui.follow import Report
     from ui.web.ask_tab import AskTab
@@ -42,6 +45,7 @@ NAMED = 5
 DIGITS_OF_PAGE = 6
 FIELD_CHARS = 200
 """Longest text of a field of the list that is looked at."""
+QUERY_FIELDS = len(dataclasses.fields(Query))
 SAME_FILE_S = 60.0
 """How long a file stays where the server took it in after it was copied: another visitor who hands in the very same
 file meanwhile finds it there."""
@@ -115,63 +119,58 @@ class LibraryTab:
         self.status, self.ask = status, ask
         bus = self.frame.bus
         query = [self.text, self.of, self.tagged, self.after, self.before, self.sort]
+        self.narrowing = [self.outlet, self.since, self.until]
+        fields = [*query, *self.narrowing]
         changed = [self.added, self.status, self.add, self.cancel, self.upload, self.list, self.of, self.outlet]
-        changed += [self.places, ask.suggestions, ask.drop, self.sources, self.tagged, self.narrowed]
+        changed += [self.places, ask.suggestions, ask.drop, self.sources, self.tagged, self.narrowed, self.scope]
         for field in query:
             field.change(self._find_first, query, self.list, **AT_ONCE)
         tab.select(self._opened, query, [self.list, self.of, self.outlet, self.tagged, self.sources], **AT_ONCE)
         bus.turn(self._turn, query, self.list, **AT_ONCE)
-        bus.chooseall(self._choose_all, query, [self.list, self.scope], **AT_ONCE)
-        bus.correct(self._correct, query, changed, **QUIET)
-        bus.tag(self._tag, query, changed, **QUIET)
-        bus.removechosen(self._remove_chosen, query, [*changed, self.scope, self.frame.reader], **QUIET)
-        bus.reread(self._read_again, query, changed, **QUIET)
-        bus.forget(self._forget, query, changed, **QUIET)
-        self.upload.upload(self._add_files, [self.upload, *query], changed, **QUIET)
-        ask.drop.upload(self._add_dropped, [ask.drop, *query], [*changed, ask.dropped], **QUIET)
-        self.add.click(self._add_places, [self.places, *query], changed, **QUIET)
+        bus.chooseall(self._choose_all, fields, [self.list, self.scope], **AT_ONCE)
+        self.upload.upload(self._add_files, [self.upload, *fields], changed, **QUIET)
+        ask.drop.upload(self._add_dropped, [ask.drop, *fields], [*changed, ask.dropped], **QUIET)
+        self.add.click(self._add_places, [self.places, *fields], changed, **QUIET)
         self.cancel.click(self._cancel, None, [self.added, self.cancel], **AT_ONCE)
-        bus.remove(self._remove, query, [*changed, self.frame.reader], **QUIET)
-        bus.restore(self._restore, query, changed, **QUIET)
-        narrowing = [self.outlet, self.since, self.until]
-        bus.choose(self._choose, narrowing, self.scope, **AT_ONCE)
-        bus.unpick(self._choose, narrowing, self.scope, **AT_ONCE)
-        bus.narrow(self._narrow_to_tag, narrowing, [self.scope, self.narrowed], **AT_ONCE)
-        bus.unchoose(self._unchoose, query, [self.scope, *narrowing, self.list, self.narrowed], **AT_ONCE)
-        self.narrowing = narrowing
-        bus.about(self._ask_about, None, [self.scope, *narrowing, self.frame.reader], **AT_ONCE)
-        for field in narrowing:
-            field.change(self._narrow, narrowing, self.scope, **AT_ONCE)
+        bus.reread(self._read_again, fields, changed, **QUIET)
+        edited = {
+            bus.correct: (self._correct, "Nothing was changed."),
+            bus.tag: (self._tag, "No tag was changed."),
+            bus.remove: (self._remove, "Nothing was removed."),
+            bus.removechosen: (self._remove_chosen, "Nothing was removed."),
+            bus.restore: (self._restore, "The article is not back."),
+            bus.forget: (self._forget, "It was not forgotten."),
+        }
+        for event, (edit, failed) in edited.items():
+            event(self._editing(edit, failed=failed), fields, [*changed, self.frame.reader], **QUIET)
+        bus.choose(self._choose, self.narrowing, self.scope, **AT_ONCE)
+        bus.unpick(self._choose, self.narrowing, self.scope, **AT_ONCE)
+        bus.narrow(self._narrow_to_tag, self.narrowing, [self.scope, self.narrowed], **AT_ONCE)
+        bus.unchoose(self._unchoose, query, [self.scope, *self.narrowing, self.list, self.narrowed], **AT_ONCE)
+        bus.about(self._ask_about, None, [self.scope, *self.narrowing, self.frame.reader], **AT_ONCE)
+        for field in self.narrowing:
+            field.change(self._narrow, self.narrowing, self.scope, **AT_ONCE)
 
-    def _find_first(
-        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
-    ) -> str:
+    # A handler takes what the fields hold last, so that all can pass it on: those that the list is found by, in the
+    # order of Query, then, where what is asked about may change, those that narrow it.
+
+    def _find_first(self, request: gr.Request, *query: str) -> str:
         """The first page of what is looked for now."""
         self.frame.known_session(request).page = 1
-        return self._find(text, outlet, tag, since, until, sort, request)
+        return self._find(request, *query)
 
-    def _turn(
-        self,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-        event: gr.EventData,
-    ) -> str:
+    def _turn(self, request: gr.Request, event: gr.EventData, *query: str) -> str:
         """Another page of the list."""
         number = words(details(event).get("page"), most_chars=DIGITS_OF_PAGE)
         if number.isdecimal():
             self.frame.known_session(request).page = max(int(number), 1)
-        return self._find(text, outlet, tag, since, until, sort, request)
+        return self._find(request, *query)
 
-    def _find(self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request) -> str:
+    def _find(self, request: gr.Request, *fields: str) -> str:
         """The page of the list that its session shows, or the last one there is."""
         try:
             found = self.frame.library()
-            query = _query(text, outlet, tag, since, until, sort)
+            query = _query(fields)
             session = self.frame.session(request)
             findings = found.search(query, most=session.page * SHOWN)
             last = max(-(-len(findings.found) // SHOWN), 1)
@@ -198,11 +197,9 @@ class LibraryTab:
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
             return render.problem(explain(error), failed="The articles cannot be listed.")
 
-    def _opened(
-        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
-    ) -> tuple[str, Any, Any, Any, str]:
+    def _opened(self, request: gr.Request, *query: str) -> tuple[str, Any, Any, Any, str]:
         try:
-            shown = self._find(text, outlet, tag, since, until, sort, request)
+            shown = self._find(request, *query)
             return shown, *self.outlets(), self._tags(), self._remembered(request)
         except Exception as error:  # noqa: BLE001 (shown in place of the list)
             shown = render.problem(explain(error), failed="The articles cannot be listed.")
@@ -236,17 +233,7 @@ class LibraryTab:
         choices = [("All outlets", EVERYWHERE), *((name, name) for name in self.frame.library().outlets())]
         return gr.update(choices=choices), gr.update(choices=choices)
 
-    def _add_files(
-        self,
-        paths: list[str] | None,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-    ) -> Iterator[Updates]:
+    def _add_files(self, request: gr.Request, paths: list[str] | None, *fields: str) -> Iterator[Updates]:
         """Copy the files into the home, index them, and say what became of each."""
         handed_in = [Path(path) for path in paths if is_uploaded(path)] if isinstance(paths, list) else []
         if not handed_in:
@@ -295,28 +282,16 @@ class LibraryTab:
             return lists.uploads([*results, *added], summary=_summary(report))
 
         try:
-            yield from self._sync(add, outcome, (text, outlet, tag, since, until, sort, request))
+            yield from self._sync(add, outcome, request, fields)
         finally:
             _delete_later(handed_in)
 
-    def _add_dropped(
-        self,
-        paths: list[str] | None,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-    ) -> Iterator[Updates]:
+    def _add_dropped(self, request: gr.Request, paths: list[str] | None, *fields: str) -> Iterator[Updates]:
         """Add files that were dropped on the start page, and say there what became of them."""
-        for updates in self._add_files(paths, text, outlet, tag, since, until, sort, request):
+        for updates in self._add_files(request, paths, *fields):
             yield {**updates, **({self.ask.dropped: updates[self.added]} if self.added in updates else {})}
 
-    def _add_places(
-        self, places: str, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
-    ) -> Iterator[Updates]:
+    def _add_places(self, request: gr.Request, places: str, *fields: str) -> Iterator[Updates]:
         """Read pages, feeds and folders, and remember them for the next sync."""
         wanted = [line.strip() for line in words(places).splitlines() if line.strip()][:MOST_LINES]
         if not self.frame.can_edit(request):
@@ -345,7 +320,7 @@ class LibraryTab:
         def add(report: Report, cancel: threading.Event) -> SyncReport:
             return _run(self.frame.engine().index, list(found.values()), report, cancel)
 
-        yield from self._sync(add, outcome, (text, outlet, tag, since, until, sort, request))
+        yield from self._sync(add, outcome, request, fields)
         # What was not added stays in the box, to be corrected.
         yield {self.places: "\n".join(place for place in wanted if place not in added) if wanted else gr.skip()}
 
@@ -355,12 +330,13 @@ class LibraryTab:
             return f"https://{place}"
         return place if place.startswith(("http://", "https://")) else str(self.frame.folders.find(place))
 
-    def _sync(self, add: Job, outcome: Callable[[SyncReport], str], find: tuple[Any, ...]) -> Iterator[Updates]:
+    def _sync(
+        self, add: Job, outcome: Callable[[SyncReport], str], request: gr.Request, fields: Sequence[str]
+    ) -> Iterator[Updates]:
         """Add articles, showing how far it is; then what became of it and the list as it is now.
 
         Adding goes on to its end in its thread when the tab is closed meanwhile.
         """
-        request = find[-1]
         try:
             self.frame.require_editor(request)
         except InputError as error:
@@ -396,9 +372,9 @@ class LibraryTab:
             added = render.status("Cancelled. Nothing was added. Adding the same again will be quicker.")
         except Exception as error:  # noqa: BLE001 (shown in place of the result)
             added = render.problem(without_commands(explain(error)), failed="Nothing was added.")
-        yield {self.added: added, **self._after(find)}
+        yield {self.added: added, **self._after(request, fields)}
 
-    def _after(self, find: tuple[Any, ...]) -> Updates:
+    def _after(self, request: gr.Request, fields: Sequence[str]) -> Updates:
         """What shows the articles, as they are now."""
         of, outlet = self.outlets()
         return {
@@ -406,14 +382,15 @@ class LibraryTab:
             self.add: gr.update(interactive=True),
             self.cancel: gr.update(interactive=False),
             self.upload: None,
-            self.list: self._find(*find),
+            self.list: self._find(request, *fields),
             self.of: of,
             self.outlet: outlet,
-            self.ask.suggestions: self.ask.start(find[-1]),
-            self.ask.drop: self.to_drop(find[-1]),
-            self.sources: self._remembered(find[-1]),
+            self.ask.suggestions: self.ask.start(request),
+            self.ask.drop: self.to_drop(request),
+            self.sources: self._remembered(request),
             self.tagged: self._tags(),
-            self.narrowed: self.tags_to_ask(find[-1]),
+            self.narrowed: self.tags_to_ask(request),
+            self.scope: self._narrow(request, *fields[QUERY_FIELDS:]),
         }
 
     def to_drop(self, request: gr.Request) -> Any:
@@ -432,148 +409,99 @@ class LibraryTab:
         session.adding.set()
         return render.status("Cancelling…"), gr.update(interactive=False)
 
-    def _remove(
-        self,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-        event: gr.EventData,
-    ) -> Updates:
-        """Remove an article by its id: one that the tab was shown, for a person who may remove."""
-        article = words(details(event).get("article"))
-        added = self._take_out([article] if self.frame.known_session(request).was_shown(article) else [], request)
-        return {
-            **self._after((text, outlet, tag, since, until, sort, request)),
-            self.added: added,
-            self.frame.reader: "",
-        }
+    def _editing(
+        self, edit: Callable[[Mapping[str, Any], gr.Request], Updates], *, failed: str
+    ) -> Callable[..., Updates]:
+        """The handler of an event of an editor: `edit` gets what the page sent; then the articles are shown as they
+        are, and why it `failed` if it did."""
 
-    def _remove_chosen(
-        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
-    ) -> Updates:
+        def handle(request: gr.Request, event: gr.EventData, *fields: str) -> Updates:
+            try:
+                self.frame.require_editor(request)
+                edited = edit(details(event), request)
+            except Exception as error:  # noqa: BLE001 (shown in place of the result)
+                edited = {self.added: render.problem(without_commands(explain(error)), failed=failed)}
+            return {**self._after(request, fields), **edited}
+
+        handle.__name__ = edit.__name__  # what Gradio calls the event
+        return handle
+
+    def _remove(self, sent: Mapping[str, Any], request: gr.Request) -> Updates:
+        """Remove an article by its id: one that the tab was shown."""
+        article = words(sent.get("article"))
+        if not self.frame.known_session(request).was_shown(article):
+            raise InputError(OUT_OF_DATE)
+        return self._take_out([article], request)
+
+    def _remove_chosen(self, _: Mapping[str, Any], request: gr.Request) -> Updates:
         """Remove the chosen articles, all at once."""
-        added = self._take_out(sorted(self.frame.known_session(request).chosen), request)
-        return {
-            **self._after((text, outlet, tag, since, until, sort, request)),
-            self.added: added,
-            self.scope: self._narrow(EVERYWHERE, "", "", request),
-            self.frame.reader: "",
-        }
+        return self._take_out(self._chosen(request), request)
 
-    def _take_out(self, article_ids: list[str], request: gr.Request) -> str:
-        """Remove articles for a person who may, and hold them to be brought back."""
-        session, whose = self.frame.known_session(request), person(request)
-        try:
-            self.frame.require_editor(request)
-            if not article_ids:
-                raise InputError(OUT_OF_DATE)
-            there = {row.id for row in map(self.frame.library().row, article_ids)}
-            removed = self.frame.engine().index.take_out_all(sorted(there))
-            session.chosen.difference_update(article_ids)
-            earlier = self.frame.sessions.held(whose)
-            self.frame.sessions.hold(whose, removed)
-            before = [(one[0].article.headline, one[0].article.id, len(one) - 1) for one in earlier]
-            first = removed[0].article
-            return lists.removed(first.headline, first.id, others=len(removed) - 1, earlier=before)
-        except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            return render.problem(explain(error), failed="Nothing was removed.")
+    def _chosen(self, request: gr.Request) -> list[str]:
+        chosen = sorted(self.frame.known_session(request).chosen)
+        if not chosen:
+            raise InputError("no article is chosen; choose some first")
+        return chosen
 
-    def _restore(
-        self,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-        event: gr.EventData,
-    ) -> Updates:
+    def _take_out(self, article_ids: Sequence[str], request: gr.Request) -> Updates:
+        """Remove articles, and hold them to be brought back."""
+        there = {row.id for row in map(self.frame.library().row, article_ids)}
+        removed = self.frame.engine().index.take_out_all(sorted(there))
+        self.frame.known_session(request).chosen.difference_update(article_ids)
+        whose = person(request)
+        earlier = self.frame.sessions.held(whose)
+        self.frame.sessions.hold(whose, removed)
+        before = [(one[0].article.headline, one[0].article.id, len(one) - 1) for one in earlier]
+        first = removed[0].article
+        shown = lists.removed(first.headline, first.id, others=len(removed) - 1, earlier=before)
+        return {self.added: shown, self.frame.reader: ""}
+
+    def _restore(self, sent: Mapping[str, Any], request: gr.Request) -> Updates:
         """Put back what this person removed at once, by the first article of it, and nothing else."""
+        removed = self.frame.sessions.release(person(request), words(sent.get("article")))
+        if not removed:
+            raise InputError("it was removed too long ago; add it again")
         try:
-            self.frame.require_editor(request)
-            removed = self.frame.sessions.release(person(request), words(details(event).get("article")))
-            if not removed:
-                raise InputError("it was removed too long ago; add it again")
             self.frame.engine().index.put_back(*removed)
-            added = render.status("Restored.", "ready")
-        except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(without_commands(explain(error)), failed="The article is not back.")
-        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
+        except BaseException:
+            self.frame.sessions.hold(person(request), removed)  # to be tried again
+            raise
+        return {self.added: render.status("Restored.", "ready")}
 
-    def _correct(
-        self,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-        event: gr.EventData,
-    ) -> Updates:
+    def _correct(self, sent: Mapping[str, Any], request: gr.Request) -> Updates:
         """Edit title, outlet, date and tags of an article that the tab was shown, or bring back what was read."""
-        sent = details(event)
-        article = sent.get("article")
-        try:
-            self.frame.require_editor(request)
-            if not isinstance(article, str) or not self.frame.known_session(request).was_shown(article):
-                raise InputError(OUT_OF_DATE)
-            index = self.frame.engine().index
-            if sent.get("reset") == "all":
-                index.edit(article, reset=FIELDS)
-            else:
-                given = {field: words(sent[field]) for field in FIELDS if field in sent}
-                index.edit(article, **given)
-                if "tags" in sent:
-                    wanted = [name.strip() for name in words(sent["tags"]).split(",") if name.strip()]
-                    index.set_tags(article, wanted)
-            added = render.status("Saved.", "ready")
-        except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(without_commands(explain(error)), failed="Nothing was changed.")
-        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
+        article = words(sent.get("article"))
+        if not self.frame.known_session(request).was_shown(article):
+            raise InputError(OUT_OF_DATE)
+        index = self.frame.engine().index
+        if sent.get("reset") == "all":
+            index.edit(article, reset=FIELDS)
+        else:
+            # A wrong tag is refused before anything is changed.
+            tags = [tag(name) for name in words(sent.get("tags")).split(",") if name.strip()]
+            index.edit(article, **{field: words(sent[field]) for field in FIELDS if field in sent})
+            if "tags" in sent:
+                index.set_tags(article, tags)
+        return {self.added: render.status("Saved.", "ready")}
 
-    def _tag(
-        self,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-        event: gr.EventData,
-    ) -> Updates:
+    def _tag(self, sent: Mapping[str, Any], request: gr.Request) -> Updates:
         """Give the chosen articles a tag, or take it from them."""
-        sent, chosen = details(event), sorted(self.frame.known_session(request).chosen)
-        name = words(sent.get("tag"))
-        try:
-            self.frame.require_editor(request)
-            if not chosen:
-                raise InputError("no article is chosen; choose some first")
-            index = self.frame.engine().index
-            (index.untag if sent.get("how") == "untag" else index.tag)(chosen, name)
-            done = "no longer have" if sent.get("how") == "untag" else "have"
-            added = render.status(f"{count(len(chosen), 'article')} {done} the tag “{name.strip()}”.", "ready")
-        except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(without_commands(explain(error)), failed="No tag was changed.")
-        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
+        chosen, name, index = self._chosen(request), words(sent.get("tag")), self.frame.engine().index
+        is_taken, has = sent.get("how") == "untag", "has" if len(chosen) == 1 else "have"
+        (index.untag if is_taken else index.tag)(chosen, name)
+        done = f"{count(len(chosen), 'article')} {'no longer ' if is_taken else ''}{has} the tag “{name.strip()}”."
+        return {self.added: render.status(done, "ready")}
 
-    def _read_again(
-        self,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-        event: gr.EventData,
-    ) -> Iterator[Updates]:
+    def _forget(self, sent: Mapping[str, Any], _: gr.Request) -> Updates:
+        """Forget a remembered folder or feed; its articles stay."""
+        key, index = words(sent.get("source")), self.frame.engine().index
+        source = next((one.source for one in index.sources() if _key(one.source) == key), None)
+        if source is None:
+            raise InputError("it is not remembered any more")
+        index.forget(source)
+        return {self.added: render.status("It is not read again; its articles stay.", "ready")}
+
+    def _read_again(self, request: gr.Request, event: gr.EventData, *fields: str) -> Iterator[Updates]:
         """Read a remembered folder or feed again, or all of them."""
         key = words(details(event).get("source"))
 
@@ -589,34 +517,9 @@ class LibraryTab:
             counts = f"{report.added} added, {report.updated} updated, {report.removed} removed, "
             return lists.uploads(problems, summary=f"Read: {counts}{report.unchanged} unchanged.")
 
-        yield from self._sync(read_again, outcome, (text, outlet, tag, since, until, sort, request))
+        yield from self._sync(read_again, outcome, request, fields)
 
-    def _forget(
-        self,
-        text: str,
-        outlet: str,
-        tag: str,
-        since: str,
-        until: str,
-        sort: str,
-        request: gr.Request,
-        event: gr.EventData,
-    ) -> Updates:
-        """Forget a remembered folder or feed; its articles stay."""
-        key = words(details(event).get("source"))
-        try:
-            self.frame.require_editor(request)
-            index = self.frame.engine().index
-            source = next((one.source for one in index.sources() if _key(one.source) == key), None)
-            if source is None:
-                raise InputError("it is not remembered any more")
-            index.forget(source)
-            added = render.status("It is not read again; its articles stay.", "ready")
-        except Exception as error:  # noqa: BLE001 (shown in place of the result)
-            added = render.problem(without_commands(explain(error)), failed="It was not forgotten.")
-        return {**self._after((text, outlet, tag, since, until, sort, request)), self.added: added}
-
-    def _choose(self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData) -> str:
+    def _choose(self, request: gr.Request, event: gr.EventData, *narrowing: str) -> str:
         session = self.frame.known_session(request)
         sent = details(event)
         article = words(sent.get("article"))
@@ -624,30 +527,24 @@ class LibraryTab:
             session.chosen.add(article)
         else:
             session.chosen.discard(article)
-        return self._narrow(outlet, since, until, request)
+        return self._narrow(request, *narrowing)
 
-    def _choose_all(
-        self, text: str, outlet: str, tag: str, since: str, until: str, sort: str, request: gr.Request
-    ) -> tuple[str, str]:
+    def _choose_all(self, request: gr.Request, *fields: str) -> tuple[str, str]:
         """Choose all that were found, at most MOST_CHOSEN."""
         session = self.frame.known_session(request)
         with contextlib.suppress(Exception):  # the list says what it was
-            query = _query(text, outlet, tag, since, until, sort)
-            found = self.frame.library().search(query, most=MOST_CHOSEN).found
+            found = self.frame.library().search(_query(fields), most=MOST_CHOSEN).found
             session.chosen.update(one.row.id for one in found[: MOST_CHOSEN - len(session.chosen)])
-        shown = self._find(text, outlet, tag, since, until, sort, request)
-        return shown, self._narrow(EVERYWHERE, "", "", request)
+        return self._find(request, *fields), self._narrow(request, *fields[QUERY_FIELDS:])
 
-    def _narrow_to_tag(
-        self, outlet: str, since: str, until: str, request: gr.Request, event: gr.EventData
-    ) -> tuple[str, str]:
+    def _narrow_to_tag(self, request: gr.Request, event: gr.EventData, *narrowing: str) -> tuple[str, str]:
         """Ask only about the articles with a tag, or about those without it as well."""
         session, name = self.frame.known_session(request), words(details(event).get("tag"))
         known: dict[str, int] = {}
         with contextlib.suppress(Exception):  # not open yet
             known = self.frame.library().tags()
         session.tags = {one for one in session.tags if one in known} ^ ({name} & known.keys())
-        return self._narrow(outlet, since, until, request), library.narrowing(known, session.tags)
+        return self._narrow(request, *narrowing), library.narrowing(known, session.tags)
 
     def _ask_about(self, request: gr.Request, event: gr.EventData) -> tuple[Any, Any, Any, Any, Any]:
         """Choose one article, and it alone, to be asked about."""
@@ -659,21 +556,19 @@ class LibraryTab:
         except Exception as error:  # noqa: BLE001 (shown in place of what is searched)
             shown = render.problem(explain(error), failed="The article is not chosen.")
             return shown, *(gr.skip() for _ in self.narrowing), gr.skip()
-        return self._narrow(EVERYWHERE, "", "", request), EVERYWHERE, "", "", ""
+        return self._narrow(request, EVERYWHERE, "", ""), EVERYWHERE, "", "", ""
 
-    def _unchoose(
-        self, text: str, of: str, tag: str, after: str, before: str, sort: str, request: gr.Request
-    ) -> tuple[str, str, str, str, str, str]:
+    def _unchoose(self, request: gr.Request, *query: str) -> tuple[str, str, str, str, str, str]:
         """Clear all filters: chosen articles, tags, outlet and dates."""
         session = self.frame.known_session(request)
         session.chosen.clear()
         session.tags.clear()
-        shown, tags = self._find(text, of, tag, after, before, sort, request), ""
+        shown, tags = self._find(request, *query), ""
         with contextlib.suppress(Exception):  # not open yet
             tags = self.tags_to_ask(request)
         return lists.scope([]), EVERYWHERE, "", "", shown, tags
 
-    def _narrow(self, outlet: str, since: str, until: str, request: gr.Request) -> str:
+    def _narrow(self, request: gr.Request, outlet: str, since: str, until: str) -> str:
         """What is searched, in words."""
         session = self.frame.known_session(request)
         chosen = session.chosen
@@ -699,8 +594,8 @@ class LibraryTab:
         return found
 
 
-def _query(text: str, outlet: str, tag: str, since: str, until: str, sort: str) -> Query:
-    return Query(*(words(one, most_chars=FIELD_CHARS) for one in (text, outlet, tag, since, until, sort)))
+def _query(fields: Sequence[str]) -> Query:
+    return Query(*(words(one, most_chars=FIELD_CHARS) for one in fields[:QUERY_FIELDS]))
 
 
 def _key(source: str) -> str:

@@ -1,5 +1,5 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
-const EVENTS = ['about', 'ask', 'brief', 'briefed', 'choose', 'chooseall', 'close', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
+const EVENTS = ['about', 'ask', 'brief', 'briefed', 'briefings', 'choose', 'chooseall', 'close', 'conversations', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
   'rate', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'summarize', 'tag', 'turn', 'unchoose',
   'unbrief', 'undo', 'unpick', 'visit'];
 const ASK_TAB = 0;
@@ -126,6 +126,10 @@ window.citewirePlaced = () => {
   if (!isOpened && document.querySelector('#place [data-opened]')) {
     isOpened = true;
     arrive(3);
+    // A list that was asked for before the browser's memory was known was nobody's.
+    for (const list of ['conversations', 'briefings']) {
+      if (document.querySelector(`#${list}-tab-button[aria-selected=true]`)) send(list, {});
+    }
   }
   const read = document.querySelector('#reader .reading[data-address]');
   const {chat: current, conversation, title} = place();
