@@ -67,6 +67,11 @@ AGREED = (
     "Both have declared 2018 a year of trade."
 )
 
+DRAFT = (
+    "The storm damaged 14 boats at Port Zorb. The six-party talks with North Korea broke down in 2010. "
+    "A lighthouse was built on the island. What happens on Friday?"
+)
+
 
 class Script(ScriptedLLM):
     """Reads half of a prompt and waits while it is held; writes `words` words and waits; fails when it is to."""
@@ -206,6 +211,21 @@ def _conversations(stage: Stage) -> None:
     stage.tab.locator("#conversations .rows").wait_for()
 
 
+def _check(stage: Stage) -> None:
+    stage.turn_to("Check")
+    stage.tab.locator("#draft textarea").fill(DRAFT)
+    stage.tab.locator("#check").click()
+    stage.tab.locator("#check-report .save-as").wait_for()
+
+
+def _briefings(stage: Stage) -> None:
+    stage.turn_to("Briefings")
+    stage.tab.locator("#brief-question textarea, #brief-question input").fill("new articles about the storm")
+    stage.tab.locator("#brief-add").click()
+    stage.tab.locator("#briefings [data-act=brief]").click()
+    stage.tab.locator("#brief-outcome .status.ready", has_text="storm:").wait_for()
+
+
 def _settings(stage: Stage) -> None:
     stage.turn_to("Settings")
     stage.tab.locator("#models .rows").wait_for()
@@ -223,7 +243,7 @@ class Scene:
 
 
 SCENES = (
-    Scene("start", "An empty chat, with questions that the articles suggest", _start),
+    Scene("start", "The start page, with the library in numbers and questions that it suggests", _start),
     Scene("evidence", "The passages are there while the model reads them", _evidence, after=Stage.stop),
     Scene("answer", "An answer; a chip that is pointed at shows its quote", _answer, _pointed_at),
     Scene("article", "A chip that is pressed opens the article at the quote", _article, _at_the_mark),
@@ -237,6 +257,8 @@ SCENES = (
     Scene("stopped", "An answer that was stopped", _stopped),
     Scene("error", "An error, with the command that mends it", _error),
     Scene("library", "The library", _library),
+    Scene("check", "A draft, and what the articles say to its sentences", _check),
+    Scene("briefings", "Saved questions, answered over what is new", _briefings),
     Scene("conversations", "The conversations that were kept", _conversations),
     Scene("settings", "The settings", _settings),
 )
