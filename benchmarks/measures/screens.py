@@ -68,7 +68,7 @@ AGREED = (
 )
 
 DRAFT = (
-    "The storm damaged 14 boats at Port Zorb. The six-party talks with North Korea broke down in 2010. "
+    "The storm damaged 14 boats, the harbor master said. The six-party talks with North Korea broke down in 2010. "
     "A lighthouse was built on the island. What happens on Friday?"
 )
 
