@@ -642,7 +642,17 @@ def test_an_unknown_model_name_is_answered_with_those_there_are(capsys: pytest.C
 # Usage and text
 
 
-@pytest.mark.parametrize("arguments", [["index"], ["ask", "a", "b"], ["search", "x", "-k", "many"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["index"],
+        ["ask", "a", "b"],
+        ["search", "x", "-k", "many"],
+        ["chat", "--port", "65536"],
+        ["serve", "--port", "-1"],
+        ["serve", "--port", "http"],
+    ],
+)
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
@@ -651,8 +661,9 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("index add", "index sync", "index list", "index show", "index remove", "index status",
-                    "index check", "index rebuild", "search", "ask", "chat", "models list", "models pull",
-                    "models verify", "doctor"):  # fmt: skip
+                    "index check", "index rebuild", "index edit", "index tag", "index forget", "search", "ask", "check",
+                    "briefing add", "briefing run", "chat", "serve", "mcp", "auth token add", "models list",
+                    "models pull", "models verify", "models recommend", "models calibrate", "doctor"):  # fmt: skip
         with pytest.raises(SystemExit) as stopped:
             cli.main([*command.split(), "--help"])
         assert stopped.value.code == 0

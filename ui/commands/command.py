@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 OK, ERROR, NOT_ANSWERED, NOT_SUPPORTED, INTERRUPTED, BROKEN_PIPE = 0, 1, 3, 4, 130, 141
 
+MOST_PORT = 65535
+
 OPERATORS = """\
 operators, which limit what is searched:
   source:reuters  source:"The Post"   articles of this outlet
@@ -99,6 +101,14 @@ def _add_home(command: argparse.ArgumentParser) -> None:
     # Understood before and after the command; SUPPRESS keeps the second place from undoing the first.
     command.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     command.add_argument("--embedder", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def port(text: str) -> int:
+    """A port of this machine, 0 for any free one, for argparse."""
+    with contextlib.suppress(ValueError):
+        if 0 <= int(text) <= MOST_PORT:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port; choose a number up to {MOST_PORT}")
 
 
 def _share(text: str) -> float:

@@ -10,7 +10,7 @@ from index import home as homes
 from index import models
 from index.errors import InputError
 from ui import auth, page_token, proxy, terminal
-from ui.commands.command import OK, add_answering, add_command, add_group, settings_of
+from ui.commands.command import OK, add_answering, add_command, add_group, port, settings_of
 from ui.commands.output import columns, complain, show, show_json
 from ui.commands.taking import add_export, now, require_exportable, take
 from ui.conversations import Conversations
@@ -41,7 +41,7 @@ def declare(commands: Commands) -> None:
 def add_listening(command: argparse.ArgumentParser) -> None:
     """Options of a command that serves the page: where it listens, and who may use it."""
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    command.add_argument("--port", type=int, help="port to listen on (default: the first free one from 7860)")
+    command.add_argument("--port", type=port, help="port to listen on (default: the first free one from 7860)")
     command.add_argument(
         "--auth", type=Path, metavar="FILE", help="require a name and password from FILE; see `citewire auth add`"
     )
