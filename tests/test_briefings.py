@@ -126,6 +126,17 @@ def test_an_article_is_new_when_it_gets_the_tag_of_a_briefing(engine: Engine, ke
     assert known.run(tagged.id, engine).outcome == NOTHING_NEW
 
 
+def test_an_article_that_is_moved_or_copied_is_not_new(engine: Engine, kept: Conversations) -> None:
+    known, index = Briefings(kept), engine.index
+    search = known.add(SEARCH)
+    known.run(search.id, engine)
+    index.add([replace(DAM, id="moved")])
+    index.remove(["dam"])
+    assert known.run(search.id, engine).outcome == NOTHING_NEW
+    index.add([replace(DAM, id="copied")])
+    assert known.run(search.id, engine).outcome == NOTHING_NEW
+
+
 def test_a_run_that_is_stopped_or_fails_keeps_nothing(
     engine: Engine, kept: Conversations, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -240,13 +240,14 @@ class Briefings:
         digests = index.digests()
         with self._kept.reading() as sql:
             seen = dict(sql.execute("SELECT article, digest FROM seen WHERE briefing = ?", (known.id,)))
-        new = [article for article, digest in digests.items() if seen.get(article) != digest]
+        asked = set(seen.values())  # whatever the id: an article that was moved or copied is not new
+        new = [article for article, digest in digests.items() if digest not in asked]
         if known.articles:
             new = [article for article in new if article in known.articles]
         if only:
             passes = index.resolve(only).passes_article
             new = [article for article in new if passes(index.article(article))]
-        seen = {article: digest for article, digest in seen.items() if article in digests}
+        seen = {article: digest for article, digest in digests.items() if digest in asked}
         if not new:
             return self._keep(known, generation, seen, NOTHING_NEW)
         seen |= {article: digests[article] for article in new}
