@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
 import ipaddress
@@ -21,21 +20,21 @@ import logging
 import math
 import os
 import secrets
-import tempfile
 import threading
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from index.errors import Error, InputError
+from ui import secret_file
 from ui.hashing import BusyError, Hashing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
+    from pathlib import Path
 
 Role = Literal["reader", "editor"]
 """What a login may do: a reader asks, an editor also adds and removes articles."""
@@ -381,19 +380,8 @@ def _parsed(path: Path, name: str, kept: str) -> Account:
 
 
 def _write(path: Path, lines: list[str]) -> None:
-    """Replace the file; a kill leaves the old or the new one, complete."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # mkstemp makes it 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write("".join(f"{line}\n" for line in lines))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        secret_file.replace(path, "".join(f"{line}\n" for line in lines))
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -13,12 +13,15 @@ import hmac
 import os
 import re
 import secrets
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index import home as homes
 from index.errors import InputError
+from ui import secret_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOKEN_BYTES = 24
 """192 bits, which nobody guesses."""
@@ -72,13 +75,5 @@ def of_home(home: Path) -> PageToken:
     token = PageToken.new()
     with contextlib.suppress(OSError):
         homes.make(home)
-        handle, name = tempfile.mkstemp(dir=home, prefix=f".{FILE}-")  # mkstemp makes it 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"{token.text}\n")
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        secret_file.replace(path, f"{token.text}\n")
     return token

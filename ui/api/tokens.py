@@ -14,17 +14,19 @@ import json
 import os
 import re
 import secrets
-import tempfile
 import threading
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from filelock import FileLock
 
 from index import home as homes
 from index.errors import InputError
+from ui import secret_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Scope = Literal["read", "write"]
 """What a token may do: read asks, checks and searches; write also adds and removes articles."""
@@ -146,15 +148,4 @@ def _read(path: Path) -> tuple[Token, ...]:
 
 
 def _write(path: Path, tokens: tuple[Token, ...]) -> None:
-    """Replace the file; a kill leaves the old or the new one, complete."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{FILE}-")  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"tokens": [asdict(one) for one in tokens]}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
+    secret_file.replace(path, json.dumps({"tokens": [asdict(one) for one in tokens]}, indent=1))
