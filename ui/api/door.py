@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from index.errors import InputError
 from ui import proxy
 from ui.api.problem import Problem, is_openai
-from ui.api.tokens import PREFIX, Scope, Token, Tokens
+from ui.api.tokens import PREFIX, TEXT, Scope, Token, Tokens
 from ui.guard import FORWARDING, Request, read_body, replayed
 from ui.uploads import MOST_BYTES
 
@@ -206,7 +206,7 @@ class Door:
         )
         if why is not None:
             raise Problem(HTTPStatus.FORBIDDEN, why)
-        if any(name.lower() in SECRETS or PREFIX in name or PREFIX in value for name, value in request.pairs):
+        if any(name.lower() in SECRETS or TEXT.search(f"{name}={value}") for name, value in request.pairs):
             raise Problem(HTTPStatus.BAD_REQUEST, EXPOSED)
         request.scope[BASE] = f"{'https' if secure else 'http'}://{request.all(b'host')[0]}"
         address = proxy.client_address(request.scope, self._proxies)

@@ -36,6 +36,8 @@ FILE = "api-tokens.json"
 PREFIX = "cw_"
 """How every token begins, so that people and secret scanners recognize one."""
 TOKEN_BYTES = 32
+TEXT = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
+"""A token: 32 bytes are 43 characters of base64."""
 MOST_NAME_CHARS = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
