@@ -21,7 +21,7 @@ from tests.test_api import ANSWERED, PATIENCE_S, QUESTION, TALKS, Running, serve
 from ui.api import tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
 TOP = Path(__file__).parent.parent
 READING = ["ask", "check", "search", "timeline", "list_articles", "read_article"]
@@ -208,19 +208,14 @@ def rpc(server: Running, sent: object, *, token: str | None = None, session: str
 def test_a_cancelled_call_frees_the_model(tmp_path: Path) -> None:
     async def run(server: Running) -> None:
         async with connected(server) as client:
-            asking = asyncio.ensure_future(client.call_tool("ask", {"question": QUESTION}))
-            await until(lambda: bool(server.llm.prompts))
-            asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asking
-            await until(lambda: not len(server.programs.service.asking))
+            await break_off(server, client.call_tool("ask", {"question": QUESTION}))
 
     with served(tmp_path / "home") as server:
         server.llm.gate = threading.Event()
         asyncio.run(run(server))
 
 
-def test_a_client_that_goes_away_frees_the_model(tmp_path: Path) -> None:
+def test_a_client_that_goes_away_frees_the_model(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def run(server: Running) -> None:
         begun = await asyncio.to_thread(rpc, server, initialize())
         headers = {
@@ -231,16 +226,22 @@ def test_a_client_that_goes_away_frees_the_model(tmp_path: Path) -> None:
         sent = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call}
         async with httpx2.AsyncClient(timeout=PATIENCE_S) as http:
             url = f"http://127.0.0.1:{server.port}/mcp"
-            asking = asyncio.ensure_future(http.post(url, json=sent, headers=headers))
-            await until(lambda: bool(server.llm.prompts))
-            asking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asking
-        await until(lambda: not len(server.programs.service.asking))
+            await break_off(server, http.post(url, json=sent, headers=headers))
 
     with served(tmp_path / "home") as server:
         server.llm.gate = threading.Event()
         asyncio.run(run(server))
+    assert not [record for record in caplog.records if record.name == "citewire.api"]
+
+
+async def break_off(server: Running, question: Coroutine[Any, Any, object]) -> None:
+    """Ask, go away once the model has begun, and wait until nothing is asked."""
+    asking = asyncio.ensure_future(question)
+    await until(lambda: bool(server.llm.prompts))
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
+    await until(lambda: not len(server.programs.service.asking))
 
 
 async def until(condition: Any) -> None:

@@ -25,6 +25,8 @@ _Result = TypeVar("_Result")
 MOST = 64
 """Questions and checks that run or wait. One at a time is answered, in seconds: the last of them waits minutes."""
 RETRY_S = 10
+GONE = 499
+"""What nginx logs for a client that went away; nobody reads it."""
 KEEP_ALIVE_S = 15.0
 """Between two signs of life of a stream in which nothing happens; proxies often end those that are silent for 30 s."""
 
@@ -90,11 +92,11 @@ class Asking:
 
     def _begin(self, client: str) -> threading.Event:
         with self._lock:
-            mine = self._waiting.get(client, 0)
-            if len(self) >= self._most or mine >= self._most_of_client:
+            of_client = self._waiting.get(client, 0)
+            if len(self) >= self._most or of_client >= self._most_of_client:
                 detail = f"{len(self)} questions wait already; ask again in {RETRY_S} s"
                 raise Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, retry_after_s=RETRY_S)
-            self._waiting[client] = mine + 1
+            self._waiting[client] = of_client + 1
             cancel = threading.Event()
             self._cancels.add(cancel)
             return cancel

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from index import Article, Error, __version__
 from rag import Answer, Check, Evidence, Progress, Row, Source, Token, Turn
 from ui.api import metrics, openai, schema
-from ui.api.asking import EventStream, event, unless_gone
-from ui.api.door import CLIENT
+from ui.api.asking import GONE, EventStream, event, unless_gone
+from ui.api.door import BASE, CLIENT
 from ui.api.problem import Problem, answered, encoded, is_openai
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 EVENTS = {"content": {"text/event-stream": {"schema": {"description": "server-sent events, each with JSON as data"}}}}
 ArticleId = Annotated[str, Path(max_length=1000, description="the id of an article")]
 JobId = Annotated[str, Path(max_length=64, description="the id of a job")]
-GONE = 499
-"""What nginx logs for a client that went away; nobody reads it."""
 TITLE = "Citewire"
 DESCRIPTION = """\
 Answers questions about a collection of articles. Every sentence of an answer points at the exact words that it rests

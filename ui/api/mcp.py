@@ -12,6 +12,7 @@ import logging
 import time
 from contextlib import aclosing
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -57,7 +58,7 @@ PROGRESS_EVERY_S = 0.2
 MOST_READ_CHARS = 20_000
 """Of an article in one result; a model with a small context can hold it, and the rest is read from an offset."""
 PAGE = 100
-GONE = "citewire.gone"
+HAS_GONE = "citewire.gone"
 """Key of the ASGI scope for an event that is set when the client of a request has gone away."""
 
 
@@ -282,7 +283,7 @@ class Tools:
                         await report("writing")
                     case Row(section=section):
                         await report(f"found {section.heading}")
-        raise Problem(503, "The server stops; ask again later")
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The server stops; ask again later")
 
     async def _check(self, context: Context, draft: CheckInput) -> tuple[dict[str, Any], str]:
         generation = await self._service.short(lambda: self._service.index.generation)
@@ -344,7 +345,7 @@ class Tools:
             job.cancel.set()
             raise
         if job.report is None:
-            raise Problem(409, job.error or "It was stopped")
+            raise Problem(HTTPStatus.CONFLICT, job.error or "It was stopped")
         failures = [f"not read: {one.path}: {one.reason}" for one in job.report.failed]
         return job.to_dict(), "\n".join([str(job.report), *failures])
 
@@ -485,7 +486,7 @@ class OverHttp:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request that the door let in. A session belongs to the client that began it."""
         if self._manager is None:
-            raise Problem(503, "The server is starting", retry_after_s=1)
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The server is starting", retry_after_s=1)
         client: Client = scope[CLIENT]
         token = AccessToken(token="", client_id=client.name, scopes=[client.scope])
         gone = asyncio.Event()
@@ -496,7 +497,7 @@ class OverHttp:
                 gone.set()
             return message
 
-        await self._manager.handle_request({**scope, "user": AuthenticatedUser(token), GONE: gone}, watched, send)
+        await self._manager.handle_request({**scope, "user": AuthenticatedUser(token), HAS_GONE: gone}, watched, send)
 
 
 async def over_stdio(service: Service, *, write: bool) -> None:
@@ -526,14 +527,14 @@ class _Report:
 
 async def _unless_gone(context: Context, result: Awaitable[_Result]) -> _Result:
     """The result, unless the client of an HTTP request goes away; without HTTP the stream ends, and all with it."""
-    gone = None if context.request is None else context.request.scope.get(GONE)
+    gone = None if context.request is None else context.request.scope.get(HAS_GONE)
     if gone is None:
         return await result
     finding, leaving = asyncio.ensure_future(result), asyncio.ensure_future(gone.wait())
     try:
         await asyncio.wait({finding, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not finding.done():
-            raise Problem(499, "The client has gone away")
+            raise Problem(HTTPStatus.CONFLICT, "The client has gone away")
         return finding.result()
     finally:
         for task in (finding, leaving):

@@ -23,7 +23,7 @@ from starlette.requests import Request  # noqa: TC002 (FastAPI resolves the anno
 from starlette.responses import Response
 
 from rag import Answer, Progress, Token, Turn
-from ui.api.asking import EventStream, event, unless_gone
+from ui.api.asking import GONE, EventStream, event, unless_gone
 from ui.api.door import CLIENT
 from ui.api.problem import Problem, answered, encoded
 from ui.api.schema import Id, Kind, Sent, Text
@@ -45,7 +45,6 @@ WORDS_OF_PIECE = 4
 _PIECE = re.compile(rf"(?:\S+\s*|\s+){{1,{WORDS_OF_PIECE}}}")
 _QUOTES_BELOW = re.compile(r"\n\n\[1\] .*", re.DOTALL)
 _MARKER = re.compile(r" ?\[(?:\d{1,3}|no supporting quote found)\]")
-GONE = 499
 
 Ignored = Annotated[Any, Field(default=None, description="ignored")]
 
