@@ -26,7 +26,7 @@ from rag import Answer, Progress, Token, Turn
 from ui.api.asking import GONE, EventStream, event, unless_gone
 from ui.api.door import CLIENT
 from ui.api.problem import Problem, answered, encoded
-from ui.api.schema import Id, Kind, Sent, Text
+from ui.api.schema import MOST_ARTICLES, MOST_ROWS, Id, Kind, Sent, Text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -106,8 +106,10 @@ class Parameters(Sent):
     tool_choice: Literal["none", "auto"] | None = None
     top_logprobs: Literal[0] | None = None
     kind: Kind | None = Field(default=None, description="Citewire's own: the kind of answer")
-    limit: int | None = Field(default=None, ge=1, le=100_000, description="Citewire's own: the most rows")
-    articles: list[Id] | None = Field(default=None, max_length=10_000, description="Citewire's own: ids of articles")
+    limit: int | None = Field(default=None, ge=1, le=MOST_ROWS, description="Citewire's own: the most rows")
+    articles: list[Id] | None = Field(
+        default=None, max_length=MOST_ARTICLES, description="Citewire's own: ids of articles"
+    )
     metadata: dict[str, str] | None = None
     parallel_tool_calls: Ignored
     prompt_cache_key: Ignored
