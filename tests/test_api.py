@@ -552,13 +552,11 @@ def test_metrics_count_what_happens_without_its_words(server: Running) -> None:
     assert "\ncitewire_abandoned_total " not in text
 
 
-def test_the_log_has_neither_words_nor_tokens(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_log_has_neither_words_nor_tokens(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     home = tmp_path / "home"
     text = tokens.add(home, name="laptop")
-    monkeypatch.setattr(logging.getLogger(), "handlers", list(logging.getLogger().handlers))  # one more only here
-    with served(home, log=programs.log_as("json")) as server:
+    before = list(logging.getLogger().handlers)
+    with programs.log_as("json") as log, served(home, log=log) as server:
         server.ask("POST", "/api/v1/ask", {"question": QUESTION}, token=text)
         server.ask("GET", f"/api/v1/{text}?token={text}", token=text)
         server.ask("GET", "/api/v1/articles/talks", token=text)
@@ -610,3 +608,4 @@ def test_the_server_runs_until_a_signal(home: Path) -> None:
             assert connection.getresponse().status == 200
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
+    assert logging.getLogger().handlers == before

@@ -190,10 +190,17 @@ def _listening(host: str, port: int | None) -> socket.socket:
     raise InputError(f"port {port or PORTS_FROM} on {host} cannot be used{reason}; {mend}")
 
 
-def log_as(form: Format | None, *, has_text: bool = False) -> RequestLog:
-    """The log of requests; as JSON, all other messages of the server are JSON as well."""
-    if form == "json":
-        handler = logging.StreamHandler()
-        handler.setFormatter(JsonFormatter())
-        logging.getLogger().addHandler(handler)
-    return RequestLog(form, has_text=has_text)
+@contextlib.contextmanager
+def log_as(form: Format | None, *, has_text: bool = False) -> Iterator[RequestLog]:
+    """The log of requests; as JSON, all other messages of the server are JSON as well until the end."""
+    log = RequestLog(form, has_text=has_text)
+    if form != "json":
+        yield log
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter())
+    logging.getLogger().addHandler(handler)
+    try:
+        yield log
+    finally:
+        logging.getLogger().removeHandler(handler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from index import home as homes
 from index import models
@@ -82,30 +82,36 @@ def add_listening(command: argparse.ArgumentParser) -> None:
 
 def run_chat(options: argparse.Namespace) -> int:
     """Serve the page and open it in a browser, until Ctrl-C or SIGTERM."""
-    # Checked before the page is imported, which takes seconds.
+    served = listening(options)
+    from ui.web import serve
+
+    serve(options.home, open_browser=not options.no_browser, **served)
+    return OK
+
+
+def listening(options: argparse.Namespace) -> dict[str, Any]:
+    """What ui.web.serve takes of the options of `add_listening` and `add_answering`.
+
+    They are checked here, before the page is imported, which takes seconds.
+    """
     proxies = proxy.parse(options.proxy)
     accounts = auth.Accounts.load(options.auth) if options.auth else None
     if accounts and accounts.without_role:
         complain(without_role(options.auth, accounts.without_role))
-    from ui.web import serve
-
     settings = settings_of(options.llm, options.mode, options.caution)
     models.require_known(settings.llm, "llm")
-    serve(
-        options.home,
-        host=options.host,
-        port=options.port,
-        open_browser=not options.no_browser,
-        settings=settings,
-        auth=accounts.login if accounts else None,
-        role=accounts.role if accounts else None,
-        proxies=proxies,
-        allowed_hosts=options.allowed_host,
-        allowed_folders=options.allow_folders,
-        root_path=options.root_path,
-        token=options.token or os.environ.get(page_token.VARIABLE) or None,
-    )
-    return OK
+    return {
+        "host": options.host,
+        "port": options.port,
+        "settings": settings,
+        "auth": accounts.login if accounts else None,
+        "role": accounts.role if accounts else None,
+        "proxies": proxies,
+        "allowed_hosts": options.allowed_host,
+        "allowed_folders": options.allow_folders,
+        "root_path": options.root_path,
+        "token": options.token or os.environ.get(page_token.VARIABLE) or None,
+    }
 
 
 def run_feedback(options: argparse.Namespace) -> int:

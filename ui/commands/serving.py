@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from index import home as homes
 from index import models
-from ui import auth, page_token, proxy
 from ui.commands.command import OK, add_answering, add_command, settings_of
-from ui.commands.output import complain
-from ui.commands.page import add_listening, without_role
+from ui.commands.page import add_listening, listening
 from ui.stopping import STOPPING_S
 
 if TYPE_CHECKING:
@@ -86,45 +83,26 @@ def run_mcp(options: argparse.Namespace) -> int:
 
 def run_serve(options: argparse.Namespace) -> int:
     """Serve the HTTP API, an OpenAI-compatible API, MCP and the page, until Ctrl-C or SIGTERM."""
-    proxies = proxy.parse(options.proxy)
-    accounts = auth.Accounts.load(options.auth) if options.auth else None
-    if accounts and accounts.without_role:
-        complain(without_role(options.auth, accounts.without_role))
-    settings = settings_of(options.llm, options.mode, options.caution)
-    models.require_known(settings.llm, "llm")
+    served = listening(options)
     home: Path = homes.resolve(options.home)
     from ui.api import programs
 
-    given = {
-        "host": options.host,
-        "proxies": proxies,
-        "allowed_hosts": options.allowed_host,
-        "rate_per_min": None if options.rate is None else max(0, options.rate),
-        "most_asking": None if options.queue is None else max(1, options.queue),
-        "log": programs.log_as(options.log_format, has_text=options.log_text),
-        "write": options.write,
-    }
-    if options.no_page:
-        programs.serve(home, port=options.port, settings=settings, allowed_folders=options.allow_folders, **given)
-        return OK
-    from ui.web import serve
+    with programs.log_as(options.log_format, has_text=options.log_text) as log:
+        given = {
+            **{name: served[name] for name in ("host", "proxies", "allowed_hosts", "root_path")},
+            "rate_per_min": None if options.rate is None else max(0, options.rate),
+            "most_asking": None if options.queue is None else max(1, options.queue),
+            "log": log,
+            "write": options.write,
+        }
+        if options.no_page:
+            also = {name: served[name] for name in ("port", "settings", "allowed_folders")}
+            programs.serve(home, **also, **given)
+            return OK
+        from ui.web import serve
 
-    def doors(backend: Backend, folders: Folders) -> Programs:
-        return programs.Programs(backend, home=home, folders=folders, **given)
+        def doors(backend: Backend, folders: Folders) -> Programs:
+            return programs.Programs(backend, home=home, folders=folders, **given)
 
-    serve(
-        home,
-        host=options.host,
-        port=options.port,
-        open_browser=options.open_browser,
-        settings=settings,
-        auth=accounts.login if accounts else None,
-        role=accounts.role if accounts else None,
-        proxies=proxies,
-        allowed_hosts=options.allowed_host,
-        allowed_folders=options.allow_folders,
-        token=options.token or os.environ.get(page_token.VARIABLE) or None,
-        programs=doors,
-        root_path=options.root_path,
-    )
+        serve(home, open_browser=options.open_browser, programs=doors, **served)
     return OK
