@@ -62,7 +62,12 @@ class Backend:
         return self._wait("_loaded", cancel)
 
     def opened(self, cancel: threading.Event | None = None) -> Engine | None:
-        """Wait for the engine only; None once `cancel` is set. Raises what opening raised."""
+        """Wait for the engine only; None once `cancel` is set. Raises what opening raised.
+
+        Once it is open, models that did not load are not tried again for this.
+        """
+        if self._engine is not None:
+            return self._engine
         return self._wait("_opened", cancel or threading.Event())
 
     def conversations(self) -> Conversations:
@@ -97,6 +102,10 @@ class Backend:
     def is_loading(self) -> bool:
         """Whether the models are still on their way."""
         return self._loaded is None or not self._loaded.done()
+
+    def failure(self) -> BaseException | None:
+        """Why the models did not load; None while they load, and when they did."""
+        return self._loaded.exception() if self._loaded is not None and self._loaded.done() else None
 
     @property
     def model(self) -> str:

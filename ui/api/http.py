@@ -215,11 +215,16 @@ def _routes(service: Service) -> APIRouter:
         tags=["read"],
     )
     async def ready() -> Response:
-        """Say whether the models are loaded; 503 while they are not."""
+        """Say whether the models are loaded; 503 while they are not, with why not if they cannot be."""
         if service.backend.is_loading():
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The models are loading", retry_after_s=5)
         stats = await service.short(lambda: service.index.stats())
         model = service.backend.model
+        failure = service.backend.failure()
+        if failure is not None:
+            service.backend.start()  # again: a model server may have come up
+            detail = f"The models cannot be loaded: {Problem.of(failure).detail}"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry_after_s=30)
         return answered({"ready": True, "articles": stats.articles, "generation": stats.generation, "model": model})
 
     @routes.get(

@@ -278,6 +278,7 @@ class Service:
         A model that will not load says so when it is needed, which it is not for every kind of question.
         """
         engine = self.backend.opened(cancel)
+        self.backend.start()
         while self.backend.is_loading():
             if cancel.wait(LOADING_POLL_S):
                 return None
