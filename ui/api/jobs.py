@@ -33,7 +33,6 @@ class Job:
     id: str
     kind: str
     created: str
-    task: Task = field(repr=False)
     state: State = "waiting"
     finished: str | None = None
     stage: str = ""
@@ -63,17 +62,20 @@ class Jobs:
     def __init__(self) -> None:
         """The thread that runs them starts with the first one."""
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._queue: SimpleQueue[Job] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Job, Task]] = SimpleQueue()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
 
     def start(self, kind: str, task: Task) -> Job:
-        """Run `task` after those before it. Raises Problem when too many wait."""
+        """Run `task` after those before it, also when it is cancelled before: it lets go of what it holds.
+
+        Raises Problem when too many wait.
+        """
         with self._lock:
             if sum(job.state == "waiting" for job in self._jobs.values()) >= MOST_WAITING:
                 detail = f"{MOST_WAITING} jobs wait already; start another when they are done"
                 raise Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, retry_after_s=RETRY_S)
-            job = Job(secrets.token_hex(8), kind, _now(), task)
+            job = Job(secrets.token_hex(8), kind, _now())
             self._jobs[job.id] = job
             finished = [one.id for one in self._jobs.values() if one.finished]
             for old in finished[: max(0, len(finished) - MOST_KEPT)]:
@@ -81,7 +83,7 @@ class Jobs:
             if self._worker is None:
                 self._worker = threading.Thread(target=self._run, name="citewire-jobs", daemon=True)
                 self._worker.start()
-        self._queue.put(job)
+        self._queue.put((job, task))
         return job
 
     def all(self) -> list[Job]:
@@ -111,7 +113,7 @@ class Jobs:
 
     def _run(self) -> None:
         while True:
-            job = self._queue.get()
+            job, task = self._queue.get()
             job.state = "running"
 
             def report(stage: str, done: int, total: int, job: Job = job) -> None:
@@ -119,14 +121,13 @@ class Jobs:
 
             state: State = "done"
             try:
-                if job.cancel.is_set():
-                    raise Cancelled("stopped before it began")
-                job.report = job.task(report, job.cancel)
+                job.report = task(report, job.cancel)
             except Cancelled as error:
                 state, job.error = "cancelled", str(error)
             except BaseException as error:  # noqa: BLE001 (kept for whoever looks at the job)
                 state, job.error = "failed", Problem.of(error).detail
             job.finished, job.state = _now(), state
+            del task  # which has the article or file; nothing else may come for hours
 
 
 def _now() -> str:
