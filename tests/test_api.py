@@ -16,12 +16,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel
 
 from index import Article, Index
+from index.errors import ModelError
+from index.run import SyncReport
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import cli
@@ -229,6 +232,59 @@ def test_articles_files_and_folders_are_added_as_jobs_and_removed(tmp_path: Path
         assert server.ask("DELETE", "/api/v1/articles/made").json == {"removed": 1}
         assert server.ask("DELETE", "/api/v1/articles/made").status == 404
         assert {job["kind"] for job in server.ask("GET", "/api/v1/jobs").json["jobs"]} == {"sync", "article", "upload"}
+
+
+def test_an_upload_that_is_stopped_before_its_turn_leaves_nothing(tmp_path: Path) -> None:
+    with served(tmp_path / "home") as server:
+        jobs, may_end = server.programs.service.jobs, threading.Event()
+
+        def first(report: object, cancel: threading.Event) -> SyncReport:
+            may_end.wait(PATIENCE_S)
+            return SyncReport()
+
+        jobs.start("sync", first)
+        waiting = server.ask("POST", "/api/v1/uploads?name=cw_47.txt", body=b"The ship sank in 1912.").json
+        server.ask("DELETE", f"/api/v1/jobs/{waiting['id']}")
+        may_end.set()
+        assert server.finished(waiting)["state"] == "cancelled"
+        assert [file for file in (server.home / "uploads").rglob("*") if file.is_file()] == []
+
+
+def test_links_are_below_the_path_that_a_proxy_has_and_lead_to_pages_only(tmp_path: Path) -> None:
+    script = {"id": "quagga", "text": "The quagga died in 1883.", "url": "javascript:alert(1)"}
+    question = {"model": "citewire", "messages": [{"role": "user", "content": "Which articles mention the quagga?"}]}
+    with served(tmp_path / "home", root_path="/news/") as server:
+        for path in ("", "/news"):
+            started = server.ask("POST", f"{path}/api/v1/articles", script)
+            assert started.headers["location"] == f"/news/api/v1/jobs/{started.json['id']}"
+            server.finished(started.json)
+            [result] = server.ask("POST", f"{path}/v1/chat/completions", question).json["search_results"]
+            assert result["url"] == f"http://127.0.0.1:{server.port}/news/api/v1/articles/quagga"
+        server.programs.service.has_page = True
+        [result] = server.ask("POST", "/v1/chat/completions", question).json["search_results"]
+        assert result["url"] == f"http://127.0.0.1:{server.port}/news/article/quagga?start=0&end=24"
+
+
+def test_models_that_do_not_load_are_not_ready_and_tried_again_only_for_what_needs_them(tmp_path: Path) -> None:
+    with served(tmp_path / "home") as server:
+        tries: list[bool] = []
+
+        def load() -> None:
+            tries.append(False)
+            raise ModelError("the model is missing; run: citewire models pull")
+
+        broken = MagicMock(wraps=server.engine, index=server.engine.index, load=load)
+        backend = Backend(lambda: broken)
+        server.programs.service.backend = backend
+        backend.start()
+        with pytest.raises(ModelError):
+            backend.loaded(threading.Event())
+        for _ in range(3):
+            assert server.ask("POST", "/api/v1/search", {"query": "dam"}).status == 200
+            assert server.ask("GET", "/metrics").status == 200
+        assert len(tries) == 1
+        unready = server.ask("GET", "/api/v1/ready")
+        assert (unready.status, "citewire models pull" in unready.json["detail"]) == (503, True)
 
 
 def test_health_and_readiness(server: Running) -> None:
@@ -560,6 +616,7 @@ def test_the_log_has_neither_words_nor_tokens(tmp_path: Path, capfd: pytest.Capt
         server.ask("POST", "/api/v1/ask", {"question": QUESTION}, token=text)
         server.ask("GET", f"/api/v1/{text}?token={text}", token=text)
         server.ask("GET", "/api/v1/articles/talks", token=text)
+    assert logging.getLogger().handlers == before
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
     assert [(line["route"], line["status"], line["client"]) for line in lines if line["event"] == "request"] == [
         ("/api/v1/ask", 200, "token laptop"),
@@ -608,4 +665,3 @@ def test_the_server_runs_until_a_signal(home: Path) -> None:
             assert connection.getresponse().status == 200
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
-    assert logging.getLogger().handlers == before

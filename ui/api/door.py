@@ -41,7 +41,7 @@ CLIENT = "citewire.client"
 """Key of the ASGI scope under which the rest of the server finds the Client."""
 
 BASE = "citewire.base"
-"""Key for the address that the client uses, without a path; it is one that Citewire answers to."""
+"""Key for the address that the client uses, up to `root_path`; it is one that Citewire answers to."""
 
 MOST_BODY_BYTES = 1024 * 1024
 """Of a request that is no upload: a draft of the greatest length, each character as an escape, takes a quarter."""
@@ -106,12 +106,13 @@ class Door:
         rate_per_min: int = 0,
         on_proxy: Callable[[], None] = lambda: None,
         running: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext,
+        root_path: str = "",
     ) -> None:
         """Only where it `is_private`, on loopback, are programs let in without a token, and only while there is none.
 
         `rate_per_min` is how many requests a client may make in a minute, 0 for any number. `on_proxy` is called when
         a request has come through any proxy. `running` is entered while the server runs: an app that is mounted beside
-        another is not asked to start by the server.
+        another is not asked to start by the server. `root_path` is the path under which a proxy has the server.
         """
         self._app = app
         self._page = page
@@ -123,6 +124,7 @@ class Door:
         self._proxies = proxies
         self._on_proxy = on_proxy
         self._running = running
+        self._root_path = root_path
         self._rates = Rates(rate_per_min)
         self._uploading = 0
 
@@ -132,10 +134,12 @@ class Door:
             await self._run(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
-        elif self._page is not None and not is_ours(scope["path"]):
-            await self._page(scope, receive, send)
         else:
-            await self._serve(Request(scope), receive, send)
+            below = proxy.without_root(scope, self._root_path)
+            if self._page is not None and not is_ours(below["path"]):
+                await self._page(scope, receive, send)
+            else:
+                await self._serve(Request(below), receive, send)
 
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:
         """Keep the apps running. The server ends when it hears that they have ended, so that is said last."""
@@ -208,7 +212,7 @@ class Door:
             raise Problem(HTTPStatus.FORBIDDEN, why)
         if any(name.lower() in SECRETS or TEXT.search(f"{name}={value}") for name, value in request.pairs):
             raise Problem(HTTPStatus.BAD_REQUEST, EXPOSED)
-        request.scope[BASE] = f"{'https' if secure else 'http'}://{request.all(b'host')[0]}"
+        request.scope[BASE] = f"{'https' if secure else 'http'}://{request.all(b'host')[0]}{self._root_path}"
         address = proxy.client_address(request.scope, self._proxies)
         client = self._client(request, address, is_forwarded=is_forwarded)
         wait_s = self._rates.wait_s(client.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Path, Query
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from rag.checked import Checked
     from rag.event import Event
+    from ui.api.jobs import Job
     from ui.api.service import Service
 
     Item = TypeVar("Item")
@@ -70,7 +72,7 @@ def app(service: Service) -> FastAPI:
     made.include_router(_routes(service))
     made.include_router(openai.routes(service, REFUSALS))
 
-    def document() -> Response:
+    async def document() -> Response:
         return answered(_documented(made))
 
     made.add_api_route("/openapi.json", document, include_in_schema=False)
@@ -142,9 +144,9 @@ def _routes(service: Service) -> APIRouter:
         return answered({**asdict(article), "headline": article.headline})
 
     @routes.post("/api/v1/articles", status_code=202, responses={202: {"model": schema.JobOut}}, tags=["write"])
-    async def add_article(sent: schema.ArticleRequest) -> Response:
+    async def add_article(sent: schema.ArticleRequest, request: Request) -> Response:
         """Add an article that is sent, or replace the one with its id, as a job."""
-        return _started(await service.short(lambda: service.add(Article(**sent.model_dump()))))
+        return _started(await service.short(lambda: service.add(Article(**sent.model_dump()))), request)
 
     @routes.delete("/api/v1/articles/{article_id:path}", responses={200: {"model": schema.RemovedOut}}, tags=["write"])
     async def remove_article(article_id: ArticleId) -> Response:
@@ -169,7 +171,7 @@ def _routes(service: Service) -> APIRouter:
     ) -> Response:
         """Add a file, which is kept in the home, as a job. Its ending says how it is read."""
         content = await request.body()
-        return _started(await service.short(lambda: service.upload(name, content)))
+        return _started(await service.short(lambda: service.upload(name, content)), request)
 
     @routes.get("/api/v1/sources", responses={200: {"model": schema.SourcesOut}}, tags=["write"])
     async def list_sources() -> Response:
@@ -178,14 +180,14 @@ def _routes(service: Service) -> APIRouter:
         return answered({"sources": list(stats.sources)})
 
     @routes.post("/api/v1/sources", status_code=202, responses={202: {"model": schema.JobOut}}, tags=["write"])
-    async def add_sources(sent: schema.SourcesRequest) -> Response:
+    async def add_sources(sent: schema.SourcesRequest, request: Request) -> Response:
         """Add pages, feeds, and folders where these are allowed, as a job. They are remembered."""
-        return _started(await service.short(lambda: service.sync(sent.sources, prune=sent.prune)))
+        return _started(await service.short(lambda: service.sync(sent.sources, prune=sent.prune)), request)
 
     @routes.post("/api/v1/sync", status_code=202, responses={202: {"model": schema.JobOut}}, tags=["write"])
-    async def sync(sent: schema.SyncRequest) -> Response:
+    async def sync(sent: schema.SyncRequest, request: Request) -> Response:
         """Index what is new or changed in these sources, or without any in all that are remembered, as a job."""
-        return _started(await service.short(lambda: service.sync(sent.sources, prune=sent.prune)))
+        return _started(await service.short(lambda: service.sync(sent.sources, prune=sent.prune)), request)
 
     @routes.get("/api/v1/jobs", responses={200: {"model": schema.JobsOut}}, tags=["write"])
     async def list_jobs() -> Response:
@@ -218,13 +220,13 @@ def _routes(service: Service) -> APIRouter:
         """Say whether the models are loaded; 503 while they are not, with why not if they cannot be."""
         if service.backend.is_loading():
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "The models are loading", retry_after_s=5)
-        stats = await service.short(lambda: service.index.stats())
-        model = service.backend.model
         failure = service.backend.failure()
         if failure is not None:
             service.backend.start()  # again: a model server may have come up
             detail = f"The models cannot be loaded: {Problem.of(failure).detail}"
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry_after_s=30)
+        stats = await service.short(lambda: service.index.stats())
+        model = service.backend.model
         return answered({"ready": True, "articles": stats.articles, "generation": stats.generation, "model": model})
 
     @routes.get(
@@ -259,8 +261,9 @@ def _wants_events(request: Request) -> bool:
     return "text/event-stream" in request.headers.get("accept", "")
 
 
-def _started(job: Any) -> Response:
-    return answered(job.to_dict(), HTTPStatus.ACCEPTED, {"Location": f"/api/v1/jobs/{job.id}"})
+def _started(job: Job, request: Request) -> Response:
+    root_path = urlsplit(request.scope[BASE]).path
+    return answered(job.to_dict(), HTTPStatus.ACCEPTED, {"Location": f"{root_path}/api/v1/jobs/{job.id}"})
 
 
 async def _last(events: AsyncIterator[Any], kind: type[Item]) -> Item:

@@ -25,6 +25,7 @@ from ui.api.tokens import Tokens
 from ui.backend import Backend
 from ui.folders import Folders
 from ui.origin import LOOPBACK, Hosts
+from ui.proxy import root_of
 from ui.stopping import STOPPING_S, until_stopped
 
 if TYPE_CHECKING:
@@ -58,10 +59,12 @@ class Programs:
         most_asking: int | None = None,
         log: RequestLog | None = None,
         write: bool = False,
+        root_path: str = "",
     ) -> None:
         """`write` offers the tools of MCP that change the articles to clients with the scope for them.
 
-        Raises InputError for allowed hosts that are no names, and for a file of tokens that cannot be read.
+        `root_path` is the path under which a proxy has the server, see ui/proxy.py. Raises InputError for one that is
+        no path, for allowed hosts that are no names, and for a file of tokens that cannot be read.
         """
         self._is_private = host in LOOPBACK and not proxies
         self._tokens = Tokens(home)
@@ -77,6 +80,7 @@ class Programs:
             "proxies": proxies,
             "rate_per_min": (0 if self._is_private else RATE_PER_MIN) if rate_per_min is None else rate_per_min,
             "on_proxy": folders.restrict,
+            "root_path": root_of(root_path),
         }
         self._write = write
         self._host = host

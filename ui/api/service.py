@@ -20,10 +20,12 @@ from index.errors import Error, InputError
 from index.location import is_storable
 from rag.answer import Answer
 from rag.event import Progress, Token
+from ui import links
 from ui.api.asking import Asking
 from ui.api.door import BASE
 from ui.api.jobs import Jobs
 from ui.api.problem import Problem
+from ui.html.markup import safe_url
 from ui.uploads import harmless
 
 if TYPE_CHECKING:
@@ -185,10 +187,9 @@ class Service:
         base = str(request.scope[BASE])
 
         def link(citation: Citation) -> str:
-            article = quote(citation.article_id, safe="")
             if self.has_page:
-                return f"{base}/article/{article}?start={citation.start}&end={citation.end}"
-            return citation.url or f"{base}/api/v1/articles/{article}"
+                return f"{base}/{links.article(citation.article_id, citation.start, citation.end)}"
+            return safe_url(citation.url) or f"{base}/api/v1/articles/{quote(citation.article_id, safe='')}"
 
         return link
 
@@ -277,8 +278,8 @@ class Service:
 
         A model that will not load says so when it is needed, which it is not for every kind of question.
         """
-        engine = self.backend.opened(cancel)
         self.backend.start()
+        engine = self.backend.opened(cancel)
         while self.backend.is_loading():
             if cancel.wait(LOADING_POLL_S):
                 return None
