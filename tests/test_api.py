@@ -276,7 +276,6 @@ def test_models_that_do_not_load_are_not_ready_and_tried_again_only_for_what_nee
         broken = MagicMock(wraps=server.engine, index=server.engine.index, load=load)
         backend = Backend(lambda: broken)
         server.programs.service.backend = backend
-        backend.start()
         with pytest.raises(ModelError):
             backend.loaded(threading.Event())
         for _ in range(3):
