@@ -84,15 +84,14 @@ _LEAVES = (
 )
 _REMOVES = r"\b(?:dismiss(?:es|ed)|sack(?:s|ed)|fire[sd]|oust(?:s|ed)|depose[sd]|remove[sd]|[Ff]ormer|[Ll]ate)\b"
 _APART = r"(?: (?:of|in|at|for|from|the|has|had|also|\w+ly)\b|(?<=\b(?:of|in|at)) [A-Z][\w-]*)* "
-_CLAUSES = re.compile(
-    r"(?:(?!\b(?:who|which|when|while|after|before|but|and)\b)[^,;:()—–])+|\b(?:who|which|when|while|after|before|but|and)\b"
-    r"(?:(?!\b(?:who|which|when|while|after|before|but|and)\b)[^,;:()—–])*"
-)
-_SINCE = re.compile(r"\b(?:since|from|until|till|through|to|by)\s(?:\w+\s)?$", re.IGNORECASE)
-"""What stands before a date that is only the beginning or the end of what a sentence reports."""
-"""The clauses of a sentence, each up to the next comma or word that begins another."""
 _END = re.compile(rf"{_LEAVES}|{_REMOVES}|\b(?:resign|quit|leave|step|no longer|not)\b")
 """Words for the end of an office, after and before who had it, and what may stand between."""
+_BEGINS_CLAUSE = r"\b(?:who|which|when|while|after|before|but|and)\b"
+_IN_CLAUSE = rf"(?:(?!{_BEGINS_CLAUSE})[^,;:()—–])"
+_CLAUSES = re.compile(rf"{_IN_CLAUSE}+|{_BEGINS_CLAUSE}{_IN_CLAUSE}*")
+"""The clauses of a sentence, each up to the next comma or word that begins another."""
+_SINCE = re.compile(r"\b(?:since|from|until|till|through|to|by)\s(?:\w+\s)?$", re.IGNORECASE)
+"""What stands before a date that is only the beginning or the end of what a sentence reports."""
 SPAN_DAYS = 14
 """Days before the newest article that are searched first."""
 STORY_DAYS = 3
@@ -183,17 +182,19 @@ def _is_of_another_time(question: str, claim: str, quote: Citation) -> bool:
     else:
         # "who" begins a clause of a sentence, of which a date is not that of the sentence
         asked = [one.span for one in dates(question.partition(" ")[2]) if one.is_when]
-    found = dates(quote.quote, published) if asked else ()
-    wanted = {word.stem for text in (question, claim) for word in words(text) if text[word.start].islower()}
-    clauses = [(one.start(), one.end()) for one in _CLAUSES.finditer(quote.quote)]
-    start, end = max(clauses, key=lambda at: len(wanted & stems(quote.quote[slice(*at)])), default=(0, 0))
-    # "Last month, he was fired": a date that stands alone is that of the clause beside it.
+    if not asked:
+        return False
     text = quote.quote
+    found = dates(text, published)
+    wanted = {word.stem for one in (question, claim) for word in words(one) if one[word.start].islower()}
+    clauses = [one.span() for one in _CLAUSES.finditer(text)]
+    start, end = max(clauses, key=lambda at: len(wanted & stems(text[slice(*at)])), default=(0, 0))
+    # "Last month, he was fired": a date that stands alone is that of the clause beside it.
     alone = [
         (one.start, one.end)
         for one in found
         for at in clauses
-        if at[0] <= one.start < at[1] and not words(f"x {text[at[0] : one.start]} {text[one.end : at[1]]}"[2:])
+        if at[0] <= one.start < at[1] and not words(f"{text[at[0] : one.start]} {text[one.end : at[1]]}")
     ]
     own = [
         one

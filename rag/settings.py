@@ -61,8 +61,17 @@ class Settings:
         return cls(**{name: _value(f"CITEWIRE_{name.upper()}", name, value) for name, value in given.items()})
 
 
-_LEAST = {"context_tokens": 512, "evidence_tokens": 64, "answer_tokens": 8, "passages": 1, "threads": 0, "kv_bytes": 0}
-_LEAST |= {"llm_requests": 1, "llm_timeout_s": 1, "gpu_layers": 0}
+_LEAST = {
+    "context_tokens": 512,
+    "evidence_tokens": 64,
+    "answer_tokens": 8,
+    "passages": 1,
+    "threads": 0,
+    "kv_bytes": 0,
+    "llm_requests": 1,
+    "llm_timeout_s": 1,
+    "gpu_layers": 0,
+}
 
 
 def _value(variable: str, name: str, value: str) -> Any:
