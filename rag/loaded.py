@@ -54,9 +54,14 @@ class LoadedModel:
     @contextmanager
     def held(self, settings: Settings) -> Iterator[LLM]:
         """Whichever model is in memory, which stays there meanwhile; that of `settings` if there is none. Enough to
-        count tokens with, for which it need not be the one that will answer."""
+        count tokens with, for which it need not be the one that will answer. A server that will not is sent nothing:
+        the tokens are estimated."""
+        from rag.llm import Served
+
         with self._lock:
-            yield self._llm or self.of(settings)
+            llm = self._llm or self.of(settings)
+            will_answer = not self._owned or settings.llm == self._choice
+            yield llm if will_answer or not isinstance(llm, Served) else llm.estimating()
 
     def close(self) -> None:
         """Let go of the model, unless it was handed in."""

@@ -560,6 +560,16 @@ def test_a_server_that_is_killed_half_way_is_named_and_the_next_question_is_answ
         assert not engine.ask("When did the six-party talks break down?").refused
 
 
+def test_a_server_is_sent_nothing_of_a_question_for_another_model(server: Server, index: Index) -> None:
+    chat(server, replies("The talks broke down in 2009."))
+    with Engine.open(index=index, settings=Settings(llm=server.address)) as engine:
+        engine.load()
+        sent = len(server.asked)
+        with pytest.raises(ModelError):
+            engine.ask("When did the six-party talks break down?", settings=Settings(llm="none.gguf"))
+        assert len(server.asked) == sent
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_as_many_questions_at_once_as_the_setting_allows(server: Server, index: Index, most: int) -> None:
     running, seen, lock = 0, 0, threading.Lock()

@@ -107,6 +107,10 @@ class Served(Protocol):
         """Whether the server is on this machine, so that no text leaves it."""
         ...
 
+    def estimating(self) -> LLM:
+        """The same model, whose `count` sends nothing to the server."""
+        ...
+
 
 @runtime_checkable
 class Reader(Protocol):

@@ -126,6 +126,12 @@ class RemoteLLM:
         """Whether the server is on this machine, so that no text leaves it."""
         return self.server.address.is_here
 
+    def estimating(self) -> RemoteLLM:
+        """See `Served.estimating`."""
+        model = RemoteLLM(self.server, name=self.name, model=self._model, context_tokens=self.context_tokens)
+        model._tokenizer = None
+        return model
+
     @property
     def vocabulary(self) -> Vocabulary:
         """None that a constraint could use: what a server makes of a text has no tokens here. One of single bytes, for
