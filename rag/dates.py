@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from rag.grounding.lexicon import MONTHS
+from rag.grounding.lexicon import MONTHS, WEEKDAYS
 
 Role = Literal["event", "other"]
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-"""Not those of `calendar`, which are in the language of the machine."""
 _SHORT = r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\b\.?"
 _MONTH = rf"(?:(?:{'|'.join(MONTHS)})\b|{_SHORT})"
 _WEEKDAY = rf"(?:{'|'.join(WEEKDAYS)})"

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import MONTHS, antonyms, is_akin, words
+from rag.grounding.lexicon import MONTHS, WEEKDAYS, antonyms, is_akin, words
 from rag.grounding.support import Pair, reversed_stems
 
 if TYPE_CHECKING:
@@ -152,10 +152,13 @@ class _Comparison:
         for how, start, end, their_start, their_end in self.matcher.get_opcodes():
             if how == "replace" and all(word in self.ours[start:end] for word in lost):
                 found = [word for word in self.theirs[their_start:their_end] if is_kind(word)]
-                if found and _is_stretch(self.quote.text, found):
+                are_days = {_is_day(word) for word in (*lost, *found)}  # "on Tuesday" is not said of a place
+                if found and len(are_days) == 1 and _is_stretch(self.quote.text, found):
                     return found
         known = {word.stem for word in self.ours}
-        alike = [word for word in self.theirs if _form(word) == _form(lost[0]) and word.stem not in known]
+        form, is_day = _form(lost[0]), _is_day(lost[0])
+        rest = [word for word in self.theirs if word.stem not in known]
+        alike = [word for word in rest if _form(word) == form and _is_day(word) == is_day]
         return alike if len(lost) == 1 and len(alike) == 1 else None
 
     def _opposite(self) -> tuple[Contradiction, Sequence[Word]] | None:
@@ -182,6 +185,16 @@ def _form(word: Word) -> str:
 
 def _is_number(word: Word) -> bool:
     return word.is_number
+
+
+def _is_day(word: Word) -> bool:
+    return word.kind == "name" and word.stem in _days()
+
+
+@cache
+def _days() -> frozenset[str]:
+    """The stems of the names of months and days of the week."""
+    return frozenset(word.stem for word in words(" ".join((*MONTHS, *WEEKDAYS))))
 
 
 def _is_name(word: Word) -> bool:

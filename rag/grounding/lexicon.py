@@ -71,6 +71,8 @@ MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+"""Not those of `calendar`, which are in the language of the machine."""
 NEGATION = re.compile(
     r"\b(?:not(?! only\b| just\b| least\b)|never|neither|nor|no(?! longer\b| later\b| less\b| more\b| fewer\b)|none|"
     r"nobody|nothing|without|cannot)\b|n['’]t\b",

@@ -15,9 +15,9 @@ from index.article import Span
 from index.filters import Filter
 from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section, Source
-from rag.dates import WEEKDAYS, published_in_words
+from rag.dates import published_in_words
 from rag.grounding import claims, disagreement
-from rag.grounding.lexicon import MONTHS, STOP_WORDS, stems, words
+from rag.grounding.lexicon import MONTHS, STOP_WORDS, WEEKDAYS, stems, words
 from rag.grounding.statement import is_statement
 from rag.overview import Overview
 from rag.overview.sides import Named, sides_of

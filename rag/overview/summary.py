@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from index.filters import Filter
 from rag.answer import Citation, Claim, Reason, Section
-from rag.dates import WEEKDAYS, day_of, in_words, published_in_words
-from rag.grounding.lexicon import MONTHS, words
+from rag.dates import day_of, in_words, published_in_words
+from rag.grounding.lexicon import MONTHS, WEEKDAYS, words
 from rag.grounding.statement import is_statement
 from rag.overview import Overview
 from rag.relevance import RELEVANT, covered, relevance
