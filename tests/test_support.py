@@ -252,6 +252,11 @@ def test_no_sentence_of_an_article_says_how_many_articles_there_are() -> None:
 
 SUCCESSION = "Ann Lee of Norria, who succeeded Bo Lund as chair in May, invited Cy Ames to dine."
 FINAL = "Norria defeated the Zorb Rovers 24–10 to win the Harbor Cup, and was greeted by Mayor Ada Quill."
+TAKEN = "Bo Lund, who had sued Cy Ames, was himself sued by Ann Lee, Di Orr and Ed Poe."
+GIVEN = "Norria gave $2 million, Zorb $1 million."
+RISEN = "Turnout, 74% in 2018, fell to 61% in 2022."
+VIEWERS = "Zorb TV, overtaken by Norria TV in May, has 221 million viewers; Norria TV has 223 million."
+QUAKE = "A quake of magnitude 7.8 killed 59 people and injured 340."
 FLEET = "Norria was founded as a port in 1851, and joined the union in 1855 with 62 ferries, 335 tugs and $4 million."
 
 
@@ -276,6 +281,17 @@ FLEET = "Norria was founded as a port in 1851, and joined the union in 1855 with
         ("", "Norria had 335 tugs.", FLEET, True),
         ("", "Norria had 62 tugs.", FLEET, False),
         ("", "Zorb met Norria.", "Norria met Zorb in May.", True),
+        ("", "Ed Poe sued Bo Lund.", TAKEN, True),
+        ("Who sued Bo Lund?", "Di Orr.", TAKEN, True),
+        ("", "Cy Ames sued Bo Lund.", TAKEN, False),
+        ("", "Ann Lee sued Bo Lund in June.", "Bo Lund sued Ann Lee in May, and Ann Lee sued Bo Lund in June.", True),
+        ("", "Ann Lee sued Bo Lund.", "Cy Ames sued Bo Lund, as did Ann Lee.", True),
+        ("", "Zorb gave $1 million.", GIVEN, True),
+        ("", "Norria gave $1 million.", GIVEN, False),
+        ("", "Turnout was 61% in 2022.", RISEN, True),
+        ("", "Norria TV has 223 million viewers.", VIEWERS, True),
+        ("", "The quake injured 340 people and killed 59.", QUAKE, True),
+        ("", "53 envoys voted for it.", "Of the 100 envoys, 53 voted for it.", True),
     ],
 )
 def test_who_does_it_and_which_number_it_is_must_be_those_of_the_quote(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from rag.grounding.lexicon import AUXILIARIES, MODALS, MONTHS, is_akin, is_past, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rag.grounding.lexicon import Word
 
@@ -52,7 +52,8 @@ _WHEN = frozenset("after as before since till until".split())
 """Prepositions that may as well begin a clause: "after the French attacked"."""
 _CONJUNCTIONS = frozenset("and or but nor while whereas because although though when if whether than so".split())
 _DETERMINERS = frozenset("a an the this that these those his her its their our my".split())
-_PRONOUNS = frozenset("i you he she it we they him her us them himself herself itself themselves".split())
+_REFLEXIVE = frozenset("himself herself itself themselves".split())
+_PRONOUNS = _REFLEXIVE | frozenset("i you he she it we they him her us them".split())
 _ADVERB = re.compile(r"\w+ly|not|never|also|then|later|soon|first|once|again|already|still|only|even|twice")
 _PARTICIPLE = re.compile(r"\w+(?:ed|en|wn|ght|ld|nt|pt|lt|de|ut|on|un|ne|st|rn|ck|ot)")
 """Forms that may be participles; that one stands behind "was" or before "by" decides."""
@@ -128,7 +129,7 @@ def exchanged(claim: str, quotes: Sequence[str], question: str = "") -> frozense
     stated = as_statement(claim, question)
     names = _names_of((stated, question, *quotes))
     theirs = [_deeds(quote, names) for quote in quotes]
-    present = frozenset().union(*(names.intersection(word.stem for word in words(quote)) for quote in quotes))
+    alone = frozenset().union(*(_sentence(quote, names).alone for quote in quotes))
     found: set[str] = set()
     for verb, deeds in _deeds(stated, names).items():
         others = [other for each in theirs for other in each.get(verb, ())]
@@ -139,7 +140,7 @@ def exchanged(claim: str, quotes: Sequence[str], question: str = "") -> frozense
                 continue
             is_elsewhere = any(other.has(one, name) for other in others for one in _EXCLUDES[role])
             # "Washington" stands in the quote, whose every use of the verb has somebody else for its subject.
-            is_other = role == SUBJECT and all(other.sure.get(SUBJECT) for other in others) and name <= present
+            is_other = role == SUBJECT and all(other.sure.get(SUBJECT) for other in others) and name <= alone
             if is_elsewhere or is_other:
                 found |= name
     return frozenset(found)
@@ -173,9 +174,7 @@ def _names_of(texts: Sequence[str]) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _deeds(text: str, names: frozenset[str]) -> Mapping[str, list[Deed]]:
     """Stem of a verb → its uses with those who have a role in them."""
-    tokens = list(_TOKEN.finditer(text)) if len(text) <= LONGEST_CHARS else []
-    content = {word.start: word for word in words(text)}
-    sentence = _Sentence([token[0] for token in tokens], [content.get(token.start()) for token in tokens], names)
+    sentence = _sentence(text, names)
     found: dict[str, list[Deed]] = defaultdict(list)
     for at, word in enumerate(sentence.content):
         if word is None or word.stem in names or word.is_number or not sentence.is_verb(at):
@@ -187,6 +186,13 @@ def _deeds(text: str, names: frozenset[str]) -> Mapping[str, list[Deed]]:
     return found
 
 
+@lru_cache(maxsize=1024)
+def _sentence(text: str, names: frozenset[str]) -> _Sentence:
+    tokens = list(_TOKEN.finditer(text)) if len(text) <= LONGEST_CHARS else []
+    content = {word.start: word for word in words(text)}
+    return _Sentence([token[0] for token in tokens], [content.get(token.start()) for token in tokens], names)
+
+
 @dataclass(frozen=True)
 class _Sentence:
     """The tokens of a sentence, beside each its content word; `names` are the stems of names."""
@@ -194,6 +200,23 @@ class _Sentence:
     tokens: list[str]
     content: list[Word | None]
     names: frozenset[str]
+
+    @property
+    def alone(self) -> frozenset[str]:
+        """The stems of names of which none stands where a verb may be left out, or a list goes on: "and Trump 232",
+        "as did Ann", "by Tom and by Ann"."""
+        every = list(filter(None, map(self.name_at, range(len(self.tokens)))))
+        joined, joints = set[str](), frozenset(("and", "or"))
+        for name in every:
+            before, behind = name.first - 1, name.last + 1
+            while self.lower(before) in _DETERMINERS | {"by"}:
+                before -= 1
+            begins_clause = self.lower(before) == "," != self.lower(behind)
+            if self.lower(behind) == "," and self.lower(behind + 1) in joints | _DETERMINERS:
+                behind += 1
+            if begins_clause or self.lower(before) in joints | {"did"} or self.lower(behind) in joints | _DETERMINERS:
+                joined |= name.stems
+        return frozenset().union(*(name.stems for name in every)) - joined
 
     def lower(self, at: int) -> str:
         """The token there, in small letters; "" beyond the ends."""
@@ -269,7 +292,7 @@ class _Sentence:
     def _before(self, verb: int, deed: Deed, role: str) -> None:
         """Note who stands before a verb, as far as that is clear."""
         at = verb - 1
-        while at >= 0 and (_ADVERB.fullmatch(self.lower(at)) or self.lower(at) in _HELPING):
+        while at >= 0 and (_ADVERB.fullmatch(self.lower(at)) or self.lower(at) in _HELPING | _REFLEXIVE):
             at -= 1
         here = self.lower(at)
         if here in _RELATIVE:
@@ -283,8 +306,14 @@ class _Sentence:
         for name in sure:
             deed.note(role, name)
         if here in ("and", "or", ",") or (self.lower(verb).endswith("ing") and not sure):
-            for name in (*self._joined(at), *self._of_clause(verb)):
+            for name in self._of_clause(verb):
                 deed.note(role, name, is_sure=False)
+        if here == ",":  # "Truss, who replaced Johnson, was replaced": whose the words in commas are, is not clear
+            for name in filter(None, (self.name_at(one - 1) for one in range(1, at) if self.lower(one) == ",")):
+                deed.note(role, name, is_sure=False)
+        elif not sure and (nearest := self.name_at(at)):  # "in April, and Samsung sued", "France and Spain claiming"
+            for one in self._joined(at) or [nearest]:
+                deed.note(role, one, is_sure=False)
 
     def _after_with(self, at: int) -> list[Named]:
         """The name that ends there, of "with the king claiming"; else it is unclear who of two claims."""
@@ -337,12 +366,26 @@ class _Sentence:
             elif name is not None:
                 if role is not None and not (role == OBJECT and is_passive):
                     deed.note(role, name, is_sure=not self._is_part(name))
+                    for other in self._joined_behind(name):
+                        deed.note(role, other, is_sure=False)
                 has_object = has_object or role == OBJECT
                 role, at = None, name.last
             elif role == OBJECT and (here in _PRONOUNS or (word is not None and not word.is_number)):
                 has_object = True
             at += 1
         return has_object
+
+    def _joined_behind(self, name: Named) -> Iterator[Named]:
+        """The names that commas and "and" join to one: they may share its role, or begin the next clause."""
+        following: Named | None = name
+        while following is not None:
+            at = following.last + 1
+            if self.lower(at) not in (",", "and", "or"):
+                break
+            while self.lower(at) in {",", "and", "or"} | _DETERMINERS:
+                at += 1
+            if following := self.name_at(at):
+                yield following
 
     def _is_part(self, name: Named) -> bool:
         """Whether the name only says which or whose: "the US embassy"."""
@@ -353,13 +396,15 @@ class _Sentence:
 @dataclass(frozen=True, slots=True)
 class _Counted:
     """A number of a quote, or several that are of one thing, with the stems that belong to it: those between it and the
-    last cut `before`, and those `behind` it up to the next. `unit` is what directly follows."""
+    last cut `before`, and those `behind` it up to the next. `unit` is what directly follows. `subject` is what the
+    sentence begins with, where no name stands before the number itself: "Turnout was 74% and fell to 61%"."""
 
     numbers: frozenset[str]
     form: str
     before: frozenset[str]
     behind: frozenset[str]
     unit: tuple[str, ...]
+    subject: frozenset[str]
 
     @property
     def around(self) -> frozenset[str]:
@@ -371,29 +416,29 @@ def misnumbered(claim: str, quotes: Sequence[str], question: str = "") -> frozen
     another number of the same form: "242 Rhodes Scholars" by "335 Rhodes Scholars, and 242 Marshall Scholars"."""
     found: set[str] = set()
     ours = {word.stem for word in words(claim) if word.is_number}
-    for mine in _counted(claim):
-        says = frozenset().union(*(one.around for one in _counted(claim) if one.numbers == mine.numbers))
+    for stated in _counted(claim):
+        says = frozenset().union(*(one.around for one in _counted(claim) if one.numbers == stated.numbers))
         if not says and len(ours) < len(words(claim)):
             continue
         says = says or frozenset(word.stem for word in words(question) if not word.is_number)
-        for number in mine.numbers:
+        for number in stated.numbers:
             having = [each for each in map(_counted, quotes) if any(number in one.numbers for one in each)]
-            if having and all(_is_of_another(number, mine, says, each, ours) for each in having):
+            if having and all(_is_of_another(number, stated, says, each, ours) for each in having):
                 found.add(number)
     return frozenset(found)
 
 
 def _is_of_another(
-    number: str, mine: _Counted, says: frozenset[str], quote: Sequence[_Counted], ours: set[str]
+    number: str, stated: _Counted, says: frozenset[str], quote: Sequence[_Counted], ours: set[str]
 ) -> bool:
     """Whether a quote says nothing that the claim says of a number alone, and says it of another one."""
     own = [one for one in quote if number in one.numbers]
     others = [one for one in quote if number not in one.numbers and not one.numbers <= ours]
     forms = {one.form for one in own}
-    if mine.form in (MONEY, SHARE) and mine.form not in forms:
-        return any(one.form == mine.form for one in others)
-    if mine.unit and all(one.unit and not is_akin(mine.unit[0], one.around) for one in own):
-        return any(one.unit and one.unit[0] == mine.unit[0] for one in others)
+    if stated.form in (MONEY, SHARE) and stated.form not in forms:
+        return any(one.form == stated.form for one in others)
+    if stated.unit and all(one.unit and not is_akin(stated.unit[0], one.around) for one in own):
+        return any(one.unit and one.unit[0] == stated.unit[0] for one in others)
     if any(not one.around for one in own):
         return False
     around = frozenset().union(*(one.around for one in own))
@@ -402,7 +447,10 @@ def _is_of_another(
         # In "killed 100 in Sweden, and 300 in Prussia" both were killed.
         is_joined = other.before and not any(one.before for one in own)
         theirs = says & (other.behind if is_joined else other.around)
-        only_its, only_theirs = its - theirs - (other.before if is_joined else frozenset()), theirs - its
+        shared = frozenset().union(*(one.subject for one in own))
+        if len(other.behind) <= UNIT_WORDS and all(one.behind <= other.behind for one in own):
+            shared |= other.behind  # "Disney has 221 million subscribers, and Netflix 223 million"
+        only_its, only_theirs = its - theirs - (other.before if is_joined else frozenset()), theirs - its - shared
         is_subject = only_its <= quote[0].before and own[0] is quote[0]  # what a sentence begins with is said of all
         if only_theirs and (not only_its or (is_subject and len(only_theirs) > len(only_its))):
             return True
@@ -430,18 +478,23 @@ def _counted(text: str) -> tuple[_Counted, ...]:
     cuts = [0]
     for one, after in itertools.pairwise(groups):
         begin, end = content[one[-1]].end, content[after[0]].start
-        parts = [part.end() for part in _PART.finditer(text, begin, end)]
+        marks = [mark.end() for mark in _PART.finditer(text, begin, end)]
         between = content[one[-1] + 1 : after[0]]
         behind_unit = between[min(UNIT_WORDS, len(between)) - 1].end if between else begin
-        cuts.append(parts[-1] if parts else behind_unit)
+        verbs = [word.start for word in between[:UNIT_WORDS] if is_past(text[word.start : word.end])]
+        cuts.append(marks[-1] if marks else verbs[0] if verbs else behind_unit)
     cuts.append(len(text))
+    end_of_subject = _end_of_subject(text) if groups else 0
+    subject = frozenset(word.stem for word in content if word.end <= end_of_subject)
     found = []
     for place, group in enumerate(groups):
         first, last = content[group[0]], content[group[-1]]
         within = [word for word in content if cuts[place] <= word.start and word.end <= cuts[place + 1]]
         rest = [word for word in within if not word.is_number]
+        has_name = any(text[word.start].isupper() for word in rest if word.end <= first.start)
         behind = [word for word in rest if word.start >= last.end]
         unit = behind[:1] if behind and text[last.end : behind[0].start] in (" ", "-") else []
+        unit = [word for word in unit if not is_past(text[word.start : word.end])]
         found.append(
             _Counted(
                 frozenset(content[at].stem for at in group),
@@ -449,9 +502,19 @@ def _counted(text: str) -> tuple[_Counted, ...]:
                 frozenset(word.stem for word in rest if word.end <= first.start),
                 frozenset(word.stem for word in behind),
                 tuple(word.stem for word in unit),
+                subject if place and not has_name else frozenset(),
             )
         )
     return tuple(found)
+
+
+def _end_of_subject(text: str) -> int:
+    """Where the first number, mark or verb of a text begins, as far as verbs can be recognized."""
+    for token in _TOKEN.finditer(text):
+        word = token[0].lower()
+        if not word.isalpha() or word in _HELPING or is_past(word):
+            return token.start()
+    return len(text)
 
 
 def _form(text: str, word: Word) -> str:
