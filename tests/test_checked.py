@@ -100,6 +100,21 @@ def test_what_they_say_otherwise_is_contradicted_with_their_words(engine: Engine
 
 
 @pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("The storm damaged 14 boats at Port Zorb.", "The storm damaged 14 boats, the harbor master said on Tuesday."),
+        ("The storm damaged 14 boats at Port Zorb.", "The storm damaged 14 boats, a member of the Senate said."),
+        ("The talks opened in Geneva.", "The talks opened in March."),
+    ],
+)
+def test_a_day_or_whoever_says_it_contradicts_no_place(text: str, quote: str, home: Path) -> None:
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("a", quote)])
+        one = checked(Engine(index), text)
+        assert one.verdict not in (CheckVerdict.CONTRADICTED, CheckVerdict.SUPPORTED), one.note
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "The museum of modern art opened a new wing in Lisbon.",

@@ -50,7 +50,7 @@ def show(title: str, rows: Mapping[str, Mapping[str, Mean]]) -> None:
     width = max(map(len, rows)) + 2
     print(f"\n{title}\n{'':{width}}" + "".join(f"{measure:>24}" for measure in measures))
     for system, found in rows.items():
-        print(f"{system:{width}}" + "".join(f"{found[measure]!s:>24}" for measure in measures))
+        print(f"{system:{width}}" + "".join(f"{found.get(measure, '')!s:>24}" for measure in measures))
 
 
 def write(

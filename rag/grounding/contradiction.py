@@ -151,9 +151,9 @@ class _Comparison:
         their form that the claim has not."""
         for how, start, end, their_start, their_end in self.matcher.get_opcodes():
             if how == "replace" and all(word in self.ours[start:end] for word in lost):
-                found = [word for word in self.theirs[their_start:their_end] if is_kind(word)]
+                found = self.theirs[their_start:their_end]
                 are_days = {_is_day(word) for word in (*lost, *found)}  # "on Tuesday" is not said of a place
-                if found and len(are_days) == 1 and _is_stretch(self.quote.text, found):
+                if all(map(is_kind, found)) and len(are_days) == 1 and _is_stretch(self.quote.text, found):
                     return found
         known = {word.stem for word in self.ours}
         form, is_day = _form(lost[0]), _is_day(lost[0])
