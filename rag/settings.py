@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ _LEAST = {
     "kv_bytes": 0,
     "llm_requests": 1,
     "llm_timeout_s": 1,
-    "gpu_layers": 0,
+    "gpu_layers": -1,
 }
 
 
@@ -88,7 +89,7 @@ def _value(variable: str, name: str, value: str) -> Any:
 
 
 def _number(variable: str, value: str, least: int) -> int:
-    if not value.strip().isdecimal() or int(value) < least:
+    if not re.fullmatch(r"-?[0-9]{1,18}", value.strip()) or int(value) < least:
         raise InputError(f"{variable}={value!r}: a whole number of at least {least} is needed")
     return int(value)
 

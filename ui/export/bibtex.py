@@ -42,7 +42,6 @@ def _entry(work: Work) -> str:
         "day": _braced(str(work.date[2])) if len(work.date) > 2 else "",
         "url": _braced(work.url.translate(_ADDRESS)),
         "language": _braced(escape(work.language)),
-        "note": _braced(f"Cited: p. {', '.join(map(escape, work.pages))}") if work.pages else "",
     }
     written = "".join(f"  {name} = {value},\n" for name, value in fields.items() if value)
     return f"@{_KINDS[work.kind]}{{{work.key},\n{written}}}\n"

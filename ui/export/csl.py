@@ -28,7 +28,6 @@ def _item(work: Work) -> dict[str, Any]:
         "issued": {"date-parts": [list(work.date)]} if work.date else None,
         "URL": work.url,
         "language": work.language,
-        "note": f"Cited: p. {', '.join(work.pages)}" if work.pages else "",
     }
     return {name: value for name, value in item.items() if value}
 

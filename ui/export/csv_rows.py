@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ui import terminal
-from ui.export.document import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "row", "heading", "date", "headline", "outlet", "published", "mentions", "quote", "url", "article_id", "start",
-    "end", "page",
+    "end",
 )  # fmt: skip
 ASKED = ("question", "asked")
 """What stands before COLUMNS where there are several answers."""
 CHECKED = (
     "sentence", "verdict", "support", "note", "headline", "outlet", "published", "quote", "url", "article_id", "start",
-    "end", "page",
+    "end",
 )  # fmt: skip
 
 Row = Sequence[object]
@@ -65,11 +64,11 @@ def of_check(check: Check) -> Iterator[Row]:
 def _quoted(section: Section | None, citation: Citation | None) -> list[object]:
     mentions = None if section is None else section.mentions
     if citation is None:
-        return ["", "", "", mentions, "", "", None if section is None else section.article_id, "", "", ""]
+        return ["", "", "", mentions, "", "", None if section is None else section.article_id, "", ""]
     article = citation.article
     return [
         article.headline, article.source, article.published, mentions, citation.quote, article.url, article.id,
-        citation.start, citation.end, page_of(citation),
+        citation.start, citation.end,
     ]  # fmt: skip
 
 

@@ -145,15 +145,8 @@ def note(text: str) -> Paragraph:
 
 
 def origin(citation: Citation) -> str:
-    """Outlet, headline, day and page of what is quoted, as far as they are known."""
-    page = page_of(citation)
-    return terminal.origin(citation.article) + (f" · p. {page}" if page else "")
-
-
-def page_of(citation: Citation) -> str:
-    """The page on which a quote begins, where the original has pages; "" where it has none."""
-    page = getattr(citation, "page", None)
-    return "" if page is None else str(page)
+    """Outlet, headline and day of what is quoted, as far as they are known."""
+    return terminal.origin(citation.article)
 
 
 def legal(text: str) -> str:

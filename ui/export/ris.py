@@ -34,8 +34,6 @@ def _fields(work: Work) -> Iterator[tuple[str, str]]:
         yield "UR", work.url
     if work.language:
         yield "LA", work.language
-    if work.pages:
-        yield "N1", f"Cited: p. {', '.join(work.pages)}"
     yield "ER", ""
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ui import terminal
-from ui.export.document import legal, page_of
+from ui.export.document import legal
 from ui.html.markup import safe_url
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An article that was cited. `date` is the year, the month and the day, as far as they are known; `pages` are those
-    that were cited; `key` is unlike that of the others that are taken along."""
+    """An article that was cited. `date` is the year, the month and the day, as far as they are known; `key` is unlike
+    that of the others that are taken along."""
 
     key: str
     kind: Literal["newspaper", "web page", "document"]
@@ -51,28 +51,24 @@ class Work:
     date: tuple[int, ...] = ()
     url: str = ""
     language: str = ""
-    pages: tuple[str, ...] = ()
 
 
 def cited(citations: Iterable[Citation]) -> tuple[Work, ...]:
     """The articles that are cited, each once, in the order of the citations."""
     articles: dict[str, Article] = {}
-    pages: dict[str, dict[str, None]] = {}
     for citation in citations:
         articles.setdefault(citation.article_id, citation.article)
-        if page := page_of(citation):
-            pages.setdefault(citation.article_id, {})[page] = None
     works: list[Work] = []
     keys: Counter[str] = Counter()  # a key has no hyphen before it gets a number
     for article in articles.values():
-        work = _work(article, tuple(pages.get(article.id, ())))
+        work = _work(article)
         keys[work.key] += 1
         number = keys[work.key]
         works.append(work if number == 1 else replace(work, key=f"{work.key}-{number}"))
     return tuple(works)
 
 
-def _work(article: Article, pages: tuple[str, ...]) -> Work:
+def _work(article: Article) -> Work:
     outlet, url = plain(article.source or ""), safe_url(article.url) or ""
     authors = _authors(plain(article.author or ""), outlet)
     date = _date(article.published)
@@ -87,7 +83,6 @@ def _work(article: Article, pages: tuple[str, ...]) -> Work:
         date=date,
         url=url,
         language=plain(article.language or ""),
-        pages=pages,
     )
 
 
