@@ -499,7 +499,7 @@ def test_a_login_without_a_role_is_a_readers(serving: Callable[..., Site]) -> No
     client = site.client()
     client.login("ann", "x")
     find(client)
-    assert "login is a reader" in client.send("bus.remove", ["", "", "", "", "", ""], {"article": SHOWN})[1]
+    assert "login is a reader" in client.send("bus.remove", ["", "", "", "", "", "newest", *NO_SCOPE], {"article": SHOWN})[1]
 
 
 def test_a_name_of_a_browser_counts_only_if_it_was_made_here(tmp_path: Path) -> None:
@@ -809,7 +809,7 @@ def test_an_upload_indexes_its_own_files_only_and_keeps_what_can_be_read(site: S
     assert _kept(index.uploads) == ["left.txt", "storm.txt"]
     assert index.sync(index.stats().sources).failed == ()
     stored = next(article.id for article in index.articles() if "storm" in article.text)
-    assert "Undo" in client.send("bus.remove", ["", "", "", "", "", ""], {"article": stored})[1]
+    assert "Undo" in client.send("bus.remove", ["", "", "", "", "", "newest", *NO_SCOPE], {"article": stored})[1]
     assert _kept(index.uploads) == ["left.txt"]
 
 
