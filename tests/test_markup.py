@@ -59,6 +59,14 @@ def test_a_footnote_mark_runs_into_nothing_and_an_exponent_stays(html: str, text
             "<tr><td rowspan=2>North<td>1<td>2<tr><td>3<td>4",
             "Region: North; 2019 Men: 1; 2019 Women: 2\n\nRegion: North; 2019 Men: 3; 2019 Women: 4",
         ),
+        (
+            "<tr><th colspan=3>People<tr><td><td>2019<td>2020<tr><td>Oslo<td>5<td>6",
+            "People\n\nOslo; 2019: 5; 2020: 6",
+        ),
+        (
+            "<tr><th colspan=2>Oslo<tr><th>Country<td>Norway<tr><th colspan=2>Weather<tr><th>Rain<td>80 mm",
+            "Oslo\n\nCountry: Norway\n\nWeather\n\nRain: 80 mm",
+        ),
         ("<tr><td>x<td>y<tr><td>z<td>w", "x | y\n\nz | w"),
         ("<tr><td><p>One block.</p><tr><td><p>Another.</p>", "One block.\nAnother."),
         ("<tr><td colspan=99999999>a<td>b<tr><td>c<td>d", "a | b\n\nc | d"),

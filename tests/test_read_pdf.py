@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import pytest
+from reportlab.pdfgen import canvas
 
 from index.read import read
 from tests.conftest import one, put
@@ -227,3 +229,45 @@ def test_a_title_of_the_properties_and_one_in_the_type_of_the_text(tmp_path: Pat
     plain = [(50.0, 740.0, 12.0, "Talks go on"), *lines([BODY], top=700)]
     assert one(put(tmp_path, "b.pdf", pdf(plain))).title == "Talks go on"
     assert one(put(tmp_path, "c.pdf", pdf(lines([BODY, BODY])))).title is None
+
+
+def filled_form() -> bytes:
+    """A form, and beside it what was typed onto the page and a page without words."""
+    out = io.BytesIO()
+    page = canvas.Canvas(out)
+    page.drawString(50, 760, "Full name:")
+    page.acroForm.textfield(name="f1_01", x=150, y=752, value="Ada Lovelace")
+    page.drawString(50, 730, "City:")
+    page.acroForm.textfield(name="form[0].city[0]", tooltip="City of birth", x=150, y=722, value="London")
+    page.drawString(50, 700, "Married")
+    page.acroForm.checkbox(name="c1", x=150, y=695, checked=True)
+    page.drawString(50, 680, "Widowed")
+    page.acroForm.checkbox(name="c2", x=150, y=675, checked=False)
+    page.acroForm.choice(name="favourite_colour", value="Green", options=["Red", "Green"], x=150, y=640)
+    page.acroForm.radio(name="ticket", value="single", selected=True, x=150, y=615)
+    page.acroForm.radio(name="ticket", value="return", selected=False, x=200, y=615)
+    page.drawString(50, 562, "Remarks")
+    page.acroForm.textfield(name="t9", x=50, y=500, height=60, value="One line.\nAnother.", fieldFlags="multiline")
+    page.acroForm.textfield(name="key", x=50, y=450, value="hunter2", fieldFlags="password")
+    page.acroForm.textfield(name="empty", x=50, y=420)
+    page.freeTextAnnotation("Received on 4 May", "/Helv 10 Tf", Rect=[50, 300, 200, 320])
+    page.showPage()
+    page.showPage()
+    page.save()
+    return out.getvalue()
+
+
+def test_what_a_form_holds_follows_its_page_with_the_labels_of_the_fields(tmp_path: Path) -> None:
+    left_out: list[str] = []
+    (article,) = read(put(tmp_path, "form.pdf", filled_form()), left_out=left_out.append)
+    assert article.text.split("\n\n")[-7:] == [
+        "Full name: Ada Lovelace",
+        "City of birth: London",
+        "Married: yes",
+        "favourite colour: Green",
+        "ticket: single",
+        "Remarks: One line. Another.",
+        "Received on 4 May",
+    ]
+    assert "hunter2" not in article.text
+    assert ["no text on page 2 of 2" in note for note in left_out] == [True]

@@ -54,16 +54,29 @@ def show(title: str, rows: Mapping[str, Mapping[str, Mean]]) -> None:
 
 
 def write(
-    name: str, *, models: Mapping[str, str], measured: Mapping[str, Any], packages: Sequence[str] = PACKAGES
+    name: str,
+    *,
+    models: Mapping[str, str],
+    measured: Mapping[str, Any],
+    packages: Sequence[str] = PACKAGES,
+    beside_earlier: bool = False,
 ) -> Path:
-    """Write benchmarks/results/NAME.json: what was measured, on which machine, with which models and packages."""
-    content = {
+    """Write benchmarks/results/NAME.json: what was measured, on which machine, with which models and packages.
+
+    With `beside_earlier`, what the file has of an earlier run with the same of these stays, but for what was measured.
+    """
+    content: dict[str, Any] = {
         "machine": machine(),
         "packages": {package: version(package) for package in packages},
         "models": dict(models),
-        **measured,
     }
     path = RESULTS / f"{name}.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if beside_earlier and path.is_file() else {}
+    if all(earlier.get(key) == value for key, value in content.items()):
+        content = earlier
+    for key, value in measured.items():
+        rows = content.get(key)
+        content[key] = {**rows, **value} if isinstance(rows, dict) and isinstance(value, dict) else value
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(content, indent=2, default=_plain) + "\n", encoding="utf-8")
     print(f"\nwritten to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
@@ -164,11 +165,8 @@ class _Text:
                 yield from self.blocks(cell)
             return
         grid = _grid(cells, texts)
-        is_marked = bool(rows) and _is_on(rows[0].find(f"{_W}trPr/{_W}tblHeader"))
-        is_bold = len(rows) > 1 and _is_bold(cells[0]) and not _is_bold(cells[1])
-        has_head = is_marked or is_bold or table.has_head(grid)
         if not any(_inner(cell) for row in cells for cell in row):
-            for line in table.rows_as_text(grid, has_head=has_head):
+            for line in table.lines_of(grid, marked=_marked(rows, cells)):
                 yield "row", line
             return
         for row, row_texts in zip(cells, grid, strict=True):
@@ -269,6 +267,13 @@ def _inner(cell: Any) -> list[Any]:
     """The tables and text boxes within a cell."""
     boxes = [box for paragraph in _within(cell, _W + "p") for box in _boxes(paragraph)]
     return [*_within(cell, _W + "tbl"), *boxes]
+
+
+def _marked(rows: list[Any], cells: list[list[Any]]) -> int:
+    """How many rows at the top are marked as heads, or in bold above others that are not."""
+    repeated = takewhile(lambda row: _is_on(row.find(f"{_W}trPr/{_W}tblHeader")), rows)
+    bold = sum(1 for _ in takewhile(_is_bold, cells))
+    return sum(1 for _ in repeated) or (bold if bold < len(cells) else 0)
 
 
 def _is_bold(cells: list[Any]) -> bool:

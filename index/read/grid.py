@@ -37,11 +37,13 @@ def drafts(rows: Sequence[Sequence[str]], *, title: str | None = None) -> tuple[
     filled = [(number, list(row)) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
     above, filled = _without_title(filled)
     grid = [row for _, row in filled]
-    has_head = _has_head(grid)
-    heads = grid[0] if has_head else []
-    column = _text_column(heads, grid[1:] if has_head else grid)
+    titles, heads, below = table.headed(grid)
+    if not heads and _has_head(grid):
+        titles, heads, below = [], grid[0], grid[1:]
+    above += titles
+    column = _text_column(heads, below)
     if column is not None:
-        found = record.collected(_articles(heads, column, filled[1:] if has_head else filled), "rows")
+        found = record.collected(_articles(heads, column, filled[len(filled) - len(below) :]), "rows")
         unknown = [
             " ".join(head.split())[:40]
             for place, head in enumerate(heads)
@@ -52,8 +54,10 @@ def drafts(rows: Sequence[Sequence[str]], *, title: str | None = None) -> tuple[
             *found,
             *([LeftOut(f"the columns {names}, which hold no title, day, name or address")] if unknown else []),
         )
-    text = "\n\n".join([*above, *table.rows_as_text(grid[: MAX_ROWS + has_head], has_head=has_head)])
-    rest = len(grid) - has_head - MAX_ROWS
+    shown = below[:MAX_ROWS]
+    lines = table.rows_as_text([heads, *shown] if heads else shown, has_head=bool(heads))
+    text = "\n\n".join([*above, *lines])
+    rest = len(below) - MAX_ROWS
     left_out = (
         [LeftOut(f"{rest} rows beyond the first {MAX_ROWS}; split the file to have them read")] if rest > 0 else []
     )
@@ -80,8 +84,7 @@ def _has_head(grid: Sequence[Sequence[str]]) -> bool:
     named = [head for head in heads if head]
     if not named or any(len(head) > HEAD_CHARS for head in named):
         return False
-    known = {*fields.TEXTS, *fields.SUMMARIES}
-    if known & set(map(fields.plain, named)) or table.has_head(grid):
+    if {*fields.TEXTS, *fields.SUMMARIES} & set(map(fields.plain, named)):
         return True
     is_like_heads = len(set(named)) == len(named) and not any(any(map(str.isdigit, head)) for head in named)
     return is_like_heads and len(named) >= max(2, len(heads) - 1)

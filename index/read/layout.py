@@ -18,7 +18,7 @@ from itertools import accumulate, pairwise
 from statistics import median, median_low
 from typing import TYPE_CHECKING
 
-from index.read.table import has_head
+from index.read.table import headed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -383,10 +383,15 @@ def _table(band: Sequence[Sequence[Line]]) -> list[Block]:
         ]
     while end < len(band) and len(columns) > 1 and band[end][0].left >= columns[1][0] - band[end][0].size:
         end += 1  # the last row goes on below itself
-    grid, lines = [], []
+    grid: list[list[str]] = []
+    lines: list[Line] = []
     for row in band[first:end]:
         cells = [""] * len(columns)
-        for number, piece in enumerate(row):
+        spanning = [] if any(all(above) for above in grid) else _spanning_heads(row, columns)
+        for number, piece in enumerate(spanning or row):
+            if spanning:
+                cells[number] = piece.text
+                continue
             column = (
                 number
                 if len(row) == len(columns)
@@ -398,10 +403,30 @@ def _table(band: Sequence[Sequence[Line]]) -> list[Block]:
     joined, starts = _joined(grid, lines)
     others = [lines[start].weight for start in starts[1:]]
     is_bold = bool(others) and lines[0].weight > median(others) + BOLDER
-    is_head = has_head(joined) or (is_bold and len(set(joined[0])) == len(columns))
-    table = Block(tuple(lines), tuple(map(tuple, joined)), is_head)
-    above, below = tuple(map(row_line, band[:first])), tuple(map(row_line, band[end:]))
-    return [*([Block(above)] if above else ()), table, *([Block(below)] if below else ())]
+    titles, heads, rest = headed(joined)
+    if not heads and is_bold and len(set(joined[0])) == len(columns):
+        titles, heads, rest = [], joined[0], joined[1:]
+    cut = starts[len(titles)]
+    table = Block(tuple(lines[cut:]), tuple(map(tuple, [heads, *rest] if heads else rest)), bool(heads))
+    around = (band[:first], band[first : first + cut], band[end:])
+    above, title, after = (Block(tuple(map(row_line, some))) for some in around)
+    return [block for block in (above, title, table, after) if block.lines]
+
+
+def _spanning_heads(row: Sequence[Line], columns: Sequence[tuple[float, float]]) -> list[Line]:
+    """A row of heads that each stand over the same number of columns, once for each of these; [] for another row."""
+    corner = [piece for piece in row if piece.left < columns[0][1]]
+    over = row[len(corner) :]
+    each = (len(columns) - 1) // len(over) if over else 0
+    if len(corner) > 1 or each < 2 or each * len(over) != len(columns) - 1:
+        return []
+    for number, piece in enumerate(over):
+        left, right = columns[1 + number * each][0], columns[(number + 1) * each][1]
+        is_centered = abs(piece.left + piece.right - left - right) < 2 * piece.size
+        if not is_centered and abs(piece.left - left) > NARROW_PT:
+            return []
+    first = corner[0] if corner else replace(row[0], text="")
+    return [first, *(piece for piece in over for _ in range(each))]
 
 
 def _overlap(column: tuple[float, float], piece: Line) -> tuple[float, float]:

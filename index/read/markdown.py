@@ -79,8 +79,9 @@ def _pieces(tokens: Sequence[Token]) -> Iterator[str]:
             case "inline" if rows is not None:
                 rows[-1].append(_inline(token.children or ()))
             case "table_close":
-                has_head = rows is not None and any(rows[0])
-                yield "".join(f"{line}\n\n" for line in table.rows_as_text(rows or [[]], has_head=has_head))
+                rows = rows or [[]]
+                lines = table.lines_of(rows, marked=1) if any(rows[0]) else table.lines_of(rows[1:])
+                yield "".join(f"{line}\n\n" for line in lines)
                 rows = None
             case "inline":
                 yield _inline(token.children or ())

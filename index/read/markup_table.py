@@ -39,29 +39,30 @@ def lines_of(element: Any, text_of: Callable[[Any], str]) -> list[str] | None:
     texts = [[" ".join(text_of(cell).split()) for cell in row] for row in cells]
     if any(len(text) > CELL_CHARS for row in texts for text in row):
         return None
-    grid = _filled(cells, texts)
-    heads = _head_rows(rows, cells)
-    if heads == 0 and all(len(row) == 2 and _is_head(row[0]) and not _is_head(row[1]) for row in cells):
-        lines = [": ".join(filter(None, (row[0].rstrip(": "), row[1]))) for row in grid if any(row)]
+    if all(map(_is_named_value, cells)):
+        lines = [": ".join(filter(None, (row[0].rstrip(": "), *row[1:]))) for row in texts if any(row)]
         return [caption, *lines] if caption else lines
-    if heads > 1:
-        grid = [_merged(grid[:heads]), *grid[heads:]]
-    has_head = bool(heads) or table.has_head(grid)
-    # Without heads, a text that stands in several columns need not be read several times.
-    lines = table.rows_as_text(grid if has_head else _filled(cells, texts, is_once=True), has_head=has_head)
+    titles, heads, below = table.headed(_filled(cells, texts), marked=_head_rows(rows, cells))
+    if not heads:
+        # Without heads, a text that stands in several columns need not be read several times.
+        below = _filled(cells, texts, is_once=True)[len(titles) :]
+    lines = [*titles, *table.rows_as_text([heads, *below] if heads else below, has_head=bool(heads))]
     return [caption, *lines] if caption else lines
 
 
+def _is_named_value(row: list[Any]) -> bool:
+    """Whether a row is a value with its name before it, or a heading over such rows."""
+    return len(row) == 1 or (len(row) == 2 and _is_head(row[0]) and not _is_head(row[1]))
+
+
 def _head_rows(rows: list[Any], cells: list[list[Any]]) -> int:
-    """How many rows at the top hold the heads of the columns."""
+    """How many rows at the top are marked as titles or heads of the columns."""
     count = 0
     for row, its in zip(rows, cells, strict=True):
         parent = row.getparent()
         if not its or not (parent.tag == "thead" or all(_is_head(cell) or not _has_text(cell) for cell in its)):
             break
         if not any(map(_has_text, its)):
-            break
-        if len(its) == 1 and count == 0:  # a title over the table
             break
         count += 1
     return count if count < len(rows) else 0
@@ -108,10 +109,3 @@ def _filled(cells: list[list[Any]], texts: list[list[str]], *, is_once: bool = F
 def _span(cell: Any, name: str) -> int:
     value = (cell.get(name) or "").strip()
     return min(max(int(value), 1), SPAN_MOST) if value.isascii() and value.isdecimal() and len(value) < 9 else 1
-
-
-def _merged(heads: list[list[str]]) -> list[str]:
-    """One row of heads from several: "2019", "Men" → "2019 Men"."""
-    width = max(map(len, heads))
-    columns = ([row[column] for row in heads if column < len(row) and row[column]] for column in range(width))
-    return [" ".join(dict.fromkeys(column)) for column in columns]

@@ -105,8 +105,8 @@ class _Reader:
                 yield "item" if is_item else "title" if style == "Title" else "", self._words(element)
             elif element.tag == _TABLE + "table":
                 rows = [self._row(row) for row in element.iter(_TABLE + "table-row") if _table_of(row) is element]
-                has_head = element.find(_TABLE + "table-header-rows") is not None or table.has_head(rows)
-                yield from (("", line) for line in table.rows_as_text(rows, has_head=has_head))
+                marked = len(element.findall(f"{_TABLE}table-header-rows/{_TABLE}table-row"))
+                yield from (("", line) for line in table.lines_of(rows, marked=marked))
             else:
                 inside = is_item or element.tag == _TEXT + "list-item"
                 stack.extend((child, inside) for child in reversed(element))

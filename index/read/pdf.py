@@ -1,9 +1,9 @@
-"""PDF with text → Draft. The only file that imports pypdfium2.
+"""PDF with text → Draft. This file and form.py import pypdfium2.
 
 A PDF knows letters and their places, not paragraphs. Here the letters become words with their places; layout.py puts
 them in reading order, column by column and row by row; then paragraphs are put together from the distances between
 lines, and hyphen.py mends the words that were broken at their ends. Running heads, running feet and page numbers go.
-The date in a PDF is that of the file, so it is not used.
+What forms hold follows the text of its page. The date in a PDF is that of the file, so it is not used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
-from index.read import hyphen, layout
+from index.read import form, hyphen, layout
 from index.read.clean import headline, tidy
 from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
 from index.read.layout import HYPHENS, Block, Line, Word
@@ -62,6 +62,8 @@ _FILE_NAME = re.compile(
     r"|^\S+[_\d]\S*$|\.(?:docx?|pptx?|xlsx?|indd|qxd|pdf|tex|dvi|pages|rtf|odt|html?|txt)$",
     re.IGNORECASE,
 )
+_NOBODY = re.compile(r"\(?(?:anonymous|unspecified)\)?", re.IGNORECASE)
+"""What ReportLab writes for a title or an author that was not given."""
 _PRINTED = re.compile(
     r"\s*(?:(?:page |p\. ?|[-–— ])*(?:\d{1,4}|[ivxlc]{1,6})(?:(?: of | ?/ ?)\d{1,4})?[-–— ]*"
     r"|\d{1,4}[/.]\d\d?[/.]\d{2,4}, \d\d?:\d\d.*|(?:https?|file):\S+(?: \d+/\d+)?)\s*",
@@ -129,21 +131,27 @@ def parse(content: bytes) -> Draft | tuple[Draft | ReadError, ...]:
 def _read(document: Any) -> Draft | tuple[Draft | ReadError, ...]:
     if len(document) > MAX_PAGES:
         raise ReadError(f"{len(document)} pages are over the limit of {MAX_PAGES}; split it")
-    pages, heights, lost = [], [], []
+    pages, heights, filled, lost = [], [], [], []
+    form.init(document)
     for number in range(len(document)):
         page = document[number]
         pieces = _pieces(page)
         letters = "".join(piece.text for piece in pieces)
         if not letters or len(_NO_LETTERS.findall(letters)) > UNREADABLE_SHARE * len(letters):
-            lost.append(number + 1)
             pieces = []
+        filled.append(list(form.entries(page, pieces, document)))
+        if not pieces and not filled[-1]:
+            lost.append(number + 1)
         pages.append(layout.rows(pieces))
         heights.append(page.get_height())
         page.close()
-    if not any(pages):
+    if not any(pages) and not any(filled):
         raise ReadError("the PDF holds no text, only pictures of it; make it searchable first: ocrmypdf OLD NEW")
     pages = _without_running_rows(pages, heights)
-    blocks = [layout.arrange([piece for row in rows for piece in row]) for rows in pages]
+    blocks = [
+        [*layout.arrange([piece for row in rows for piece in row]), *map(_entry, entries)]
+        for rows, entries in zip(pages, filled, strict=True)
+    ]
     declared = language_tag(_language(document))
     text = tidy(hyphen.mend(_NO_LETTERS.sub("", _joined(_paragraphs(blocks))), language=declared))
     known = document.get_metadata_dict()
@@ -151,15 +159,23 @@ def _read(document: Any) -> Draft | tuple[Draft | ReadError, ...]:
         "",
         text,
         title=_title(one_line(known.get("Title")), blocks[0], text),
-        author=byline(known.get("Author")),
+        author=None if _NOBODY.fullmatch(known.get("Author") or "") else byline(known.get("Author")),
         language=declared,
     )
-    if not lost:
-        return draft
-    return draft, LeftOut(
-        f"no text on {_named(lost)} of {len(document)}, only pictures of it or nothing; if there are words on it, make "
-        "them searchable first: ocrmypdf --skip-text OLD NEW"
-    )
+    left_out = []
+    if form.is_dynamic(document):
+        left_out.append("an XFA form, which only some programs show; print it to a new PDF to have it read")
+    if lost:
+        left_out.append(
+            f"no text on {_named(lost)} of {len(document)}, only pictures of it or nothing; if there are words on it, "
+            "make them searchable first: ocrmypdf --skip-text OLD NEW"
+        )
+    return (draft, *map(LeftOut, left_out)) if left_out else draft
+
+
+def _entry(text: str) -> Block:
+    """A line that stands alone, as a row of a table does."""
+    return Block((Line(text, 0.0, 0.0, 0.0, 1.0),), ((text,),))
 
 
 def _named(numbers: Sequence[int]) -> str:
@@ -439,7 +455,7 @@ def _begins_paragraph(before: Line, line: Line, leading: float, width: float) ->
 def _title(known: str | None, blocks: Sequence[Block], text: str) -> str | None:
     """The title of the properties, unless it is a file's name or has no word of the page under a clear title on it."""
     largest = _largest(blocks)
-    if known is not None and not _FILE_NAME.search(known):
+    if known is not None and not _FILE_NAME.search(known) and not _NOBODY.fullmatch(known):
         words = {word.casefold() for word in re.findall(r"\w{2,}", known)}
         shown = {
             word.casefold() for block in blocks for line in block.lines for word in re.findall(r"\w{2,}", line.text)

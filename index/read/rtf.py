@@ -84,7 +84,7 @@ def _blocks(text: str) -> Iterator[str]:
             rows.append([cell.strip() for cell in line[:-1].split("|")])
             continue
         if rows:
-            yield from table.rows_as_text(rows, has_head=table.has_head(rows))
+            yield from table.lines_of(rows)
             rows = []
         if line.strip():
             yield line.strip()
