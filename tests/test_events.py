@@ -499,7 +499,10 @@ def test_a_login_without_a_role_is_a_readers(serving: Callable[..., Site]) -> No
     client = site.client()
     client.login("ann", "x")
     find(client)
-    assert "login is a reader" in client.send("bus.remove", ["", "", "", "", "", "newest", *NO_SCOPE], {"article": SHOWN})[1]
+    assert (
+        "login is a reader"
+        in client.send("bus.remove", ["", "", "", "", "", "newest", *NO_SCOPE], {"article": SHOWN})[1]
+    )
 
 
 def test_a_name_of_a_browser_counts_only_if_it_was_made_here(tmp_path: Path) -> None:
