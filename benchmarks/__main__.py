@@ -20,6 +20,7 @@ MEASUREMENTS = {
     "duplicates": "whether reprints of a story are recognized and different stories are kept apart",
     "events": "whether forged page events can act on what their tab was not shown",
     "faults": "what is lost when a writer is killed or fails at any step",
+    "idle": "the processor time that the engine takes while nobody asks",
     "indexing": "sentences indexed per second, and the cost of a sync without changes",
     "page": "the time to open the page, and from Enter to the evidence",
     "reading": "text, title, byline and date of saved web pages",

@@ -542,10 +542,11 @@ class Index:
         with self._store.read() as generation:
             return generation.openings(chars)
 
-    def passages(self) -> Iterator[tuple[Article, Span]]:
-        """Every passage that can be found, those of the last added article first. The index may change meanwhile."""
+    def passages(self, *, articles: Iterable[str] | None = None) -> Iterator[tuple[Article, Span]]:
+        """Every passage that can be found, those of the last added article first; or those of the articles with these
+        ids, in their order. The index may change meanwhile."""
         with self._store.read() as generation:
-            article_ids = generation.article_ids()
+            article_ids = generation.article_ids() if articles is None else list(articles)
         for article_id in article_ids:
             with self._store.read() as generation:
                 article, spans = generation.article(article_id), generation.spans(article_id)

@@ -24,7 +24,7 @@ from rag.llm import Reader
 from rag.llm.kv_cache import KVCache
 from rag.loaded import LoadedModel
 from rag.queue import Queue
-from rag.read_ahead import ReadAhead
+from rag.read_ahead import Ahead, ReadAhead
 from rag.reply import Reply
 from rag.settings import Settings
 from rag.stream import Channel, stream
@@ -219,13 +219,29 @@ class Engine:
     def read_ahead(self, cancel: threading.Event) -> bool:
         """Read what nobody asked about yet, while nobody asks: the last answers, which a follow-up comes after;
         passages that the last search found beside those that were read, since the next question is likely to be about
-        them; then all others, those of the last added article first.
+        them; passages for the questions of `expect`; then all others, the beginnings of the newest articles first.
+        `Settings.read_ahead` says how much of it.
 
-        True when all are read that there is room for, which is quick to find out again; False when cancelled.
-        Raises ModelError.
+        True when all are read that there is room for, or none are to be, which is quick to find out again. False when
+        cancelled, and when this is not the time, because the machine runs on its battery or the share of the processor
+        is used up: call again later. Raises ModelError.
         """
         self._process.check()
         return self._ahead.run(cancel)
+
+    def expect(self, questions: Sequence[str]) -> None:
+        """Let `read_ahead` prepare for questions that are likely to be asked, such as those that a page suggests."""
+        self._ahead.expect(questions)
+
+    @property
+    def ahead(self) -> Ahead:
+        """What reading ahead is about, in words that follow the name of the model."""
+        return self._ahead.state
+
+    @property
+    def ahead_s(self) -> float:
+        """Processor time that reading ahead has taken so far, in seconds."""
+        return self._ahead.spent_s
 
     def words_per_s(self, cancel: threading.Event) -> float | None:
         """How many tokens a second the model writes here, by writing a few that nobody sees; None when someone asked

@@ -17,6 +17,10 @@ MODES = ("write", "quote")
 """How a model may answer, in its words or in the articles' own; the first is the usual one."""
 
 
+READ_AHEAD = ("off", "light", "full")
+"""How much the model reads while nobody asks: nothing, what a laptop does not notice, or all that there is room for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How questions are answered. Field names are also the environment's: `llm` is CITEWIRE_LLM, and so on."""
@@ -49,6 +53,10 @@ class Settings:
     """Longest time for one request to a model server, in seconds."""
     gpu_layers: int = -1
     """Layers of the LLM that run on a GPU, where llama.cpp was built for one; -1 is all that it takes by itself."""
+    read_ahead: str = "light"
+    """What the model reads while nobody asks, by threads of low priority and never on battery: "off", nothing; "light",
+    with one thread and some two minutes of processor time an hour; "full", with all cores for as long as there is room
+    in kv_bytes."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -81,6 +89,8 @@ def _value(variable: str, name: str, value: str) -> Any:
         return value
     if name == "mode":
         return _one_of(variable, value, {mode: mode for mode in MODES})
+    if name == "read_ahead":
+        return _one_of(variable, value, {choice: choice for choice in READ_AHEAD})
     if name == "splice":
         return _one_of(variable, value, {"1": True, "0": False})
     if name == "caution":

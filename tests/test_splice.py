@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -109,6 +112,35 @@ def test_reading_ahead_makes_the_first_question_quick(llm: LlamaCpp) -> None:
     assert max(steps) > 20  # a whole passage at once
 
 
+def test_what_is_read_ahead_by_one_thread_is_what_asking_reads_with_two(top: Path) -> None:
+    from index.models import locate
+
+    kept = []
+    for way in ("asked", "ahead"):
+        cache = kv_cache(top / way)
+        llm = LlamaCpp.load(locate("smollm2-135m", "llm"), sha256="135", threads=2, kv_cache=cache)
+        if way == "asked":
+            ask(llm, FOX, max_tokens=1)
+        else:
+            assert llm.read_ahead(replace(FOX, question=""))
+            assert llm.ahead_s > 0
+        llm.close()
+        kept.append({path.name: path.read_bytes() for path in (top / way).glob("*/*")})
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_reading_ahead_has_a_low_priority_and_asking_has_not(llm: LlamaCpp) -> None:
+    assert llm.read_ahead(replace(FOX, question=""))
+    niceness = {
+        thread.name: os.getpriority(os.PRIO_PROCESS, thread.native_id or 0)
+        for thread in threading.enumerate()
+        if llm.name in thread.name
+    }
+    assert niceness == {f"llm {llm.name}": os.getpriority(os.PRIO_PROCESS, 0), f"llm {llm.name} ahead_0": 19}
+
+
 def test_the_instructions_can_be_read_before_any_passage(llm: LlamaCpp, top: Path) -> None:
     assert llm.read_ahead(replace(FOX, passages=(), question=""))
     assert kv_cache(top).size()[0] == 0
@@ -147,15 +179,34 @@ def test_an_answer_does_not_depend_on_what_was_kept_of_the_talk(llm: LlamaCpp, t
     assert ask(llm, talk, max_tokens=24) == expected
 
 
+def wait_for_a_batch(llm: LlamaCpp, before_s: float) -> None:
+    """Until reading ahead is in its second batch."""
+    while llm.ahead_s == before_s:
+        time.sleep(0.005)
+
+
 def test_reading_ahead_makes_way(llm: LlamaCpp) -> None:
     long = replace(FOX, passages=tuple(f"{number}. {FOX.passages[1]} " * 8 for number in range(8)), question="")
     done: list[bool] = []
     reading = threading.Thread(target=lambda: done.append(llm.read_ahead(long)))
     reading.start()
+    wait_for_a_batch(llm, 0.0)
     ask(llm, FOX)
     reading.join(120)
     assert done == [False]
     assert not llm.is_read(long)
+
+
+def test_an_answer_after_a_batch_that_was_given_up_is_the_same(llm: LlamaCpp) -> None:
+    expected = ask(llm, FOX)
+    long = replace(FOX, passages=tuple(f"{number}. {FOX.passages[1]} " * 8 for number in range(8)), question="")
+    for _ in range(3):
+        before = llm.ahead_s
+        reading = threading.Thread(target=llm.read_ahead, args=(long,))
+        reading.start()
+        wait_for_a_batch(llm, before)
+        assert ask(llm, FOX) == expected
+        reading.join(120)
 
 
 def test_a_whole_prompt_can_still_be_read_as_one(top: Path) -> None:

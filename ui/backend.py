@@ -112,6 +112,11 @@ class Backend:
         """The name of the language model in memory; "" while there is none."""
         return "" if self._engine is None else self._engine.loaded.name
 
+    @property
+    def ahead_s(self) -> float:
+        """Processor time that reading ahead has taken so far, in seconds."""
+        return 0.0 if self._engine is None else self._engine.ahead_s
+
     def status(self) -> str:
         """The status line as things are now."""
         loaded = self._loaded
@@ -135,6 +140,7 @@ class Backend:
         parts = [f"Loaded: {engine.model}"]
         if engine.model in self.words_per_s:
             parts.append(f"{self.words_per_s[engine.model]:.0f} tokens/s on this machine")
+        parts.append(str(engine.ahead))
         parts.append(f"state {engine.index.stats().generation} of the articles")
         return render.status(" · ".join(parts), "ready")
 

@@ -16,6 +16,8 @@ from index.errors import Error, ModelError
 from index.home import DATABASE, loose, resolve
 from index.model_address import Address, is_address
 from index.model_server import ModelServer
+from rag import power
+from rag.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,6 +73,7 @@ def examine(home: str | Path | None = None, *, llm: str | None = None) -> Iterat
     for name in NATIVE:
         yield check_native(name)
     yield from check_models(llm)
+    yield check_read_ahead()
     yield check_index(home)
     yield from check_languages(home)
     yield from check_modes(home)
@@ -124,6 +127,15 @@ def check_native(name: str) -> Check:
     else:
         found = (tried.stderr.strip().splitlines() or ["cannot be loaded"])[-1]
     return Check(name, Status.WRONG, found, _reinstall(module))
+
+
+def check_read_ahead() -> Check:
+    """What the model reads while nobody asks, and whether it does at the moment."""
+    chosen = Settings.from_env().read_ahead
+    if chosen == "off":
+        return Check("reading ahead", Status.FINE, "off")
+    waits = "; waits, for the machine runs on its battery" if power.on_battery() else ""
+    return Check("reading ahead", Status.FINE, f"{chosen}{waits}")
 
 
 def check_models(llm: str | None = None) -> Iterator[Check]:

@@ -127,7 +127,7 @@ def with_model(model: str, part: str, *, n: int) -> dict[str, Any]:
         home = stack.enter_context(TemporaryDirectory())
         index = stack.enter_context(Index.open(home))
         index.sync([samples.ARTICLES])
-        engine = stack.enter_context(Engine.open(index=index, settings=Settings(llm=model)))
+        engine = stack.enter_context(Engine.open(index=index, settings=Settings(llm=model, read_ahead="full")))
         engine.load()
         engine.read_ahead(Event())
         port, programs = stack.enter_context(served(engine, home))

@@ -53,7 +53,9 @@ def run(arguments: argparse.Namespace) -> None:
         home = stack.enter_context(TemporaryDirectory())
         index = stack.enter_context(Index.open(home))
         index.sync([samples.ARTICLES])
-        engine = stack.enter_context(Engine.open(index=index, settings=Settings(llm=arguments.model)))
+        engine = stack.enter_context(
+            Engine.open(index=index, settings=Settings(llm=arguments.model, read_ahead="full"))
+        )
         engine.load()
         engine.read_ahead(Event())
         url = stack.enter_context(served(engine))

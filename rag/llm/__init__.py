@@ -123,3 +123,13 @@ class Reader(Protocol):
     def read_ahead(self, prompt: Prompt) -> bool:
         """Read its passages and turns; False when a request came in between. Raises ModelError."""
         ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A Reader that knows what reading ahead costs."""
+
+    @property
+    def ahead_s(self) -> float:
+        """Processor time that reading ahead has taken so far, in seconds."""
+        ...

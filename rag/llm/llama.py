@@ -12,9 +12,11 @@ import math
 import os
 import re
 import threading
+import time
 from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -23,6 +25,7 @@ from index.errors import InputError, ModelError
 from index.process import Process
 from rag.llm import Vocabulary
 from rag.llm.kv_cache import MemoryKVCache
+from rag.llm.low_priority import lower_priority
 from rag.llm.native import Native
 from rag.llm.template import Template, Tokens, in_batches
 
@@ -76,6 +79,7 @@ class LlamaCpp:
         identity: Callable[[], str],
         kv_cache: KVCache | None = None,
         splice: bool = True,
+        ahead_threads: int = 1,
     ) -> None:
         """Use `load`."""
         self.name = name
@@ -88,6 +92,9 @@ class LlamaCpp:
         self._identity = identity
         self._turn_cache = MemoryKVCache(limit_bytes=_TURN_CACHE_BYTES)
         self._read: list[_Block] = []
+        self._ahead_threads = ahead_threads
+        self._ahead_s = 0.0
+        self._low = ThreadPoolExecutor(1, thread_name_prefix=f"llm {name} ahead", initializer=lower_priority)
         self._process = Process(self, f"the model {name}")
         self._closed = threading.Event()
         self._vocabulary = threading.Lock()
@@ -110,12 +117,14 @@ class LlamaCpp:
         kv_cache: KVCache | None = None,
         splice: bool = True,
         adapter: Path | None = None,
+        ahead_threads: int = 1,
     ) -> LlamaCpp:
         """Load the GGUF file at `path`. `name` and `sha256` are those in models.txt; None and "" for a file of the
         user's own. `adapter` is the GGUF file of a LoRA, with which it judges.
 
         `context_tokens` is lowered to what the model was trained for. `threads` 0 takes one for each core
-        this process may use; `gpu_layers` -1 puts as many layers on a GPU as llama.cpp does by itself.
+        this process may use; `gpu_layers` -1 puts as many layers on a GPU as llama.cpp does by itself. Passages are
+        read ahead by `ahead_threads` threads of low priority, 0 as above.
 
         Raises ModelError when the file is no usable GGUF chat model, or memory does not suffice.
         """
@@ -145,6 +154,7 @@ class LlamaCpp:
             identity=identity,
             kv_cache=kv_cache,
             splice=splice,
+            ahead_threads=ahead_threads or threads or _cores(),
         )
 
     def count(self, prompt: Prompt) -> int:
@@ -189,8 +199,8 @@ class LlamaCpp:
         return found
 
     def read_ahead(self, prompt: Prompt) -> bool:
-        """Read the passages and the conversation of `prompt`, and keep what came of it; False when a request came in
-        between, which does not wait for more than the batch that is being read. Raises ModelError."""
+        """Read the passages and the conversation of `prompt` in a thread of low priority, and keep what came of it;
+        False when a request came in between, for which the batch that is being read is given up. Raises ModelError."""
         if not self.splice or self.kv_cache is None:
             return True
         done = False
@@ -202,6 +212,11 @@ class LlamaCpp:
         for _ in self._pieces(self._request(prompt, 0, answer, threading.Event()), None):
             pass
         return done
+
+    @property
+    def ahead_s(self) -> float:
+        """Processor time that passages and turns read ahead have taken so far, in seconds."""
+        return self._ahead_s
 
     def is_read(self, prompt: Prompt) -> bool:
         """Whether all passages of `prompt` are in the KV cache, and its conversation is kept."""
@@ -232,6 +247,7 @@ class LlamaCpp:
             self._closed.set()
             self._requests.put(None)
             self._worker.join()
+            self._low.shutdown()
             self._native.free()
         atexit.unregister(self.close)
 
@@ -378,22 +394,42 @@ class LlamaCpp:
         self._native.splice(len(request.layout.instructions), self._position)
         return True
 
-    def _read_aside(self, block: _Block, request: _Request, *, yielding: bool = False) -> bool:
-        """Read a passage or a turn alone after the instructions, aside, and keep what came of it; False when halted."""
+    def _read_aside(self, block: _Block, request: _Request, *, ahead: bool = False) -> bool:
+        """Read a passage or a turn alone after the instructions, aside, and keep what came of it; False when halted, or
+        when a request waits and it is read `ahead`."""
+        evaluate = partial(self._evaluate_ahead, request) if ahead else self._native.evaluate_aside
         self._native.drop_aside()
         start = first = len(request.layout.instructions)
         self._native.branch(first)
         for batch in in_batches(block.tokens):
-            if self._halted(request) or (yielding and not self._requests.empty()):
+            if self._halted(request) or not evaluate(batch, start):
                 self._native.drop_aside()
                 return False
-            self._native.evaluate_aside(batch, start)
             start += len(batch)
             request.report(self._position + start - first)
         state, cache = self._native.state_aside(first), self._cache_of(block)
         if cache is not None:
             cache.put(block.place, self._key(request.layout, block.tokens), state)
         return True
+
+    def _evaluate_ahead(self, request: _Request, batch: Tokens, start: int) -> bool:
+        """Evaluate a batch aside in the thread of low priority, in which this one cannot be: it could not go back to
+        its own. False, soon, once a request waits."""
+
+        def must_yield() -> bool:
+            return self._halted(request) or not self._requests.empty()
+
+        def evaluate() -> tuple[bool, float]:
+            begun = time.thread_time()
+            with self._native.stoppable(must_yield, threads=self._ahead_threads):
+                done = self._native.evaluate_aside(batch, start)
+            return done, time.thread_time() - begun
+
+        if must_yield():
+            return False
+        done, thread_s = self._low.submit(evaluate).result()
+        self._ahead_s += thread_s * self._ahead_threads
+        return done
 
     def _cache_of(self, block: _Block) -> KVCache | MemoryKVCache | None:
         return self._turn_cache if block.is_turn else self.kv_cache
@@ -410,7 +446,7 @@ class LlamaCpp:
         for block in _spliced(layout, request.places):
             cache = self._cache_of(block)
             if cache is not None and not cache.has(block.place, self._key(layout, block.tokens)):
-                if not self._read_aside(block, request, yielding=True):
+                if not self._read_aside(block, request, ahead=True):
                     return False
                 self._native.drop_aside()
         return True

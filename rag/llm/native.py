@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from index.errors import ModelError
@@ -15,9 +16,11 @@ from index.process import use_native
 from rag.llm.template import BATCH_TOKENS, CHATML
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+_ABORTED = 2
+"""What llama_decode returns when its abort callback stopped it (llama.h)."""
 _MAIN, _ASIDE = 0, 1
 
 
@@ -35,6 +38,7 @@ class Native:
         self.context_tokens = context_tokens
         self._adapter, self._adapts = adapter, False
         self._api, self._model, self._context, self._numpy = api, model, context, numpy
+        self._threads = int(api.llama_n_threads(context))
         self._vocabulary = api.llama_model_get_vocab(model)
         self._size = api.llama_vocab_n_tokens(self._vocabulary)
         self._bos = api.llama_vocab_bos(self._vocabulary)
@@ -194,10 +198,23 @@ class Native:
         """Begin aside with the first `tokens` of what was evaluated."""
         self._api.llama_memory_seq_cp(self._memory, _MAIN, _ASIDE, 0, tokens)
 
-    def evaluate_aside(self, tokens: Sequence[int], start: int) -> None:
-        """As `evaluate`, aside, and never adapted."""
+    def evaluate_aside(self, tokens: Sequence[int], start: int) -> bool:
+        """As `evaluate`, aside, and never adapted; False when it was stopped, see `stoppable`."""
         self._adapt(False)
-        self._evaluate(tokens, start, _ASIDE)
+        return self._evaluate(tokens, start, _ASIDE)
+
+    @contextmanager
+    def stoppable(self, stop: Callable[[], bool], *, threads: int) -> Iterator[None]:
+        """Meanwhile evaluate with `threads` threads, and give up soon after `stop()` is true: it is asked before each
+        of the some thousand steps of a batch."""
+        callback = self._api.ggml_abort_callback(lambda _: stop())
+        self._api.llama_set_abort_callback(self._context, callback, None)
+        self._api.llama_set_n_threads(self._context, threads, threads)
+        try:
+            yield
+        finally:
+            self._api.llama_set_n_threads(self._context, self._threads, self._threads)
+            self._api.llama_set_abort_callback(self._context, self._api.ggml_abort_callback(), None)
 
     def state_aside(self, start: int) -> bytes:
         """What was evaluated aside from `start` on, as bytes; what comes before goes."""
@@ -230,7 +247,7 @@ class Native:
         self._api.llama_set_adapters_lora(self._context, adapters, int(adapted), (ctypes.c_float * 1)(1.0))
         self._adapts = adapted
 
-    def _evaluate(self, tokens: Sequence[int], start: int, sequence: int) -> None:
+    def _evaluate(self, tokens: Sequence[int], start: int, sequence: int) -> bool:
         batch = self._batch
         batch.n_tokens = len(tokens)
         for place, token in enumerate(tokens):
@@ -238,8 +255,11 @@ class Native:
             batch.n_seq_id[place], batch.seq_id[place][0] = 1, sequence
             batch.logits[place] = place + 1 == len(tokens)
         code = self._api.llama_decode(self._context, batch)
+        if code == _ABORTED:
+            return False
         if code:
             raise ModelError(f"llama.cpp could not go on (code {code}){_complaint()}; ask again")
+        return True
 
     def likeliest(self, among: Sequence[int] | None = None) -> int:
         """The token with the highest logit after the last evaluated one, of all or `among` some; the first of

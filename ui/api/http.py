@@ -242,6 +242,12 @@ def _routes(service: Service) -> APIRouter:
             ("citewire_index_generation", "The generation of the index that a search sees.", (), stats.generation),
             ("citewire_index_articles", "Articles in the index.", (), stats.articles),
             ("citewire_index_sentences", "Sentences in the index.", (), stats.sentences),
+            (
+                "citewire_read_ahead_seconds",
+                "Processor time that reading ahead took since the start.",
+                (),
+                service.backend.ahead_s,
+            ),
             ("citewire_queue_length", "Questions and checks that run or wait.", (), len(service.asking)),
             *(
                 ("citewire_jobs", "Jobs by state.", (("state", state),), number)

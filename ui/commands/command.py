@@ -84,9 +84,11 @@ def add_answering(command: argparse.ArgumentParser) -> None:
     )
 
 
-def settings_of(llm: str | None, mode: str | None = None, caution: float | None = None) -> Settings:
+def settings_of(
+    llm: str | None, mode: str | None = None, caution: float | None = None, read_ahead: str | None = None
+) -> Settings:
     """The settings of the environment, with those that the command line gives."""
-    given: dict[str, Any] = {"llm": llm, "mode": mode, "caution": caution}
+    given: dict[str, Any] = {"llm": llm, "mode": mode, "caution": caution, "read_ahead": read_ahead}
     return dataclasses.replace(
         Settings.from_env(), **{name: value for name, value in given.items() if value is not None}
     )

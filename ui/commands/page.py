@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from index import home as homes
 from index import models
 from index.errors import InputError
+from rag.settings import READ_AHEAD, Settings
 from ui import auth, page_token, proxy, terminal
 from ui.commands.command import OK, add_answering, add_command, add_group, port, settings_of
 from ui.commands.output import columns, complain, show, show_json
@@ -78,6 +79,13 @@ def add_listening(command: argparse.ArgumentParser) -> None:
         help="the token in the page's address when there is no --auth (default: CITEWIRE_TOKEN, which other users "
         "cannot see in the process list, or else one that is kept in the home)",
     )
+    command.add_argument(
+        "--read-ahead",
+        choices=READ_AHEAD,
+        help="what the model reads while nobody asks, never on battery: off, nothing; light, some two minutes of "
+        "processor time an hour; full, with all cores for as long as there is room (default: "
+        f"{Settings().read_ahead})",
+    )
 
 
 def run_chat(options: argparse.Namespace) -> int:
@@ -98,7 +106,7 @@ def listening(options: argparse.Namespace) -> dict[str, Any]:
     accounts = auth.Accounts.load(options.auth) if options.auth else None
     if accounts and accounts.without_role:
         complain(without_role(options.auth, accounts.without_role))
-    settings = settings_of(options.llm, options.mode, options.caution)
+    settings = settings_of(options.llm, options.mode, options.caution, options.read_ahead)
     models.require_known(settings.llm, "llm")
     return {
         "host": options.host,

@@ -143,6 +143,7 @@ class AskTab:
                 with contextlib.suppress(InputError):  # removed meanwhile
                     articles.append(index.article(one))
             known = self._suggested = (index, generation, suggest(articles))
+            self.frame.engine().expect(known[2])
         return known[2]
 
     def redrawn(self, session: Session, *, keep: int = 0) -> Updates:
