@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from index import models
 from index.errors import ModelError
@@ -69,6 +69,22 @@ class Embedder(Protocol):
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Unit vector of a question, shape (dimension,)."""
         ...
+
+
+@runtime_checkable
+class BatchEmbedder(Embedder, Protocol):
+    """An embedder that computes several batches at once, as a cluster does."""
+
+    def embed_batches(self, batches: Iterable[Sequence[str]]) -> Iterator[NDArray[np.float32]]:
+        """The vectors of each batch, in the order of the batches, each of shape (len(batch), dimension)."""
+        ...
+
+
+def in_batches(embedder: Embedder, batches: Iterable[Sequence[str]]) -> Iterator[NDArray[np.float32]]:
+    """The vectors of each batch, in the order of the batches, each of shape (len(batch), dimension)."""
+    if isinstance(embedder, BatchEmbedder):
+        return embedder.embed_batches(batches)
+    return map(embedder.embed_documents, batches)
 
 
 class SentenceEmbedder:

@@ -20,6 +20,7 @@ from index.change import Change, Put
 from index.checksum import vector_key
 from index.edit import FIELDS, MOST_TAGS, as_read, changed, edited
 from index.edit import tag as tag_named
+from index.embedder import in_batches
 from index.errors import InputError, ReadError
 from index.location import UPLOADS, Locations, is_address, is_storable, quoted, real, shown, storable, within
 from index.original import settle
@@ -334,11 +335,14 @@ def embed_missing(store: Store, embedder: Embedder, articles: Iterable[Put], int
         kept = generation.vectors.ids_of(texts.keys())
     # Neighbours in length share a batch, and a batch costs as much as its longest text.
     missing = sorted((key for key in texts if key not in kept), key=lambda key: len(texts[key]))
-    for first in range(0, len(missing), SAVE_EVERY):
-        interrupt.tick("embed", first, len(missing))
-        keys = missing[first : first + SAVE_EVERY]
-        store.save_vectors(keys, embedder.embed_documents([texts[key] for key in keys]))
-    interrupt.tick("embed", len(missing), len(missing))
+    batches = [missing[first : first + SAVE_EVERY] for first in range(0, len(missing), SAVE_EVERY)]
+    done = 0
+    interrupt.tick("embed", done, len(missing))
+    vectors = in_batches(embedder, ([texts[key] for key in keys] for keys in batches))
+    for keys, found in zip(batches, vectors, strict=True):
+        store.save_vectors(keys, found)
+        done += len(keys)
+        interrupt.tick("embed", done, len(missing))
     return len(missing)
 
 

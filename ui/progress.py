@@ -48,6 +48,11 @@ class Bars:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
+    def beside(self, text: str) -> None:
+        """Show `text` after the bar."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+
     def _finish(self) -> None:
         if self._bar is not None:
             self._bar.close()

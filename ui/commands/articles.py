@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import index
 from index import filters
+from index.cluster import ClusterEmbedder
 from index.edit import FIELDS
 from index.errors import Error, InputError, LayoutError, StoreError
 from index.watch import watch
@@ -22,10 +24,11 @@ from ui.progress import Bars
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from index.edit import Edit
+    from index.embedder import Embedder
     from index.run import Failure, SyncReport
     from index.store import Fault
     from ui.commands.command import Commands
@@ -42,6 +45,7 @@ def declare(commands: Commands) -> None:
 
     command = add_command(group, "add", run_add, "--json", "--watch", stopped=kept)
     command.add_argument("paths", nargs="+", metavar="PATH", help="a file, a folder, or the address of a page or feed")
+    _add_cluster(command)
     command = add_command(group, "sync", run_sync, "--json", "--watch", stopped=kept)
     command.add_argument(
         "--briefings", action="store_true", help="run the briefings after each sync (see `citewire briefing`)"
@@ -53,6 +57,7 @@ def declare(commands: Commands) -> None:
         help="also remove articles of a source that has lost most of its files; without it they stay, because the disk "
         "may just be unmounted",
     )
+    _add_cluster(command)
     command = add_command(group, "list", run_list, "--json")
     command.add_argument("--only", default="", metavar="OPERATORS", help='list these alone: "tag:dam source:reuters"')
     add_operators(command)
@@ -80,7 +85,31 @@ def declare(commands: Commands) -> None:
     add_command(group, "status", run_status, "--json")
     command = add_command(group, "check", run_check, "--json", stopped=unchanged)
     command.add_argument("--repair", action="store_true", help="repair what can be repaired, and list what cannot")
-    add_command(group, "rebuild", run_rebuild, "--json", stopped=unchanged)
+    command = add_command(group, "rebuild", run_rebuild, "--json", stopped=unchanged)
+    _add_cluster(command)
+
+
+def _add_cluster(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cluster", metavar="HOST:PORT", help="embed on the machines of this Ray cluster (see docs/scale.md)"
+    )
+
+
+@contextlib.contextmanager
+def _embedder(address: str | None, progress: Bars) -> Iterator[Embedder | None]:
+    """The embedder of the cluster at `address`, which says in the end how many sentences each machine embedded; None
+    without one."""
+    if address is None:
+        yield None
+        return
+
+    def beside(embedded: Mapping[str, int]) -> None:
+        progress.beside(", ".join(f"{node}: {number:,}" for node, number in embedded.items()))
+
+    with ClusterEmbedder(address, on_batch=beside) as embedder:
+        yield embedder
+        for node, number in sorted(embedder.embedded.items()):
+            complain(f"{number:,} sentences embedded by {node}")
 
 
 def run_add(options: argparse.Namespace) -> int:
@@ -92,7 +121,11 @@ def run_add(options: argparse.Namespace) -> int:
 def run_sync(options: argparse.Namespace) -> int:
     """Read everything that was added again, or only the given paths, and index what has changed."""
     _lower_priority()
-    with index.Index.open(options.home) as opened, Bars() as progress:
+    with (
+        Bars() as progress,
+        _embedder(options.cluster, progress) as embedder,
+        index.Index.open(options.home, embedder=embedder) as opened,
+    ):
         if not options.paths and not opened.stats().sources:
             raise InputError("nothing has been added yet; run: citewire index add PATH")
         if not options.watch:
@@ -130,8 +163,8 @@ def _run_briefings(opened: index.Index) -> None:
 def run_rebuild(options: argparse.Namespace) -> int:
     """Read and embed every article again, for example with another embedder or after an update."""
     _lower_priority()
-    with Bars() as progress:
-        report = index.Index.rebuild(options.home, progress=progress)
+    with Bars() as progress, _embedder(options.cluster, progress) as embedder:
+        report = index.Index.rebuild(options.home, embedder=embedder, progress=progress)
     return _show_report(report, as_json=options.json)
 
 

@@ -1,0 +1,298 @@
+"""Cluster: sentences → unit vectors, on all machines of a Ray cluster. Imports Ray, in this file alone.
+
+The machine that runs the sync reads the files and stays the one writer; the others compute vectors and keep nothing.
+A vector is kept under the key of its text, so a batch that is computed a second time, because the machine that had it
+was lost, replaces the same vector by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from index.embedder import SentenceEmbedder, named
+from index.errors import InputError, ModelError
+from index.model_address import is_address, printable
+from index.release import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from index.embedder import Embedder
+
+INSTALL = "pip install 'citewire[cluster]'"
+CORES = 4
+"""Of one actor: a small model gains little from more threads, and each actor has the weights in memory."""
+IN_FLIGHT = 2
+"""Batches that an actor has: one that it computes, one that waits there, so that it never waits for the network."""
+AHEAD = 4
+"""Batches for each actor that are read ahead of the first that is not back, since they are given back in order."""
+LOOK_S = 1.0
+"""How often a waiting run lets Ctrl-C through."""
+JOIN_S = 5.0
+"""How often a run looks for machines that have joined the cluster."""
+CONNECT_S = 10.0
+"""Longest wait for the head to answer; Ray itself would wait for many minutes."""
+LOAD_S = 300.0
+"""Longest wait for a machine to load the model."""
+
+
+@dataclass(eq=False, slots=True)
+class _Actor:
+    """A process on one machine that has the model."""
+
+    node: str
+    handle: Any
+    batches: dict[Any, int] = field(default_factory=dict)
+    """Ray's reference of a result → the number of its batch."""
+
+
+class ClusterEmbedder:
+    """See index.embedder.Embedder. Questions and single texts are embedded here, many batches on the cluster."""
+
+    def __init__(
+        self,
+        address: str,
+        make: Callable[[], Embedder] = SentenceEmbedder,
+        *,
+        on_batch: Callable[[Mapping[str, int]], None] | None = None,
+    ) -> None:
+        """`address` is host:port of the cluster's head. `make` makes the embedder, here and on each machine, where the
+        models and the same release of Citewire have to be installed. `on_batch` is called after each batch with
+        `embedded`.
+
+        Raises InputError if Ray is missing, the cluster cannot be reached, or it would let in anybody.
+        """
+        if is_address(named()):
+            raise InputError(
+                "a model server embeds by itself, so a cluster has nothing to do; leave out --cluster, or unset "
+                "CITEWIRE_EMBEDDER"
+            )
+        self._here = make()
+        self._make = make
+        self._on_batch = on_batch
+        self.name = self._here.name
+        self.embedded: Counter[str] = Counter()
+        """Node → sentences that it has embedded."""
+        self._actors: list[_Actor] = []
+        self._starting: dict[Any, _Actor] = {}
+        self._joined_s = float("-inf")
+        self._ray = _connect(address)
+
+    def __enter__(self) -> Self:
+        """The embedder itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the cluster; the actors of this run end with it."""
+        self._actors.clear()
+        self._starting.clear()
+        self._ray.shutdown()
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector; loads the model here."""
+        return self._here.dimension
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """See Embedder; computed here."""
+        return self._here.embed_query(text)
+
+    def embed_documents(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """See Embedder; computed here, as one batch is not worth sending. See `embed_batches`."""
+        return self._here.embed_documents(texts, progress=progress)
+
+    def embed_batches(self, batches: Iterable[Sequence[str]]) -> Iterator[NDArray[np.float32]]:
+        """The vectors of each batch, in the order of the batches, each of shape (len(batch), dimension).
+
+        What is in flight is bounded: a batch is taken from `batches` when an actor will soon be free for it. A batch
+        whose machine is lost goes to another. Raises ModelError when no machine is left, or one has other weights.
+        """
+        source = enumerate(batches)
+        waiting: deque[tuple[int, Sequence[str]]] = deque()  # lost with their machine, to be computed again
+        sent: dict[int, Sequence[str]] = {}
+        back: dict[int, NDArray[np.float32]] = {}
+        following, is_over = 0, False
+        try:
+            while True:
+                self._join()
+                while (actor := self._free()) is not None and (waiting or not is_over):
+                    if not waiting:
+                        if len(sent) + len(back) >= AHEAD * len(self._actors):
+                            break
+                        one = next(source, None)
+                        is_over = one is None
+                        if one is None:
+                            break
+                        waiting.append(one)
+                    number, texts = waiting.popleft()
+                    sent[number] = texts
+                    actor.batches[actor.handle.embed.remote(list(texts))] = number
+                if not sent and not waiting and is_over:
+                    return
+                for number, vectors in self._finished():
+                    if vectors is None:
+                        waiting.appendleft((number, sent.pop(number)))
+                    else:
+                        del sent[number]
+                        back[number] = vectors
+                while following in back:
+                    yield back.pop(following)
+                    following += 1
+        finally:
+            for actor in self._actors:
+                actor.batches.clear()
+
+    def _free(self) -> _Actor | None:
+        """The actor that has least to do, unless all have enough."""
+        free = min(self._actors, key=lambda actor: len(actor.batches), default=None)
+        return free if free is not None and len(free.batches) < IN_FLIGHT else None
+
+    def _finished(self) -> Iterator[tuple[int, NDArray[np.float32] | None]]:
+        """The batches that are back, by number, or lost with their machine."""
+        import ray
+        from ray.exceptions import RayActorError, RayTaskError
+
+        by_result = {result: actor for actor in self._actors for result in actor.batches}
+        ready, _ = ray.wait(list(by_result), num_returns=1, timeout=LOOK_S, fetch_local=False)
+        for result in ready:
+            actor = by_result[result]
+            if result not in actor.batches:
+                continue
+            try:
+                vectors = ray.get(result, timeout=LOAD_S)
+            except RayTaskError as error:
+                raise ModelError(f"{actor.node}: {_reason(error.cause)}") from error
+            except (RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.GetTimeoutError):
+                self._actors.remove(actor)
+                yield from ((number, None) for number in sorted(actor.batches.values(), reverse=True))
+                actor.batches.clear()
+                self._joined_s = float("-inf")
+                continue
+            self.embedded[actor.node] += len(vectors)
+            if self._on_batch is not None:
+                self._on_batch(self.embedded)
+            yield actor.batches.pop(result), vectors
+
+    def _join(self) -> None:
+        """Start actors on machines that have none, as many as their cores allow, and take those that are up.
+
+        Only while there is no actor at all is anything waited for: a machine that was just lost may look alive for a
+        while, and nothing starts on it.
+        """
+        import ray
+
+        if time.monotonic() - self._joined_s >= JOIN_S:
+            self._joined_s = time.monotonic()
+            self._start_missing()
+        if not self._starting and not self._actors:
+            raise ModelError(
+                "no machine of the cluster is left to embed with; see: ray status. What is embedded is kept, and the "
+                "next run continues from there"
+            )
+        if not self._starting:
+            return
+        up, _ = ray.wait(list(self._starting), num_returns=1, timeout=0 if self._actors else LOAD_S)
+        for identity in up:
+            actor = self._starting.pop(identity)
+            try:
+                release, embedder = ray.get(identity)
+            except ray.exceptions.RayActorError as error:
+                if not self._starting and not self._actors:
+                    raise ModelError(f"{actor.node} cannot embed: {_reason(error)}") from error
+                continue
+            if (release, embedder) != (__version__, self.name):
+                raise ModelError(
+                    f"{actor.node} has Citewire {release} with {embedder}, this machine {__version__} with "
+                    f"{self.name}; install the same release on both and run there: citewire models pull"
+                )
+            self._actors.append(actor)
+
+    def _start_missing(self) -> None:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        there = Counter(actor.node for actor in (*self._actors, *self._starting.values()))
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        for node in nodes:
+            name, cores = _shown(node), int(node["Resources"].get("CPU", 0))
+            wanted = max(1, cores // CORES) if node["Alive"] and cores else 0
+            for _ in range(wanted - there[name]):
+                # Ray gives the actor as many threads as it has processors, by OMP_NUM_THREADS.
+                handle: Any = (
+                    ray.remote(Embedding)
+                    .options(
+                        num_cpus=min(cores, CORES),
+                        scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+                    )
+                    .remote(self._make)
+                )
+                self._starting[handle.identity.remote()] = _Actor(name, handle)
+
+
+class Embedding:
+    """What runs on a machine of the cluster: the model, which keeps nothing of what it is sent."""
+
+    def __init__(self, make: Callable[[], Embedder]) -> None:
+        """Nothing is loaded before the first batch."""
+        self._embedder = make()
+
+    def identity(self) -> tuple[str, str]:
+        """The release of Citewire here, and the name of the embedder with its weights."""
+        return __version__, self._embedder.name
+
+    def embed(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit vectors, shape (len(texts), dimension)."""
+        return self._embedder.embed_documents(texts)
+
+
+def _connect(address: str) -> Any:
+    """Ray, connected to the cluster whose head is at `address`."""
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError(f"--cluster needs Ray, which is not installed; run: {INSTALL}") from error
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(
+            f"{printable(address)!r} is not the address of a cluster; write host:port, as `ray start` shows"
+        )
+    if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
+        raise InputError(
+            "whoever reaches a Ray cluster runs programs on it, unless it has a token; start the cluster and this "
+            "command with RAY_AUTH_MODE=token (see docs/scale.md)"
+        )
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
+            pass
+        ray.init(address=address, namespace="citewire", log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no cluster answers at {printable(address)} ({error}); start it: ray start --head") from error
+    except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise InputError(f"the cluster at {printable(address)} cannot be used: {_reason(error)}") from error
+    return ray
+
+
+def _shown(node: dict[str, Any]) -> str:
+    """How a node is named: by its host and, since one machine may have several, the first letters of its id."""
+    return f"{printable(str(node['NodeManagerHostname']), 60)} ({node['NodeID'][:6]})"
+
+
+def _reason(error: BaseException) -> str:
+    """The last line of what Ray says, which is what happened; before it is where in Ray it did."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return printable(lines[-1] if lines else type(error).__name__, 400)

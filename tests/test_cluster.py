@@ -1,0 +1,165 @@
+"""A sync on a Ray cluster: a real one, of a head and two nodes on this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from index import Index
+from index.article import Article
+from index.cluster import IN_FLIGHT, ClusterEmbedder
+from index.errors import InputError, ModelError
+from index.sync import SAVE_EVERY
+from tests.fakes import BagOfWordsEmbedder
+from ui.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+STORE_BYTES = 80 << 20
+"""Of a node's object store: the least that Ray takes."""
+
+
+class SlowEmbedder(BagOfWordsEmbedder):
+    """Takes its time, and notes each batch in a file, so that a machine can be lost half way."""
+
+    def embed_documents(self, texts: Sequence[str], *, progress: Any = None) -> NDArray[np.float32]:
+        time.sleep(0.1)
+        with open(os.environ["BATCHES_OF_TEST"], "a") as file:  # noqa: PTH123
+            file.write(f"{len(texts)}\n")
+        return super().embed_documents(texts, progress=progress)
+
+
+class DamagedEmbedder(BagOfWordsEmbedder):
+    """Has a model on this machine alone."""
+
+    def embed_documents(self, texts: Sequence[str], *, progress: Any = None) -> NDArray[np.float32]:
+        raise ModelError("the embedder is not there; run: citewire models pull")
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the embedders of the cluster note what they embed."""
+    path: Path = tmp_path_factory.mktemp("cluster") / "batches"
+    path.touch()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("BATCHES_OF_TEST", str(path))
+        patched.setenv("PYTHONPATH", str(Path(__file__).parent.parent))  # the nodes need the tests' embedders
+        patched.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # Ray's word for a cluster on loopback alone
+        patched.setenv("RAY_AUTH_MODE", "token")
+        patched.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        yield path
+
+
+@pytest.fixture(scope="module")
+def cluster(batches: Path) -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    assert batches.exists()
+    node: dict[str, Any] = {"object_store_memory": STORE_BYTES, "include_dashboard": False}
+    made = Cluster(initialize_head=True, head_node_args={**node, "num_cpus": 0})
+    for _ in range(2):
+        made.add_node(**node, num_cpus=1)
+    yield made
+    made.shutdown()  # type: ignore[no-untyped-call]
+
+
+def articles(number: int) -> list[Article]:
+    return [Article(id=f"a{n}", text=f"The bridge number {n} was opened. It has {n * 7} lamps.") for n in range(number)]
+
+
+def test_vectors_come_in_order_and_are_those_of_one_machine(cluster: Any) -> None:
+    texts = [[f"text {batch} {n}" for n in range(batch + 1)] for batch in range(12)]
+    with ClusterEmbedder(cluster.address, BagOfWordsEmbedder) as embedder:
+        assert embedder.name == BagOfWordsEmbedder().name
+        found = list(embedder.embed_batches(texts))
+        assert sum(embedder.embedded.values()) == sum(map(len, texts))
+        assert list(embedder.embed_batches([])) == []
+    for batch, vectors in zip(texts, found, strict=True):
+        np.testing.assert_array_equal(vectors, BagOfWordsEmbedder().embed_documents(batch))
+
+
+def test_a_lost_machine_costs_only_the_batches_it_had(cluster: Any, batches: Path, tmp_path: Path) -> None:
+    number = 20 * SAVE_EVERY // 2
+    lost = cluster.add_node(object_store_memory=STORE_BYTES, include_dashboard=False, num_cpus=1)
+    batches.write_text("")
+    killed: list[float] = []
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if stage == "embed" and done >= total // 4 and not killed:
+            killed.append(done)
+            cluster.remove_node(lost, allow_graceful=False)
+
+    with (
+        ClusterEmbedder(cluster.address, SlowEmbedder) as embedder,
+        Index.open(tmp_path / "home", embedder=embedder) as index,
+    ):
+        report = index.add(articles(number), progress=kill)
+        assert killed
+        assert (report.added, len(index.articles())) == (number, number)
+        assert index.check() == []
+        assert index.search("bridge number 77")[0].article.id == "a77"
+    embedded = sum(map(int, batches.read_text().split()))
+    assert report.embedded <= embedded <= report.embedded + IN_FLIGHT * SAVE_EVERY
+
+
+def test_a_machine_without_the_model_is_named(cluster: Any, tmp_path: Path) -> None:
+    with (
+        ClusterEmbedder(cluster.address, DamagedEmbedder) as embedder,
+        Index.open(tmp_path / "home", embedder=embedder) as index,
+        pytest.raises(ModelError, match=r"\([0-9a-f]{6}\): the embedder is not there; run: citewire models pull"),
+    ):
+        index.add(articles(3))
+
+
+def test_the_command_says_which_machine_embedded_what(
+    cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.txt").write_text("Bridge\n\nThe bridge was opened in May. It has ninety lamps.")
+    monkeypatch.setattr("ui.commands.articles.ClusterEmbedder", _with_words)
+    assert main(["index", "add", str(tmp_path / "one.txt"), "--cluster", cluster.address]) == 0
+    printed = capsys.readouterr()
+    assert "1 added" in printed.out
+    assert "sentences embedded by" in printed.err
+
+
+def _with_words(address: str, **options: Any) -> ClusterEmbedder:
+    return ClusterEmbedder(address, BagOfWordsEmbedder, **options)
+
+
+@pytest.mark.parametrize(
+    ("address", "complaint"),
+    [
+        ("127.0.0.1:1", "no cluster answers at 127.0.0.1:1"),
+        ("127.0.0.1:99999", "no cluster answers"),
+        ("nowhere", "is not the address of a cluster"),
+        ("127.0.0.1:x\x1b", "is not the address of a cluster"),
+        ("", "is not the address of a cluster"),
+    ],
+)
+def test_an_address_that_cannot_be_used(address: str, complaint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(InputError, match=complaint) as raised:
+        ClusterEmbedder(address, BagOfWordsEmbedder)
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("mode", ["", "disabled"])
+def test_a_cluster_without_a_token_is_not_used(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with pytest.raises(InputError, match="RAY_AUTH_MODE=token"):
+        ClusterEmbedder("127.0.0.1:6379", BagOfWordsEmbedder)
+
+
+def test_a_cluster_has_nothing_to_do_for_a_model_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CITEWIRE_EMBEDDER", "http://127.0.0.1:8080/v1#minilm")
+    with pytest.raises(InputError, match="leave out --cluster"):
+        ClusterEmbedder("127.0.0.1:6379", BagOfWordsEmbedder)
