@@ -44,7 +44,8 @@ class Listed:
         original = None if self.copy_of is None else self.copy_of.id
         newer = None if self.superseded_by is None else self.superseded_by.id
         return {
-            **known, "passages": self.passages, "state": self.state, "copy_of": original, "superseded_by": newer,
+            **known, "headline": self.article.headline, "passages": self.passages, "state": self.state,
+            "copy_of": original, "superseded_by": newer,
             "left_out": list(self.left_out), "tags": list(self.tags),
             "edited": {edit.field: edit.read for edit in self.edits},
         }  # fmt: skip

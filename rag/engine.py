@@ -260,7 +260,11 @@ class Engine:
         """Host and port of each other machine that the settings send text to: questions and passages to a model server
         (`Settings.llm`), all sentences of articles and questions to one for embeddings. () when no text leaves this
         machine."""
-        named = (self.settings.llm, getattr(self.index.embedder, "address", None))
+        return self.sends_with(self.settings)
+
+    def sends_with(self, settings: Settings) -> tuple[str, ...]:
+        """The same for a question that is asked with these settings."""
+        named = (settings.llm, getattr(self.index.embedder, "address", None))
         places = [Address.parse(name) for name in named if name is not None and is_address(name)]
         return tuple(dict.fromkeys(place.host for place in places if not place.is_here))
 

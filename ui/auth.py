@@ -198,7 +198,7 @@ class Accounts:
 
     def _checked(self, name: str, password: str, address: str | None) -> Future[bool]:
         """The result of `check` when it is known. Raises WaitError and BusyError."""
-        address = _network(ADDRESS.get() if address is None else address)
+        address = network(ADDRESS.get() if address is None else address)
         tallies = ((name[:MOST_CHARS], address), (address,))
         with self._lock:
             wait_s = self._wait_s(tallies)
@@ -229,7 +229,7 @@ class Accounts:
 
     def wait_s(self, name: str, *, address: str | None = None) -> float:
         """Seconds until `check` accepts a password for this name from this address again; 0 if it does."""
-        address = _network(ADDRESS.get() if address is None else address)
+        address = network(ADDRESS.get() if address is None else address)
         with self._lock:
             return self._wait_s(((name[:MOST_CHARS], address), (address,)))
 
@@ -391,7 +391,7 @@ def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=2 * MOST_MEMORY_BYTES, dklen=HASH_BYTES)
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """The addresses that one person may control: an IPv4 address, or the /64 of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
 from index.errors import Error
+from ui import preferences
 from ui.conversations import Conversations
 from ui.html import render
 from ui.html.markup import count
@@ -117,8 +118,8 @@ class Backend:
         """Processor time that reading ahead has taken so far, in seconds."""
         return 0.0 if self._engine is None else self._engine.ahead_s
 
-    def status(self) -> str:
-        """The status line as things are now."""
+    def status(self, remembered: object = None) -> str:
+        """The status line as things are now, for a browser that remembers these settings (ui/preferences.py)."""
         loaded = self._loaded
         if loaded is None or not loaded.done():
             return render.status("Loading the models… You can already ask; the answer will follow.")
@@ -126,7 +127,8 @@ class Backend:
         if error is not None:
             return render.status(explain(error), "error")
         engine = loaded.result()
-        stats, elsewhere = engine.index.stats(), _elsewhere(engine.sends_to)
+        chosen = preferences.settings(remembered, engine.settings)
+        stats, elsewhere = engine.index.stats(), _elsewhere(engine.sends_with(chosen))
         if not stats.articles:
             return render.status(" · ".join(("No articles yet. Add some under Library.", *elsewhere)), "ready")
         return render.status(" · ".join((count(stats.articles, "article"), "ready", *elsewhere)), "ready")

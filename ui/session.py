@@ -141,13 +141,14 @@ class Session:
 
     `conversation` is the id of the kept one that it goes on with and `title` its title; `chat` tells what is on the
     page from what it was before a new chat. `owner` is the name that its browser was given, which a question may come
-    sooner than; `deleted` is the conversation that it deleted last, which can be put back. `chosen` are the articles
-    that are asked about, all without any, and `tags` those that they must have; `page` is the page of the library that
-    is shown; `checked` is the report that it shows.
+    sooner than, and `settings` are what that browser remembers (ui/preferences.py); `deleted` is the conversation that
+    it deleted last, which can be put back. `chosen` are the articles that are asked about, all without any, and `tags`
+    those that they must have; `page` is the page of the library that is shown; `checked` is the report that it shows.
     """
 
     person: str = ""
     owner: str = ""
+    settings: object = None
     exchanges: list[Exchange] = field(default_factory=list)
     running: threading.Event | None = None
     adding: threading.Event | None = None
@@ -280,7 +281,14 @@ class Sessions:
             old = self._known.pop(key, None) or Session(person)
             old.stop()
             new = Session(
-                person, old.owner, adding=old.adding, chosen=old.chosen, tags=old.tags, page=old.page, _shown=old._shown
+                person,
+                old.owner,
+                old.settings,
+                adding=old.adding,
+                chosen=old.chosen,
+                tags=old.tags,
+                page=old.page,
+                _shown=old._shown,
             )
             if self._make_room(person):
                 self._known[key] = new

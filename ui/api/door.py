@@ -7,6 +7,7 @@ Requests to other addresses go on to the page, whose guard (ui/guard.py) knows t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -21,6 +22,7 @@ from index.errors import InputError
 from ui import proxy
 from ui.api.problem import Problem, is_openai
 from ui.api.tokens import PREFIX, TEXT, Scope, Token, Tokens
+from ui.auth import FORGET_S, LONGEST_WAIT_S, MOST_TALLIES, network
 from ui.guard import FORWARDING, Request, read_body, replayed
 from ui.uploads import MOST_BYTES
 
@@ -45,8 +47,17 @@ BASE = "citewire.base"
 
 MOST_BODY_BYTES = 1024 * 1024
 """Of a request that is no upload: a draft of the greatest length, each character as an escape, takes a quarter."""
+MOST_RECEIVED_BYTES = 32 * 1024 * 1024
+"""Of all requests that are received at once and are no uploads, so that many slow clients take no more memory."""
+BODY_S = 60.0
+"""How long a request may take to come: 1 MB takes 50 s over a line of 170 kbit/s."""
 MOST_UPLOADS = 4
 """Uploads that are received at once; each is in memory, and may have 20 MB."""
+UPLOAD_S = 600.0
+"""How long an upload may take to come, as its place is wanted by others: 20 MB take so long at 280 kbit/s."""
+FREE_WRONG = 60
+"""Wrong tokens from one address before it must wait; programs try more than people do, and behind one address may be
+several."""
 MOST_DEPTH = 64
 """Arrays and objects within each other; what the API takes has at most six."""
 SECRETS = ("token", "access_token", "api_key", "apikey", "key", "authorization")
@@ -71,6 +82,8 @@ WITHOUT = (
 )
 UNKNOWN = "This token is unknown or was removed; make another with: citewire auth token add NAME"
 NO_SCOPE = "This token may only read. For this, make one with: citewire auth token add NAME --scope write"
+WRONG_TOO_OFTEN = "Too many wrong tokens came from here; correct the token, and ask again in {} s"
+SLOW = "The request did not arrive within {:.0f} s; send less, or over a faster line"
 EXPOSED = (
     "The address has a secret in it, where logs and histories keep it. Send the token in the header "
     "“Authorization: Bearer TOKEN” instead, and consider this one known: citewire auth token remove NAME"
@@ -126,6 +139,8 @@ class Door:
         self._running = running
         self._root_path = root_path
         self._rates = Rates(rate_per_min)
+        self._failures = Failures()
+        self._received_bytes = 0
         self._uploading = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -242,6 +257,11 @@ class Door:
         # Clients of OpenAI's API always send some key, and here none is needed.
         if is_open and not text.startswith(PREFIX):
             return Client(f"address {address}", "write")
+        wait_s = self._failures.wait_s(address) if given else 0
+        if wait_s > 0:
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, WRONG_TOO_OFTEN.format(wait_s), retry_after_s=wait_s)
+        if given:
+            self._failures.count(address)
         raise Problem(HTTPStatus.UNAUTHORIZED, UNKNOWN if given else WITHOUT, headers=challenge)
 
     async def _hand_on(self, request: Request, receive: Any, send: Any) -> None:
@@ -253,11 +273,30 @@ class Door:
         if is_upload and self._uploading >= MOST_UPLOADS:
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "Other files are being received; try again", retry_after_s=5)
         self._uploading += is_upload
+        received, most, within_s = 0, MOST_BODY_BYTES, BODY_S
+        if is_upload:
+            most, within_s = MOST_BYTES, UPLOAD_S
+
+        async def receive_counted() -> Any:
+            nonlocal received
+            message = await receive()
+            if not is_upload:
+                received += len(message.get("body", b""))
+                self._received_bytes += len(message.get("body", b""))
+                if self._received_bytes > MOST_RECEIVED_BYTES:
+                    detail = "Other requests are being received; try again"
+                    raise Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, retry_after_s=5)
+            return message
+
         try:
-            most = MOST_BYTES if is_upload else MOST_BODY_BYTES
-            body = await read_body(request, receive, most=most)
+            async with asyncio.timeout(within_s):
+                body = await read_body(request, receive_counted, most=most)
+        except TimeoutError:
+            headers = {"Connection": "close"}
+            raise Problem(HTTPStatus.REQUEST_TIMEOUT, SLOW.format(within_s), headers=headers) from None
         finally:
             self._uploading -= is_upload
+            self._received_bytes -= received
         if body is None:
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {most} bytes can be sent here")
         # MCP has answers of its own for what is no JSON.
@@ -294,6 +333,39 @@ class Rates:
             while len(self._buckets) > MOST_CLIENTS:
                 self._buckets.pop(next(iter(self._buckets)))
             return 0 if allowed else max(1, math.ceil((1 - level) / self._per_s))
+
+
+class Failures:
+    """Wrong tokens, by the address that they came from: after some, each doubles the wait, as in ui/auth.py.
+
+    Nobody guesses a token, so one that is right is let in meanwhile: a program with an old token must not lock out
+    others behind the same address.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """None yet."""
+        self._known: dict[str, tuple[int, float]] = {}
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def wait_s(self, address: str) -> int:
+        """Seconds until a wrong token from there is looked at again; 0 if it is."""
+        with self._lock:
+            failures, last = self._known.get(network(address), (0, 0.0))
+            return max(0, math.ceil(last + self._pause_s(failures) - self._clock()))
+
+    def count(self, address: str) -> None:
+        """Note a wrong token."""
+        with self._lock:
+            now = self._clock()
+            failures, last = self._known.pop(network(address), (0, now))
+            self._known[network(address)] = (failures + 1 if now - last < FORGET_S else 1, now)
+            while len(self._known) > MOST_TALLIES:
+                self._known.pop(next(iter(self._known)))
+
+    def _pause_s(self, failures: int) -> float:
+        over = failures - FREE_WRONG
+        return 0.0 if over < 0 else min(2.0 ** min(over, 32), LONGEST_WAIT_S)
 
 
 def is_ours(path: str) -> bool:

@@ -40,6 +40,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         403: "The token may not do this, or another web site asks",
         404: "There is no such thing",
         405: "The method is not known here",
+        408: "The request came too slowly",
         409: "It was stopped",
         413: "Too much is sent",
         415: "The body is not JSON",

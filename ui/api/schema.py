@@ -253,6 +253,7 @@ class ListedOut(Got):
     author: str | None
     updated: str | None
     language: str | None
+    headline: str
 
 
 class ArticlesOut(Got):
@@ -267,7 +268,6 @@ class ArticleOut(ListedOut):
     """An article with its text."""
 
     text: str
-    headline: str
 
 
 class RemovedOut(Got):

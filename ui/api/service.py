@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from index import models
+from index.article import HEADLINE_CHARS
 from index.errors import Error, InputError
 from index.location import is_storable
 from rag.answer import Answer
@@ -162,12 +163,11 @@ class Service:
             self._searching -= 1
 
     def listing(self) -> tuple[Listed, ...]:
-        """Every article, without its text, in the order of adding."""
+        """Every article in the order of adding, with no more of its text than its headline takes."""
         with self._listing_lock:
             generation = self.index.generation
             if generation != self._listing[0]:
-                rows = tuple(replace(one, article=replace(one.article, text="")) for one in self.index.listing())
-                self._listing = (generation, rows)
+                self._listing = (generation, tuple(map(_shortened, self.index.listing())))
             return self._listing[1]
 
     def article(self, article_id: str) -> Article:
@@ -284,3 +284,8 @@ class Service:
             if cancel.wait(LOADING_POLL_S):
                 return None
         return engine
+
+
+def _shortened(listed: Listed) -> Listed:
+    """Without the text of the article, which may be a book, but for the words that its headline may be made of."""
+    return replace(listed, article=replace(listed.article, text=listed.article.text[: 2 * HEADLINE_CHARS]))

@@ -155,6 +155,8 @@ def run_conversations_export(options: argparse.Namespace) -> int:
     chosen = [known[name] for name in options.ids] or list(known.values())
     if options.json:
         return show_json([conversation.to_dict() for conversation in chosen])
+    if not chosen:
+        complain("citewire: no conversations yet; start one on the page: citewire chat")
     if options.format is None and not options.export:
         options.format = "markdown"
     subjects = [subject.of_conversation(conversation) for conversation in chosen]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from index import home as homes
 from index import models
+from index.errors import InputError
 from ui.commands.command import OK, add_answering, add_command, settings_of
 from ui.commands.page import add_listening, listening
 from ui.stopping import STOPPING_S
@@ -81,8 +82,21 @@ def run_mcp(options: argparse.Namespace) -> int:
     return OK
 
 
+def _require_no_page_options(options: argparse.Namespace) -> None:
+    """Raise InputError for what says how the page is to be, without a page: who thinks that --auth asks programs for
+    passwords would have them let in without."""
+    given = {"--auth": options.auth, "--token": options.token, "--open-browser": options.open_browser}
+    for name in (name for name, value in given.items() if value):
+        raise InputError(
+            f"{name} is for the page, which --no-page leaves away; serve the page too, or leave {name} away. Programs "
+            "are asked for tokens: citewire auth token add NAME"
+        )
+
+
 def run_serve(options: argparse.Namespace) -> int:
     """Serve the HTTP API, an OpenAI-compatible API, MCP and the page, until Ctrl-C or SIGTERM."""
+    if options.no_page:
+        _require_no_page_options(options)
     served = listening(options)
     home: Path = homes.resolve(options.home)
     from ui.api import programs

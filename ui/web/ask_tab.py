@@ -253,7 +253,7 @@ class AskTab:
                 self.ask: gr.update(interactive=False),
                 self.stop: gr.update(interactive=True),
                 self.note: "",
-                self.status: self.backend.status(),
+                self.status: self.frame.status(request, memory),
                 **({self.question: ""} if is_typed else {}),
             }
             for updates in self._reply(session, exchange, memory, scope, cancel):
@@ -269,7 +269,7 @@ class AskTab:
             yield {
                 self.current: exchange.shown(),
                 **self.placed(session),
-                self.status: trouble or self.backend.status(),
+                self.status: trouble or self.frame.status(request, memory),
                 self.frame.beside: self.frame.conversations(memory, request),
                 self.ask: gr.update(interactive=True),
                 self.stop: gr.update(interactive=False),
@@ -412,7 +412,7 @@ class AskTab:
         return {
             **self.redrawn(session),
             **self.idle(),
-            self.status: self.backend.status(),
+            self.status: self.frame.status(request, memory),
             self.frame.beside: listed or gr.skip(),
         }
 

@@ -106,6 +106,13 @@ class Frame:
             self._library = Library(index)
         return self._library
 
+    def status(self, request: gr.Request, memory: object = None) -> str:
+        """The status line for the tab that sent an event. `memory` is what its browser remembers, if that is known."""
+        session = self.known_session(request)
+        if isinstance(memory, dict):
+            session.settings = memory.get("settings")
+        return self.backend.status(session.settings)
+
     def session(self, request: gr.Request) -> Session:
         """The session of the tab that sent an event, begun if need be."""
         return self.sessions.of(request.session_hash, person(request))

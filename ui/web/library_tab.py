@@ -378,7 +378,7 @@ class LibraryTab:
         """What shows the articles, as they are now."""
         of, outlet = self.outlets()
         return {
-            self.status: self.backend.status(),
+            self.status: self.frame.status(request),
             self.add: gr.update(interactive=True),
             self.cancel: gr.update(interactive=False),
             self.upload: None,

@@ -90,7 +90,7 @@ class Page:
         self.briefings.wire(self.ask, self.briefings_tab)
         Saving(self.frame, self.ask, self.conversations, self.check, self.briefings)
         Visits(self.frame, self.ask, self.conversations, self.briefings).wire()
-        self.settings.wire(self.settings_tab)
+        self.settings.wire(self.settings_tab, self.status)
         memory = self.frame.memory
         opened = [memory, self.status, self.ask.suggestions, self.library.outlet, self.library.adding]
         opened += [self.library.narrowed, self.ask.drop, self.frame.beside, self.frame.place]
@@ -103,7 +103,7 @@ class Page:
         self.backend.start()
         known = memory if isinstance(memory, dict) else {}
         may_add = {self.library.adding: gr.update(visible=self.frame.can_edit(request))}
-        yield {self.status: self.backend.status(), **may_add}
+        yield {self.status: self.frame.status(request, known), **may_add}
         opened = {self.frame.place: links.OPENED}
         with contextlib.suppress(Exception):  # the status line says what it was
             known = self.settings.remembered({**known, "owner": self.frame.named(known, request)})
@@ -119,7 +119,7 @@ class Page:
                 **self.settings.restored(known),
             }
             self.backend.loaded(threading.Event())
-        yield {self.status: self.backend.status(), **opened}
+        yield {self.status: self.frame.status(request, known), **opened}
 
     def _given_up(self, event: Any) -> None:
         """Nobody listens to an event of Gradio's queue any more: stop the question of its tab, if it asks one."""

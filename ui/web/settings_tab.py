@@ -64,13 +64,13 @@ class SettingsTab:
             self.pulling = region("", "pulling", live=True)
             self.list = region("", "models")
 
-    def wire(self, tab: gr.Tab) -> None:
+    def wire(self, tab: gr.Tab, status: gr.HTML) -> None:
         """Remember what is changed, download what is asked for."""
         fields = [self.model, self.mode, self.caution, self.length]
         remembered = [self.frame.memory, *fields]
         for field in fields:
             # Not preprocessed: Gradio fails for a model that was downloaded since. The values are checked when used.
-            field.input(self._remember, remembered, self.frame.memory, preprocess=False, **AT_ONCE)
+            field.input(self._remember, remembered, [self.frame.memory, status], preprocess=False, **AT_ONCE)
         tab.select(self._opened, None, [self.list, self.model, self.about], **AT_ONCE)
         self.frame.bus.pull(self._pull, None, [self.pulling, self.list, self.model], **QUIET)
 
@@ -93,9 +93,14 @@ class SettingsTab:
         except Exception:  # noqa: BLE001 (the status line says what it was)
             return Settings()
 
-    def _remember(self, memory: Any, model: str, mode: str, caution: float, length: str) -> dict[str, Any]:
+    def _remember(
+        self, memory: Any, model: str, mode: str, caution: float, length: str, request: gr.Request
+    ) -> tuple[dict[str, Any], str]:
+        """What the browser is to remember, and the status, which names the machines that questions are sent to."""
         chosen = {"model": model, "mode": mode, "caution": caution, "length": length}
-        return self.remembered({"owner": memory.get("owner") if isinstance(memory, dict) else None, "settings": chosen})
+        owner = memory.get("owner") if isinstance(memory, dict) else None
+        known = self.remembered({"owner": owner, "settings": chosen})
+        return known, self.frame.status(request, known)
 
     def remembered(self, memory: dict[str, Any]) -> dict[str, Any]:
         """What a browser is given to remember: our own keys only. Others may look like one of Gradio's updates."""
