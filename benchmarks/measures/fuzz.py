@@ -39,6 +39,12 @@ _NAMES = " ".join(
 _OFFICE = "http://schemas.openxmlformats.org"
 
 
+_ROWS = "".join(
+    "<row>" + "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in row) + "</row>"
+    for row in (("Talks held", "", ""), ("", "2019", "2020"), ("Moscow", "1", "2.5"))
+)
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of the damaged files of one format."""
@@ -59,7 +65,7 @@ def measure(files: int = FILES) -> dict[str, Any]:
             ending = list(wholes)[number % len(wholes)]
             damaged = _damaged(wholes[ending], chance)
             started = time.perf_counter()
-            _count(found[ending], worker, ending, damaged)
+            _count(found[ending], worker, ending.split()[0], damaged)
             found[ending].slowest_s = max(found[ending].slowest_s, time.perf_counter() - started)
     finally:
         worker.close()
@@ -80,8 +86,9 @@ def show(table: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def samples() -> dict[str, bytes]:
-    """A whole file of each format, by its ending."""
+    """A whole file of each format, by its ending and what else there is to it."""
     page = "<html><head><title>Talks</title></head><body><article>" + "".join(f"<p>{text}</p>" for text in _TALKS * 3)
+    page += "<table><tr><th colspan=3>Talks held<tr><td rowspan=2><td colspan=2>2019<tr><td>1<td>2</table>"
     entry = f"<item><title>Talks</title><link>https://x.example/1</link><description>{_TALKS[0]}</description></item>"
     text = "\n\n".join(_TALKS)
     mail = f"Subject: Talks\nFrom: a@x.example\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n" \
@@ -109,10 +116,12 @@ def samples() -> dict[str, bytes]:
         **round_trip.documents(_TALKS),
         ".odt": _zipped({
             "content.xml": f"<office:document-content {_NAMES}><office:body><office:text><text:p>{text}</text:p>"
-            f"<table:table><table:table-row>{cell.format('a') * 2}</table:table-row></table:table>"
+            f"<table:table><table:table-header-rows><table:table-row>{cell.format('2019') * 2}</table:table-row>"
+            f"</table:table-header-rows><table:table-row>{cell.format('a') * 2}</table:table-row></table:table>"
             "</office:text></office:body></office:document-content>"
         }),
         ".xlsx": _workbook(),
+        ".pdf form": _form(),
     }  # fmt: skip
     return {**{ending: content.encode() for ending, content in written.items()}, **binary}
 
@@ -136,10 +145,25 @@ def _workbook() -> bytes:
             "xl/workbook.xml": f'<workbook {main} xmlns:r="{kind}"><sheets><sheet name="A" sheetId="1" r:id="r"/>'
             "</sheets></workbook>",
             "xl/_rels/workbook.xml.rels": f'{relations}Type="{kind}/worksheet" Target="s.xml"/></Relationships>',
-            "xl/s.xml": f"<worksheet {main}><sheetData><row><c><v>1</v></c><c><v>2.5</v></c></row></sheetData>"
-            "</worksheet>",
+            "xl/s.xml": f"<worksheet {main}><sheetData>{_ROWS}</sheetData></worksheet>",
         }
     )
+
+
+def _form() -> bytes:
+    from reportlab.pdfgen import canvas
+
+    out = io.BytesIO()
+    page = canvas.Canvas(out, pageCompression=0)
+    page.drawString(50, 760, _TALKS[0])
+    page.acroForm.textfield(name="f1", tooltip="Name", x=150, y=700, value="Ada", fieldFlags="multiline")
+    page.acroForm.checkbox(name="c1", x=150, y=650, checked=True)
+    page.acroForm.radio(name="r1", value="yes", selected=True, x=150, y=600)
+    page.acroForm.radio(name="r1", value="no", x=200, y=600)
+    page.acroForm.choice(name="l1", value="a", options=["a", "b"], x=150, y=550)
+    page.freeTextAnnotation("Received", "/Helv 10 Tf", Rect=[50, 300, 200, 320])
+    page.save()
+    return out.getvalue()
 
 
 def _zipped(members: Mapping[str, str | bytes]) -> bytes:

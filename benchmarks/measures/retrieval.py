@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import replace
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -21,9 +20,9 @@ from tqdm import tqdm
 from benchmarks.harness import dataset, report
 from benchmarks.harness.bm25 import Bm25, PlainFusion
 from benchmarks.harness.embedder import CachedEmbedder
+from benchmarks.harness.kept_search import KeptSearch
 from benchmarks.harness.report import Mean
 from benchmarks.measures import languages
-from index import Index
 from rag.question import leans_on_history, understand
 
 if TYPE_CHECKING:
@@ -76,14 +75,13 @@ def measure_squad(data: Dataset, embedder: CachedEmbedder) -> dict[str, dict[str
     embedder.embed_queries([question.text for question in questions])
     bm25, fusion = Bm25(data.articles), PlainFusion(data.articles, embedder)
     rows = {}
-    with TemporaryDirectory() as home, Index.open(home, embedder=embedder) as index:
-        index.add(data.articles)
+    with KeptSearch(data.articles, embedder) as index:
         systems: dict[str, Search] = {
             "BM25 (FTS5)": lambda question: bm25.search(question.text),
             "plain fusion": lambda question: fusion.search(question.text),
             "citewire": lambda question: found(index, question),
         }
-        searched = dataset.merged(questions, index)
+        searched = index.merged(questions)
         for name, search in systems.items():
             asked = searched if name.startswith("citewire") else questions
             ranks = [rank(search(question), question.relevant) for question in tqdm(asked, desc=name, leave=False)]
@@ -101,8 +99,7 @@ def measure_mtrag(data: Dataset, embedder: CachedEmbedder) -> dict[str, dict[str
     questions = data.questions
     bm25, fusion = Bm25(data.articles), PlainFusion(data.articles, embedder)
     rows = {}
-    with TemporaryDirectory() as home, Index.open(home, embedder=embedder) as index:
-        index.add(data.articles)
+    with KeptSearch(data.articles, embedder) as index:
         systems: dict[str, Search] = {
             "BM25, last turn": lambda question: bm25.search(question.text),
             "BM25, all user turns": lambda question: bm25.search(_all_turns(question)),
@@ -111,7 +108,7 @@ def measure_mtrag(data: Dataset, embedder: CachedEmbedder) -> dict[str, dict[str
             "citewire, last turn": lambda question: found(index, replace(question, history=())),
             "citewire": lambda question: found(index, question),
         }
-        every, searched = _by_kind(questions), _by_kind(dataset.merged(questions, index))
+        every, searched = _by_kind(questions), _by_kind(index.merged(questions))
         for name, search in systems.items():
             kinds = searched if name.startswith("citewire") else every
             rows[name] = {
@@ -132,11 +129,10 @@ def _by_kind(questions: Sequence[Question]) -> dict[str, Sequence[Question]]:
     }
 
 
-def found(index: Index, question: Question) -> list[str]:
+def found(index: KeptSearch, question: Question) -> list[str]:
     """Ids of the articles that Citewire finds for a question after its history, best first."""
     asked = understand(question.text, question.history)
-    hits = index.search(asked.text, PASSAGES, rewordings=asked.rewordings, context=asked.context)
-    return list(dict.fromkeys(hit.article.id for hit in hits))
+    return index.ids(asked.text, PASSAGES, rewordings=asked.rewordings, context=asked.context)
 
 
 def rank(ids: Sequence[str], relevant: frozenset[str]) -> float:

@@ -1,13 +1,14 @@
 """Migrate: a database of layout 1, 2 or 3 → layout 4, in one transaction of its own connection. Knows no files.
 
 Layout 2 added checksums, the id of the newer version of an article, and the random id of the database; layout 3 the
-words of every language to the word index, which is made from the texts again; layout 4 the tables of edits, tags and
-times of reading. The ids of articles, passages and
+words of every language to the word index, which `renew_words` makes from the texts again; layout 4 the tables of edits,
+tags and times of reading. The ids of articles, passages and
 vectors, the vectors, and the order of adding stay as they are.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 OLDEST = 1
 """The first layout."""
 
-WORDS = 3
-"""The layout whose word index is the present one."""
-
 COPIED = ("root", "origin", "article", "passage", "sentence", "story")
 """Tables that are made anew. The vectors, most of the file, are completed where they are."""
 
@@ -37,15 +35,17 @@ _ARTICLE = "id, text, title, source, url, published, author, updated, language, 
 _AT_ONCE = 1000
 """Vectors that are read together: 1.5 MB."""
 
+_REPORTED = 1000
+"""Articles whose words are made between two lines of the log: some seconds."""
+
+_log = logging.getLogger(__name__)
+
 
 def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
     """Bring the tables to the present layout. `uri` gives the present form of the uri of a root or an origin that
     layout 1 kept."""
-    layout = schema.layout(connection)
-    if layout == OLDEST:
+    if schema.layout(connection) == OLDEST:
         _with_checksums(connection, uri)
-    if layout < WORDS:
-        _index_words(connection)
     for statement in schema.STATEMENTS:
         made = re.match(r"\s*CREATE (?:TABLE|INDEX) (\w+)", statement)
         if made and made[1] in ADDED:
@@ -53,8 +53,28 @@ def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
 
 
 def renew_words(connection: sqlite3.Connection) -> None:
-    """Make the word index of the present layout again from the texts."""
-    _index_words(connection)
+    """Make the word index again from the texts. The log says so, and how far it is: a large index takes a minute."""
+    schema.set_meta(connection, "languages", "")
+    schema.set_meta(connection, "words", maker())
+    connection.execute("DROP TABLE words")
+    connection.execute(next(one for one in schema.STATEMENTS if "CREATE VIRTUAL TABLE words" in one))
+    (articles,) = connection.execute("SELECT count(*) FROM article WHERE copy_of IS NULL").fetchone()
+    rows = connection.execute("SELECT id, title, text, language FROM article WHERE copy_of IS NULL ORDER BY rowid")
+    for number, (article_id, title, text, tag) in enumerate(rows):
+        if number == 0:
+            _log.warning(
+                "this release of Citewire finds words in another way: making the word index of %d articles again",
+                articles,
+            )
+        elif number % _REPORTED == 0:
+            _log.warning("words of %d of %d articles", number, articles)
+        language = language_of_article(text, tag)
+        schema.note_language(connection, language)
+        for passage_id, start, end in connection.execute(
+            "SELECT id, start, end FROM passage WHERE article_id = ? ORDER BY id", (article_id,)
+        ).fetchall():
+            values = (passage_id, *word_columns(title, text[start:end], language))
+            connection.execute("INSERT INTO words (rowid, title, text, other) VALUES (?, ?, ?, ?)", values)
     schema.seal(connection)
 
 
@@ -77,25 +97,6 @@ def _with_checksums(connection: sqlite3.Connection, uri: Callable[[str], str]) -
     _complete_vectors(connection)
     for table in COPIED:
         connection.execute(f"DROP TABLE old_{table}")
-
-
-def _index_words(connection: sqlite3.Connection) -> None:
-    """Make the word index from the texts; `seal` must follow in the same transaction."""
-    schema.set_meta(connection, "languages", "")
-    schema.set_meta(connection, "words", maker())
-    connection.execute("DROP TABLE words")
-    connection.execute(next(one for one in schema.STATEMENTS if "CREATE VIRTUAL TABLE words" in one))
-    columns = "rowid, title, text, other"
-    for article_id, title, text, tag in connection.execute(
-        "SELECT id, title, text, language FROM article WHERE copy_of IS NULL ORDER BY rowid"
-    ):
-        language = language_of_article(text, tag)
-        schema.note_language(connection, language)
-        for passage_id, start, end in connection.execute(
-            "SELECT id, start, end FROM passage WHERE article_id = ? ORDER BY id", (article_id,)
-        ).fetchall():
-            values = (passage_id, *word_columns(title, text[start:end], language))
-            connection.execute(f"INSERT INTO words ({columns}) VALUES (?, ?, ?, ?)", values)
 
 
 def _copy_sources(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
