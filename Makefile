@@ -52,7 +52,7 @@ models: $(INSTALLED) ## Download and verify the default models
 
 test: $(INSTALLED_DEV) browser models ## Run all tests, with the real models and a real browser
 	@$(BIN)/citewire models pull smollm2-135m
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from index.models import choose, locate
 from index.read import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from index.article import Article
 
@@ -37,6 +37,22 @@ class NetworkBlockedError(OSError):
 
 def _stays_here(family: int, address: Any) -> bool:
     return family not in (socket.AF_INET, socket.AF_INET6) or str(address[0]).startswith(LOOPBACK)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several workers its own share of the cores: two models on the same cores wait for each other."""
+    worker = getattr(config, "workerinput", None)
+    if worker is not None and hasattr(os, "sched_setaffinity"):
+        place, workers = int(worker["workerid"].removeprefix("gw")), int(worker["workercount"])
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[place::workers] or os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a test wrote sendable between processes: hostile names have half surrogates, which UTF-8 has not."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 import subprocess
@@ -63,12 +64,19 @@ def sources(room: str) -> list[Path]:
     return sorted((TOP / room).rglob("*.py"))
 
 
+@functools.cache
+def statements(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """The import statements of a file, at any depth."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Dotted names of the modules a file imports, at any depth, for type checking or for real."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(path):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{path}: relative import"
             yield node.module or ""
 
@@ -83,10 +91,10 @@ def graph_of_modules() -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {}
     for module, path in places.items():
         found: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in statements(path):
             if isinstance(node, ast.Import):
                 found.update(name.name for name in node.names)
-            elif isinstance(node, ast.ImportFrom):
+            else:
                 inner = {name.name: f"{node.module}.{name.name}" for name in node.names}
                 found.update(inner[name] if inner[name] in places else str(node.module) for name in inner)
         graph[module] = (found & places.keys()) - {module}
