@@ -315,6 +315,13 @@ def test_words_of_the_model_that_are_hardly_trusted_stand_beside_the_article_s(
     assert answer.turn == Turn(answer.question, SAID)  # a long quote would lead the next answer astray
 
 
+def test_quotes_beside_an_answer_are_introduced_in_the_language_of_the_question(index: Index) -> None:
+    text = "Der Hafen ist bis zum Freitag wegen eines Sturms geschlossen."
+    index.add([Article("hafen", text)])
+    answer = measured(index, "Der Hafen ist geschlossen.", odds=[0.5, 0.5]).ask("Warum ist der Hafen geschlossen?")
+    assert [claim.text for claim in answer.claims] == ["Der Hafen ist geschlossen.", f"Im Artikel steht: “{text}”"]
+
+
 @pytest.mark.parametrize(
     ("question", "said"),
     [

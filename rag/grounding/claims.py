@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from index.language import language_of
 from index.passage import sentences
 from rag.answer import Citation, Claim
 from rag.grounding import cite, disagreement, support
+from rag.grounding.foreign import quoting
 from rag.grounding.lexicon import words
 from rag.grounding.support import Pair
 from rag.quote import spans_of
@@ -85,7 +87,7 @@ def with_quotes(question: str, claims: Sequence[Claim]) -> tuple[Claim, ...]:
     known = {word.stem for text in (question, *(claim.text for claim in claims)) for word in words(text)}
     quotes = [quote for quote in _quotes(claims) if _adds(quote.quote, known)]
     is_one = len({quote.article.id for quote in quotes}) == 1
-    lead = "The article says: " if is_one else "The articles say: "
+    lead = quoting(language_of(question) or language_of(" ".join(claim.text for claim in claims)), is_one=is_one)
     added = [_verbatim(quote, f"{'' if at else lead}“{{}}”") for at, quote in enumerate(quotes)]
     return in_one_text([*claims, *added])
 

@@ -1,4 +1,4 @@
-"""Foreign: what the lexicon knows of languages other than English: negations, numbers in words, and months.
+"""Foreign: what is known of languages other than English: negations, numbers in words, months, and how to quote.
 
 Closed classes of words, written down whole; languages are named as by index/language.py.
 """
@@ -36,6 +36,31 @@ NEGATIONS = {
 }
 NEGATED_BEFORE = frozenset(("Japanese", "Korean", "Turkish"))
 """Languages that write the negation after what it negates."""
+
+_QUOTING = {
+    "English": ("The article says: ", "The articles say: "),
+    "German": ("Im Artikel steht: ", "In den Artikeln steht: "),
+    "French": ("L'article dit : ", "Les articles disent : "),
+    "Spanish": ("El artículo dice: ", "Los artículos dicen: "),
+    "Italian": ("L'articolo dice: ", "Gli articoli dicono: "),
+    "Portuguese": ("O artigo diz: ", "Os artigos dizem: "),
+    "Dutch": ("In het artikel staat: ", "In de artikelen staat: "),
+    "Russian": ("В статье сказано: ", "В статьях сказано: "),
+    "Arabic": ("جاء في المقال: ", "جاء في المقالات: "),
+    "Swedish": ("I artikeln står: ", "I artiklarna står: "),
+    "Polish": ("W artykule czytamy: ", "W artykułach czytamy: "),
+    "Turkish": ("Makalede şöyle yazıyor: ", "Makalelerde şöyle yazıyor: "),
+    "Chinese": ("文章中写道：", "各篇文章中写道："),
+    "Japanese": ("記事にはこうある：", "各記事にはこうある："),
+    "Korean": ("기사에 따르면: ", "기사들에 따르면: "),
+}
+
+
+def quoting(language: str | None, *, is_one: bool) -> str:
+    """What stands before quotes of one article or of several, in the language of an answer; "" in another one."""
+    one, several = _QUOTING.get(language or "English", ("", ""))
+    return one if is_one else several
+
 
 _FROM_TWO = {
     "German": "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
