@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
+
+from index import place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from index.place import Place
 
 HEADLINE_CHARS = 80
 """Words of the text that stand for a missing title: one line of a terminal."""
@@ -19,7 +23,8 @@ class Article:
 
     Unknown metadata is None, never guessed. `published` and `updated` are ISO 8601 dates or date-times
     ("2018-03-21", "2018-03-21T09:30:00+00:00"), `url` the address of the original, `source` the outlet, `author`
-    the byline without its "By", `language` a tag such as "en" or "pt-BR".
+    the byline without its "By", `language` a tag such as "en" or "pt-BR". `places` says where the pages or sections of
+    the original begin in `text` (index/place.py); two articles that differ in nothing else are equal.
     """
 
     id: str
@@ -31,12 +36,26 @@ class Article:
     author: str | None = None
     updated: str | None = None
     language: str | None = None
+    places: tuple[Place, ...] = field(default=(), compare=False)
 
     def __repr__(self) -> str:
         """One line, with the length of the text in its place."""
         known = {"id": self.id, "title": self.title, "source": self.source, "published": self.published}
         shown = [f"{name}={value!r}" for name, value in known.items() if value is not None]
         return f"Article({', '.join(shown)}, {len(self.text)} characters)"
+
+    @property
+    def values(self) -> tuple[str | None, ...]:
+        """The text and the metadata, in the order of FIELDS."""
+        return tuple(getattr(self, name) for name in FIELDS)
+
+    def page_of(self, start: int) -> int | None:
+        """The page of the original file on which the offset `start` stands, from 1; None where that is not known."""
+        return place.page_of(self.places, start)
+
+    def place_of(self, start: int, end: int) -> str | None:
+        """Where `text[start:end]` stands in the original, such as "p. 12"; None where that is not known."""
+        return place.in_words(self.places, start, end)
 
     @property
     def headline(self) -> str:
@@ -47,6 +66,10 @@ class Article:
         if len(words) <= HEADLINE_CHARS:
             return words
         return words[:HEADLINE_CHARS].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
+
+
+FIELDS = tuple(one.name for one in fields(Article) if one.name != "places")
+"""What is known of an article itself."""
 
 
 def also_in(article: Article, copies: Sequence[Article]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from index.article import Article
     from index.edit import Edit
     from index.passage import Passage
+    from index.place import Place
 
 
 @dataclass(slots=True)
@@ -34,8 +35,9 @@ class Change:
     `put` replaces or adds articles. `drop` holds article ids. `origins` are fingerprints of what was read, `feeds`
     says which of them came by which feed, `left_out` what was not read of a file. `superseded` says of articles that
     stay as they are otherwise which newer version there is, if any. `rules` is index.original.RULES when all articles
-    were settled anew. `edits` and `tags` are those that articles have from now on, all of each, by article id; those of
-    other articles stay. `read_at` says when remembered sources were read, in UTC.
+    were settled anew. `edits` and `tags` are those that articles have from now on, all of each, by article id; those
+    of other articles stay. `places` are those of articles that are otherwise as they were. `read_at` says when
+    remembered sources were read, in UTC.
     """
 
     put: list[Put] = field(default_factory=list)
@@ -51,9 +53,10 @@ class Change:
     forget_roots: set[str] = field(default_factory=set)
     edits: dict[str, tuple[Edit, ...]] = field(default_factory=dict)
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    places: dict[str, tuple[Place, ...]] = field(default_factory=dict)
     read_at: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether searches would see a difference. Tags only choose among what is searched, and an edit that searches
-        see is an article that is put again."""
+        """Whether searches would see a difference. Tags only choose among what is searched, places are
+        shown beside it, and an edit that searches see is an article that is put again."""
         return bool(self.put or self.drop or self.superseded)

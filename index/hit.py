@@ -65,6 +65,8 @@ class Hit:
             "start": self.start,
             "end": self.end,
             "text": self.text,
+            "page": self.article.page_of(self.start),
+            "place": self.article.place_of(self.start, self.end),
             "score": round(self.score, 4),
             "similarity": round(self.similarity, 4),
             "bm25": round(self.bm25, 4),

@@ -40,7 +40,7 @@ class Listed:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping: what is known of the article but its text, and how it is searched."""
-        known = {name: value for name, value in asdict(self.article).items() if name != "text"}
+        known = {name: value for name, value in asdict(self.article).items() if name not in ("text", "places")}
         original = None if self.copy_of is None else self.copy_of.id
         newer = None if self.superseded_by is None else self.superseded_by.id
         return {

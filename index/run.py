@@ -100,6 +100,8 @@ class Run:
             if now != edits or before is None:
                 self.change.edits[article.id] = now
         if before == article and not is_moved:
+            if before.places != article.places:
+                self.change.places[article.id] = article.places
             self.count(unchanged=1)
             return
         self.change.put.append(Put(article, origin, Story(article.text).keys()))

@@ -10,19 +10,22 @@ import itertools
 import shutil
 import sqlite3
 import tempfile
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import database
+from index.article import FIELDS as ARTICLE
 from index.article import Article
 from index.checksum import checksum, healed, vector_checksums
 from index.edit import FIELDS, Edit
+from index.place import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ARTICLE = tuple(one.name for one in fields(Article))
+    from index.place import Place
+
 KEPT_WITH_ARTICLE = ("origin", "keys", "copy_of", "superseded_by", "passages")
 AT_ONCE = 1000
 """Vectors that are read together: 1.5 MB."""
@@ -105,6 +108,7 @@ def salvage(path: Path) -> Salvage:
             _read_articles(tables, salvaged)
             _read_sources(tables, salvaged)
             _read_edits(tables, salvaged)
+            _read_places(tables, salvaged)
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last, of a message that quotes what is damaged
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise
@@ -318,6 +322,23 @@ def _read_edits(tables: _Tables, salvaged: Salvage) -> None:
     for *values, stored in tables.rows("reading", ("uri", "at", "checksum")):
         if (sound := _sound("reading", values, stored, salvaged)) is not None:
             salvaged.read_at[sound[0]] = sound[1]
+
+
+def _read_places(tables: _Tables, salvaged: Salvage) -> None:
+    """Where the pages of the originals begin, which layouts before 5 do not have."""
+    if not tables.columns("place"):
+        return
+    known: dict[str, tuple[Place, ...]] = {}
+    for *values, stored in tables.rows("place", ("article_id", "places", "checksum")):
+        sound = _sound("place", values, stored, salvaged)
+        if sound is None:
+            salvaged.whole = False
+        else:
+            with contextlib.suppress(ValueError, TypeError):
+                known[sound[0]] = from_json(sound[1])
+    salvaged.articles = [
+        replace(one, article=replace(one.article, places=known.get(one.article.id, ()))) for one in salvaged.articles
+    ]
 
 
 def _sound(kind: str, values: Sequence[Any], stored: object, salvaged: Salvage) -> Sequence[Any] | None:

@@ -14,6 +14,7 @@ from index import derived, filters, lock, precedence, ranking, rebuild, uploads
 from index import home as homes
 from index import mentions as mentioning
 from index import reranker as rerankers
+from index import source_file as source_files
 from index import sync as syncing
 from index.article import Span, also_in
 from index.embedder import Embedder, SentenceEmbedder, named
@@ -45,9 +46,11 @@ if TYPE_CHECKING:
     from index.article import Article
     from index.change import Change
     from index.edit import Edit
+    from index.picture import Picture
     from index.ranking import Ranked
     from index.rebuild import Repair
     from index.reranker import Reranker
+    from index.source_file import SourceFile
     from index.store import Fault, Generation
     from index.sync import Removed
 
@@ -617,6 +620,27 @@ class Index:
             if uri not in counts
             for reason in some
         )
+
+    def file_kind(self, article_id: str) -> str | None:
+        """The ending of the file that an article was read from, such as ".pdf"; None if it comes from no file here."""
+        with self._store.read() as generation:
+            return source_files.kind_of(generation, article_id)
+
+    def source_file(self, article_id: str) -> SourceFile:
+        """The file that an article was read from, if it is there and as it was. Raises InputError, with the reason,
+        if it is not."""
+        self.article(article_id)
+        with self._store.read() as generation:
+            return source_files.source_file(generation, self._locations, article_id)
+
+    def picture(self, article_id: str, start: int = 0, end: int = 0, *, page: int | None = None) -> Picture:
+        """A page of the PDF that an article was read from, as an image, with `text[start:end]` of the article marked.
+
+        By default it is the page on which these words stand. Raises InputError for an article that is of no PDF, or
+        whose file is gone or has changed.
+        """
+        article = self.article(article_id)
+        return source_files.picture(self.source_file(article_id), article, start, end, page)
 
     def current(self, article: Article) -> Literal["current", "changed", "removed"]:
         """Whether the text of a cited article is what is indexed under its id now: "current", "changed" or "removed".

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,7 +136,7 @@ def add(
     for article in articles:
         if not article.id or not article.text.strip():
             raise InputError(f"an article needs an id and a text; got id {article.id!r} without them")
-        if not all(is_storable(value or "") for value in astuple(article)):
+        if not all(is_storable(value or "") for value in article.values):
             raise InputError(
                 f"article {article.id!r} has lone surrogates in it, which are no characters; leave them out"
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from index import fetch, read
@@ -296,7 +296,7 @@ def _uri(draft: Draft, feed: str) -> str:
 
 def _entry_fingerprint(draft: Draft) -> str:
     """SHA-256 of all that the feed says of an article: it changes when the feed announces another version."""
-    return hashlib.sha256(repr((read.READER_VERSION, astuple(draft))).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(repr((read.READER_VERSION, draft.values)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _fingerprint(stamp: str) -> str:

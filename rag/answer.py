@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from index.article import Article, Span
 from index.errors import InputError
+from index.place import Place
+from index.place import of_words as place_of_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -73,6 +75,8 @@ class Source:
             "start": hit.start,
             "end": hit.end,
             "text": hit.text,
+            "page": hit.article.page_of(hit.start),
+            "place": hit.article.place_of(hit.start, hit.end),
             "also_in": list(hit.also_in),
             "superseded_by": None if hit.superseded_by is None else hit.superseded_by.id,
             "score": round(hit.score, 4),
@@ -121,6 +125,16 @@ class Citation:
         """ISO 8601 date of publication, where known."""
         return self.article.published
 
+    @property
+    def page(self) -> int | None:
+        """The page of the original file on which the quote begins, counted from 1, where known."""
+        return self.article.page_of(self.start)
+
+    @property
+    def place(self) -> str | None:
+        """Where the quote stands in the original, where known: "p. 12", "pp. 12–13", "in “Results”"."""
+        return self.article.place_of(self.start, self.end)
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping."""
         return {
@@ -129,6 +143,8 @@ class Citation:
             "start": self.start,
             "end": self.end,
             "quote": self.quote,
+            "page": self.page,
+            "place": self.place,
         }
 
 
@@ -286,7 +302,7 @@ class Answer:
             parts.append(f"The articles do not say: {self.unanswered}")
         for one in self.citations:
             quote = "" if one.number in self.quoted_in_text else f"“{one.quote}”\n    "
-            parts.append(f"[{one.number}] {quote}{_place(one.article)}")
+            parts.append(f"[{one.number}] {quote}{_place(one)}")
         return "\n\n".join(part for part in parts if part)
 
     def _repr_markdown_(self) -> str:
@@ -413,10 +429,15 @@ def _origin(article: Article) -> dict[str, Any]:
 def _articles(answer: Mapping[str, Any]) -> dict[str, Article]:
     """Id → article of everything an answer quotes."""
     pieces: dict[str, list[tuple[int, str]]] = {}
+    places: dict[str, dict[int, Place]] = {}
     known: dict[str, Mapping[str, Any]] = {}
     for origin, words in _quoted(answer):
         known[origin["article_id"]] = origin
         pieces.setdefault(origin["article_id"], []).append((origin["start"], words))
+        # Older conversations do not say. Citations come last: of a passage and a quote that begin together, the place
+        # of the quote is kept.
+        place = place_of_words(origin["start"], origin.get("place"), origin.get("page"))
+        places.setdefault(origin["article_id"], {})[origin["start"]] = place or Place(origin["start"], "")
     return {
         article_id: Article(
             id=article_id,
@@ -426,6 +447,7 @@ def _articles(answer: Mapping[str, Any]) -> dict[str, Article]:
             url=origin["url"],
             published=origin["published"],
             author=origin.get("author"),  # older conversations do not say
+            places=tuple(one for _, one in sorted(places[article_id].items())),
         )
         for article_id, origin in known.items()
     }
@@ -471,10 +493,11 @@ def _source(source: Mapping[str, Any], articles: Mapping[str, Article]) -> Sourc
     return Source(source["number"], Hit(article, start, end, score, 0.0, 0.0, Span(start, end), also_in=also_in))
 
 
-def _place(article: Article) -> str:
-    """Outlet, headline and day of an article, as far as they are known."""
-    day = (article.published or "")[:10]
-    return " · ".join(part for part in (article.source, article.headline, day) if part)
+def _place(citation: Citation) -> str:
+    """Outlet, headline and day of an article, and where the quote stands in it, as far as they are known."""
+    article = citation.article
+    known = (article.source, article.headline, (article.published or "")[:10], citation.place)
+    return " · ".join(part for part in known if part)
 
 
 def _escaped(line: str) -> str:

@@ -64,7 +64,7 @@ def as_json(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def hit(text: str, **known: str) -> Hit:
+def hit(text: str, **known: Any) -> Hit:
     from index.article import Span
 
     return Hit(Article("a1", text, **known), 0, len(text), 1.0, 0.5, 0.5, Span(0, len(text)))

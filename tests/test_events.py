@@ -82,6 +82,7 @@ TABLE = {
     "bus.open": Row(
         "memory; article, exchange, quote, find, start, end", "what its tab shows", "an error", {"article": UNSHOWN}
     ),
+    "bus.showpage": Row("; article, start, end, page", "what its tab shows", "an error", {"article": UNSHOWN}),
     "bus.visit": Row(
         "memory; article, start, end, conversation, briefing",
         "any article of the library, a conversation of its owner",
@@ -355,6 +356,8 @@ def test_only_articles_that_the_tab_was_shown_are_opened_and_chosen(site: Site) 
     find(client)
     assert "does not show that article" in client.send("bus.open", [None], {"article": UNSHOWN})[1]
     assert "Beijing" in client.send("bus.open", [None], {"article": SHOWN})[1]
+    assert "does not show that article" in client.send("bus.showpage", [], {"article": UNSHOWN})[1]
+    assert "no file is known" in client.send("bus.showpage", [], {"article": SHOWN, "page": "-1", "start": "x"})[1]
     assert "chosen" not in client.send("bus.choose", ["", "", ""], {"article": UNSHOWN, "checked": True})[1]
     assert "1 chosen article" in client.send("bus.choose", ["", "", ""], {"article": SHOWN, "checked": True})[1]
 

@@ -386,6 +386,24 @@ def test_without_the_token_every_route_is_refused_and_says_where_it_stands(start
     assert page.ask(f"/?token={TOKEN.text}", host="evil.example").status == 403
 
 
+def test_originals_are_for_those_who_are_let_in(start: Callable[..., Running], tmp_path: Path) -> None:
+    page = start(token=TOKEN)
+    (tmp_path / "a.html").write_text("<html><body><p>The ferry left the harbour at noon.</p></body></html>")
+    page.engine.index.sync([tmp_path / "a.html"])
+    address = f"/original/{page.engine.index.articles()[-1].id}"
+    let_in = [("Cookie", f"citewire-{page.port}={TOKEN.cookie}")]
+    assert page.ask(address).status == 403
+    assert page.ask(address, "POST", headers=let_in, body=b"").status == 403
+    assert page.ask(address, headers=[*let_in, ("Sec-Fetch-Site", "cross-site")]).status == 403
+    reply = page.ask(address, headers=let_in)
+    assert (reply.status, b"ferry" in reply.body, reply.header("cache-control")) == (200, True, "no-store")
+    policies = [value for name, value in reply.headers if name.lower() == "content-security-policy"]
+    assert [policy.startswith("sandbox; default-src 'none'") for policy in policies] == [True]
+    assert page.ask(address, "HEAD", headers=let_in).body == b""
+    for other in (f"/original/{tmp_path}/a.html", "/original/..%2Fa.html", f"{address}/1.png", "/original/a1"):
+        assert page.ask(other, headers=let_in).status in (403, 404), other
+
+
 def test_a_ticket_lets_in_once(start: Callable[..., Running]) -> None:
     page = start(token=TOKEN, ticket="for-the-browser-alone")
     assert [page.ask("/?token=for-the-browser-alone").status for _ in range(2)] == [303, 403]

@@ -15,6 +15,7 @@ import pytest
 
 from index import Article, Index, LayoutError, StoreError
 from index.home import DATABASE
+from index.place import Place
 from index.store import LAYOUT
 from tests.fakes import BagOfWordsEmbedder
 
@@ -110,8 +111,8 @@ def as_layout_1(new: Path, old: Path) -> None:
 
 
 def as_layout_3(connection: sqlite3.Connection) -> None:
-    """Leave out what layout 4 added."""
-    for table in ("edit", "tag", "reading"):
+    """Leave out what layouts 4 and 5 added."""
+    for table in ("edit", "tag", "reading", "place"):
         connection.execute(f"DROP TABLE {table}")
     connection.execute("PRAGMA user_version = 3")
 
@@ -245,6 +246,25 @@ def test_a_home_of_layout_3_takes_edits_and_tags(tmp_path: Path, embedder: BagOf
         assert index.check() == []
     assert layout(tmp_path / DATABASE) == LAYOUT
     assert len(embedder.embedded) == embedded
+
+
+def test_a_home_of_layout_4_takes_places(tmp_path: Path, embedder: BagOfWordsEmbedder) -> None:
+    with Index.open(tmp_path, embedder=embedder) as index:
+        index.add([Article("islands", ISLANDS)])
+        index.tag("islands", "sea")
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE place")
+        connection.execute("PRAGMA user_version = 4")
+    with Index.open(tmp_path, embedder=embedder) as index:
+        before = index.generation
+        assert index.tags_of("islands") == ("sea",)
+        assert index.article("islands").place_of(0, 9) is None
+        report = index.add([Article("islands", ISLANDS, places=(Place(0, "xii", 12), Place(27, "xiii", 13)))])
+        assert (report.unchanged, index.generation) == (1, before)
+        found = index.search("fishing boats")[0].article
+        assert (found.place_of(0, 9), found.place_of(0, 40), found.page_of(30)) == ("p. xii", "pp. xii–xiii", 13)
+        assert index.check() == []
+    assert layout(tmp_path / f"{DATABASE}.layout-4") == 4
 
 
 def test_a_layout_that_is_not_known_is_refused(old_home: Path, embedder: BagOfWordsEmbedder) -> None:

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from ui import event_files, links, proxy
+from ui import event_files, links, originals, proxy
 from ui.auth import ADDRESS
 from ui.event_queue import CLIENT, TAB
 from ui.tabs import MOST_BODY_BYTES
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ui.event_queue import EventQueue
     from ui.origin import Hosts
+    from ui.originals import Originals
     from ui.page_token import PageToken
     from ui.upload_cache import UploadCache
 
@@ -113,17 +114,20 @@ class Guard:
         entry: Entry | None = None,
         uploads: UploadCache | None = None,
         events: EventQueue | None = None,
+        files: Originals | None = None,
         on_proxy: Callable[[], None] = lambda: None,
         root_path: str = "",
     ) -> None:
         """`proxies` may say for whom they ask. `on_proxy` is called when a request has come through any proxy.
-        `root_path` is the path under which a proxy has the page."""
+        `files` answers for the files that articles were read from. `root_path` is the path under which a proxy has the
+        page."""
         self.app = app
         self.hosts = hosts
         self.proxies = proxies
         self.entry = entry or Entry()
         self.uploads = uploads
         self.events = events
+        self.files = files
         self.on_proxy = on_proxy
         self.root_path = root_path
         self._ticket = self.entry.ticket
@@ -142,6 +146,7 @@ class Guard:
             scope = _as_page(scope)
             send = _from_above(send)
         request = Request(scope, place=place)
+        asked = originals.wanted(links.raw_path(scope)) if self.files and request.method in READ else None
         if any(name in request.headers for name in FORWARDING):
             self.on_proxy()
         address = proxy.client_address(scope, self.proxies)
@@ -149,7 +154,7 @@ class Guard:
         secure = proxy.is_secure(scope, self.proxies)
         send = self._guarded(request, send, secure=secure)
 
-        refusal = self._why_foreign(request, secure=secure) or _why_unused(request)
+        refusal = self._why_foreign(request, secure=secure) or (None if asked else _why_unused(request))
         if refusal is not None:
             return await _refuse(request, refusal, receive, send)
         login = self.entry.login_of(request.cookies) if self.entry.login_of else None
@@ -159,6 +164,8 @@ class Guard:
         if refusal is not None:
             return await _refuse(request, refusal, receive, send)
 
+        if asked is not None and self.files is not None:
+            return await _reply(request, await self.files.answer(asked), send)
         client = f"login {login}" if login else "token" if self.entry.token else f"address {address}"
         scope[CLIENT] = client
         if request.method != "POST":
@@ -291,7 +298,8 @@ class Guard:
                         headers.append((name, value))
                 if request.path in ("/", "/config"):
                     headers.append((b"cache-control", b"no-store"))
-                message = {**message, "headers": [*headers, *HEADERS]}
+                named = {name for name, _ in headers}
+                message = {**message, "headers": [*headers, *(one for one in HEADERS if one[0] not in named)]}
             await send(message)
 
         return send_guarded
@@ -374,6 +382,11 @@ def _from_above(send: Any) -> Any:
         await send({"type": "http.response.body", "body": content})
 
     return send_page
+
+
+async def _reply(request: Request, reply: originals.Reply, send: Any) -> None:
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": reply.headers()})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
 
 
 async def _refuse(request: Request, refusal: Refusal, receive: Any, send: Any) -> None:

@@ -1,4 +1,5 @@
-"""Links: the addresses of what the page can show, `/article/ID?start=…&end=…`, `/c/ID` and `/briefing/ID`. Pure.
+"""Links: the addresses of what the page can show, `/article/ID?start=…&end=…`, `/c/ID` and `/briefing/ID`, and of the
+files that articles were read from (ui/originals.py). Pure.
 
 An address says which place to show and holds nothing of it. Every one of them gets the same page, which then asks for
 the place as whoever has opened it: an address lets nobody in and tells nobody that something is there.
@@ -42,12 +43,27 @@ def briefing(briefing_id: str) -> str:
     return f"briefing/{_segment(briefing_id)}"
 
 
+def original(article_id: str, page: int | None = None) -> str:
+    """The address of the file that an article was read from, at a page of it, relative to that of the page."""
+    return f"original/{_segment(article_id)}{f'#page={page}' if page else ''}"
+
+
+def picture(article_id: str, page: int) -> str:
+    """The address of a page of this file as a picture, relative to that of the page."""
+    return f"original/{_segment(article_id)}/{page}.png"
+
+
 def last_segment(scope: Mapping[str, Any]) -> bytes | None:
     """The part of an ASGI request's path that names the place, percent-encoded; None unless it is one of these
     addresses."""
-    raw = scope.get("raw_path") or quote(scope["path"]).encode()
-    found = _PAGE.fullmatch(raw.partition(b"?")[0])
+    found = _PAGE.fullmatch(raw_path(scope).partition(b"?")[0])
     return None if found is None else found[1]
+
+
+def raw_path(scope: Mapping[str, Any]) -> bytes:
+    """The path of an ASGI request, percent-encoded."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw
 
 
 def page_at(content: bytes) -> bytes:

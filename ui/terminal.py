@@ -73,6 +73,16 @@ def origin(article: Article) -> str:
     return line(" · ".join(part for part in (article.source, article.headline, day) if part))
 
 
+def cited(citation: Citation) -> str:
+    """Outlet, headline and day of what is quoted, and where the quote stands in its original, on one line."""
+    return passage_of(citation.article, citation.start, citation.end)
+
+
+def passage_of(article: Article, start: int, end: int) -> str:
+    """Outlet, headline and day of an article, and where a passage stands in its original, as far as they are known."""
+    return " · ".join(filter(None, (origin(article), line(article.place_of(start, end) or ""))))
+
+
 def also_in(names: Sequence[str]) -> str:
     """Where else a story was published, on one line; empty if nowhere."""
     return line("also in " + "; ".join(names)) if names else ""
@@ -146,7 +156,7 @@ def render_hits(hits: Iterable[Hit], *, columns: int = 0, explain: Filter | None
     return "\n\n".join(
         "\n".join(
             [
-                f"{number}. {origin(hit.article)}  ({hit.score:.2f})",
+                f"{number}. {passage_of(hit.article, hit.start, hit.end)}  ({hit.score:.2f})",
                 *(_fold(text, columns, indent="   ") for text in (line(hit.text), also_in(hit.also_in)) if text),
             ]
         )
@@ -316,7 +326,7 @@ def _marker(claim: Claim) -> str:
 def _differing(disagreement: Disagreement, columns: int) -> str:
     """One line for each side, newest first: what it says and who says it."""
     sides = [
-        _fold(f"{line(side.value)} [{side.citation.number}] {origin(side.citation.article)}", columns, indent="  ")
+        _fold(f"{line(side.value)} [{side.citation.number}] {cited(side.citation)}", columns, indent="  ")
         for side in disagreement.sides
     ]
     return "\n".join([differing(disagreement), *sides])
@@ -333,7 +343,7 @@ def _quoted(citation: Citation, columns: int, others: Sequence[str], *, quote: s
     """The number of a citation, its words unless they stand above, and where they are from."""
     lead = f"[{citation.number}] "
     under = " " * len(lead)
-    known = [line(quote), origin(citation.article), line(citation.url or ""), also_in(others)]
+    known = [line(quote), cited(citation), line(citation.url or ""), also_in(others)]
     first, *below = filter(None, known)
     return "\n".join(
         [_fold(lead + first, columns, hanging=under), *(_fold(text, columns, indent=under) for text in below)]

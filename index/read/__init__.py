@@ -10,6 +10,8 @@
     is_parsed_apart  whether it says that another process parses it
     is_sidecar  whether it says that the file is metadata of another
     fingerprint what changes when an article would read differently
+    unchanged   the bytes of a file that is as it was when it was read
+    picture     a page of a PDF as a picture, with where the words of a quote are on it
     stop        ends what is being parsed, at Ctrl-C
 
 A format is one file here with a `parse(content: bytes) -> Draft`; all but plain text are parsed in processes of
@@ -31,16 +33,19 @@ from index.errors import ReadError
 from index.location import quoted, real, shown
 from index.read import feed, formats, sidecar
 from index.read.draft import Draft, LeftOut, web_address
-from index.read.worker import Workers
+from index.read.worker import Worker, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from index.article import Article
+    from index.picture import Picture
 
 READER_VERSION = "3"
 """Part of every fingerprint: raise it when any format reads differently, and all files are read again."""
+FORMAT_VERSIONS = {".pdf": ".1", ".docx": ".1", ".epub": ".1"}
+"""Follows READER_VERSION for formats that alone read differently: raise it, and only their files are read again."""
 MAX_BYTES = 32 * 1024 * 1024
 """Default size limit of a file; CITEWIRE_MAX_FILE_BYTES overrides it."""
 
@@ -53,6 +58,8 @@ READ_TRIES = 2
 CHANGED = "another program writes it at this moment; run: citewire index sync"
 
 _workers = Workers(AT_ONCE)
+_painter = Worker()
+"""Apart from those that parse, so that a reader who wants to see a page does not wait for a sync."""
 
 
 class ChangedError(ReadError):
@@ -82,7 +89,7 @@ def read(
             raise ReadError(f"no reader for this kind of file; the kinds are {', '.join(formats.PARSERS)}")
     content, extra = _load(path)
     with _naming(path):
-        if expected is not None and expected != _fingerprint(content, extra):
+        if expected is not None and expected != _fingerprint(path, content, extra):
             raise ChangedError(CHANGED)
         parse = formats.parse if kind in formats.INLINE else _workers.parse
         drafts = _with_text(parse(kind, content), path, left_out, noted or left_out)
@@ -135,6 +142,12 @@ def is_feed(content: bytes) -> bool:
     return feed.looks_like(content)
 
 
+def picture(content: bytes, *, words: str, before: str = "", after: str = "", page: int | None = None) -> Picture:
+    """A page of a PDF, from 1, with `words` marked, of which `before` and `after` are the context; without `page`, the
+    page that they are found on. Raises ReadError."""
+    return _painter.draw(content, words=words, before=before, after=after, page=page)
+
+
 def stop() -> None:
     """Let every file that is being parsed in this process fail."""
     _workers.stop()
@@ -160,7 +173,18 @@ def fingerprint(path: Path) -> str:
 
     Raises ReadError as read() does for a file that is missing, unreadable or too large.
     """
-    return _fingerprint(*_load(path))
+    return _fingerprint(path, *_load(path))
+
+
+def unchanged(path: Path, fingerprint: str) -> bytes:
+    """The bytes of a file that is as it was when this was its fingerprint, by this reader or the one before it.
+
+    Raises ReadError as read() does, ChangedError for a file that has changed since.
+    """
+    content, extra = _load(path)
+    if fingerprint not in (_fingerprint(path, content, extra), _digest(READER_VERSION, content, extra)):
+        raise ChangedError("it has changed since it was read; run: citewire index sync")
+    return content
 
 
 def article_id(origin: str) -> str:
@@ -205,8 +229,12 @@ def _load(path: Path) -> tuple[bytes, bytes | None]:
         return content, _content_if_any(beside)
 
 
-def _fingerprint(*contents: bytes | None) -> str:
-    digest = hashlib.sha256(READER_VERSION.encode())
+def _fingerprint(path: Path, *contents: bytes | None) -> str:
+    return _digest(READER_VERSION + FORMAT_VERSIONS.get(formats.ending(path.name), ""), *contents)
+
+
+def _digest(version: str, *contents: bytes | None) -> str:
+    digest = hashlib.sha256(version.encode())
     for part in contents:
         # With the length first, moving bytes from one part to the other changes the sum.
         digest.update(f"\0{-1 if part is None else len(part)}\0".encode())

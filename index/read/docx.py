@@ -18,6 +18,7 @@ from index.read import raised, table
 from index.read.archive import Archive
 from index.read.clean import tidy
 from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
+from index.read.placing import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,12 +69,14 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
     except Exception as error:  # what a damaged package raises is as varied as the damage
         raise ReadError(f"the DOCX is damaged ({type(error).__name__}); save it again from its program") from error
     styled = next((text for style, text in blocks if style == "Title" and text), None)
+    written = tidy(_joined(blocks), indented=True)
     draft = Draft(
         "",
-        tidy(_joined(blocks), indented=True),
+        written,
         title=one_line(title) or one_line(styled),
         author=None if (author or "").casefold() == "python-docx" else byline(author),
         language=language_tag(language or ""),
+        places=placed(_under_headings(blocks), written),
     )
     return draft, *_left_out(archive, text)
 
@@ -105,6 +108,14 @@ def _joined(blocks: list[tuple[str, str]]) -> str:
         pieces += ["\n" if kind == before != "paragraph" else "\n\n", f"- {text}" if kind == "item" else text]
         before = kind
     return "".join(pieces)
+
+
+def _under_headings(blocks: list[tuple[str, str]]) -> Iterator[tuple[str, str, None]]:
+    """Each block with the heading that it stands under, "" before the first."""
+    heading = ""
+    for style, text in blocks:
+        heading = (one_line(text) or heading) if style.startswith("Heading") else heading
+        yield text, heading, None
 
 
 def _diagram(tree: Any) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from index.read.charset import decode
 from index.read.clean import tidy
 from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
 from index.read.metadata import web_date
+from index.read.placing import placed
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -52,16 +53,26 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
         raise ReadError("the EPUB is damaged (no chapter is in it); get it again")
     dates = [web_date(date.text or "") for date in _all(package, "date") if _event(date) in ("", "publication")]
     known = [date for date in dates if date]
+    texts = list(map(markup.text_of, chapters))
+    written = tidy("\n\n".join(texts), indented=True)
+    pieces = ((text, _heading(chapter), None) for text, chapter in zip(texts, chapters, strict=True))
     draft = Draft(
         "",
-        tidy("\n\n".join(map(markup.text_of, chapters)), indented=True),
+        written,
         title=one_line(_text(package, "title")),
         source=one_line(_text(package, "publisher")),
         published=known[0] if len(known) == 1 else None,
         author=byline(", ".join(filter(None, (one_line(element.text) for element in _all(package, "creator"))))),
         language=language_tag(_text(package, "language") or ""),
+        places=placed(pieces, written),
     )
     return draft, *left_out
+
+
+def _heading(chapter: Any) -> str:
+    """The first heading of a chapter, which is its name; "" for a chapter without."""
+    found = (one_line(" ".join(one.itertext())) for name in ("h1", "h2", "h3") for one in chapter.iter(name))
+    return next(filter(None, found), "")
 
 
 def _encrypted(archive: Archive) -> set[str]:

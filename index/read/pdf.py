@@ -1,4 +1,4 @@
-"""PDF with text → Draft. This file and form.py import pypdfium2.
+"""PDF with text → Draft. This file, form.py and pdf_page.py import pypdfium2.
 
 A PDF knows letters and their places, not paragraphs. Here the letters become words with their places; layout.py puts
 them in reading order, column by column and row by row; then paragraphs are put together from the distances between
@@ -22,6 +22,7 @@ from index.read import form, hyphen, layout
 from index.read.clean import headline, tidy
 from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
 from index.read.layout import HYPHENS, Block, Line, Word
+from index.read.placing import placed
 from index.read.table import rows_as_text
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ TITLE_LINES = 4
 """A title has no more lines."""
 LANGUAGE_CHARS = 40
 """Longer than any tag of a language."""
+LABEL_CHARS = 20
+"""Longest number of a page: "xxxviii", "A-12"."""
 MIN_TITLE_LETTERS = 3
 """What has fewer is a number or an ornament."""
 LOOK_BACK = 8
@@ -74,22 +77,24 @@ _TERMINAL = re.compile(r"[.!?…:。！？؟।][\"'”’»)\]」』]*$")
 _DASHED = re.compile(r"[^\s–—/][–—/]\n\w|\w\n[–—]\w")
 """A line that ends at a dash without a space: "Polish–Lithuanian"."""
 _LETTERS = re.compile(r"[^\W\d_]+")
-_LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
+LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 _NO_LETTERS = re.compile("[\x00\ufffd\ue000-\uf8ff]")
 _MAY_BE_RAISED = re.compile(r"[\d*†‡§¶#()‐-]")
 
 
 @dataclass(slots=True)
 class _Paragraph:
-    """Lines that are put together, the size of their type, whether the last is full, and the table they are of."""
+    """Lines that are put together, the page of each, the size of their type, whether the last is full, and the table
+    they are of."""
 
     pieces: list[str]
     size: float
+    pages: list[int]
     grid: tuple[tuple[str, ...], ...] = ()
     has_head: bool = False
     is_full: bool = False
 
-    def add(self, text: str, *, is_own_line: bool = False) -> None:
+    def add(self, text: str, page: int, *, is_own_line: bool = False) -> None:
         """A line more; a hyphen at the end of the one before is decided upon when the whole document is known."""
         before = self.pieces[-1]
         if is_own_line:
@@ -101,6 +106,7 @@ class _Paragraph:
         elif not layout.is_unspaced(before[-1:], text[:1]) and not _DASHED.search(f"{before[-2:]}\n{text[:2]}"):
             text = " " + text
         self.pieces.append(text)
+        self.pages.append(page)
 
 
 def parse(content: bytes) -> Draft | tuple[Draft | ReadError, ...]:
@@ -153,7 +159,10 @@ def _read(document: Any) -> Draft | tuple[Draft | ReadError, ...]:
         for rows, entries in zip(pages, filled, strict=True)
     ]
     declared = language_tag(_language(document))
-    text = tidy(hyphen.mend(_NO_LETTERS.sub("", _joined(_paragraphs(blocks))), language=declared))
+    paragraphs = _paragraphs(blocks)
+    text = tidy(hyphen.mend(_NO_LETTERS.sub("", _joined(paragraphs)), language=declared))
+    labels = page_labels(document)
+    lines = [line for one in paragraphs for line in zip(one.pieces, one.pages, strict=True)]
     known = document.get_metadata_dict()
     draft = Draft(
         "",
@@ -161,6 +170,7 @@ def _read(document: Any) -> Draft | tuple[Draft | ReadError, ...]:
         title=_title(one_line(known.get("Title")), blocks[0], text),
         author=None if _NOBODY.fullmatch(known.get("Author") or "") else byline(known.get("Author")),
         language=declared,
+        places=placed(((line, labels[page - 1], page) for line, page in lines), text),
     )
     left_out = []
     if form.is_dynamic(document):
@@ -198,6 +208,12 @@ def _language(document: Any) -> str:
     buffer = (ctypes.c_ushort * max(units, 1))()
     raw.FPDFCatalog_GetLanguage(document, buffer, 2 * units)
     return bytes(buffer).decode("utf-16-le", "ignore").rstrip("\0")[:LANGUAGE_CHARS]
+
+
+def page_labels(document: Any) -> list[str]:
+    """The number of each page as the file says that it is printed on it, or else as the pages are counted."""
+    numbers = [one_line(document.get_page_label(page)) or "" for page in range(len(document))]
+    return [label[:LABEL_CHARS] or str(number) for number, label in enumerate(numbers, start=1)]
 
 
 def _pieces(page: Any) -> list[Line]:
@@ -270,7 +286,7 @@ def _words(textpage: Any) -> Iterator[tuple[int, Word]]:
 def _letter(code: int) -> str:
     if not 0 < code < 0x110000 or 0xD800 <= code < 0xE000:
         return "\ufffd"
-    return _LIGATURES.get(code) or ("\ufffe" if code == 2 else chr(code))
+    return LIGATURES.get(code) or ("\ufffe" if code == 2 else chr(code))
 
 
 def _spans(letters: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -349,28 +365,28 @@ def _mark(row: Sequence[Line]) -> str:
 
 def _paragraphs(pages: Sequence[Sequence[Block]]) -> list[_Paragraph]:
     found: list[_Paragraph] = []
-    for blocks in pages:
+    for page, blocks in enumerate(pages, start=1):
         is_new_page = True
         for block in blocks:
             if block.grid:
-                found += _table_rows(block, found[-1] if is_new_page and found else None)
+                found += _table_rows(block, found[-1] if is_new_page and found else None, page)
             else:
-                _add_lines(found, block.lines)
+                _add_lines(found, block.lines, page)
             is_new_page = False
     return found
 
 
-def _table_rows(table: Block, before: _Paragraph | None) -> list[_Paragraph]:
+def _table_rows(table: Block, before: _Paragraph | None, page: int) -> list[_Paragraph]:
     """A table's rows; at the head of a page one with as many columns as the last goes on with it, under its heads."""
     grid, with_head = table.grid, table.has_head
     if before is not None and before.grid and len(before.grid[0]) == len(grid[0]) and before.has_head:
         grid = grid if grid[0] == before.grid[0] else (before.grid[0], *grid)
         with_head = True
     size = table.lines[-1].size
-    return [_Paragraph([row], size, grid, with_head) for row in rows_as_text(grid, has_head=with_head)]
+    return [_Paragraph([row], size, [page], grid, with_head) for row in rows_as_text(grid, has_head=with_head)]
 
 
-def _add_lines(found: list[_Paragraph], lines: Sequence[Line]) -> None:
+def _add_lines(found: list[_Paragraph], lines: Sequence[Line], page: int) -> None:
     """Add a block's lines: to the last paragraph, to an unfinished one before it, or as new ones."""
     leading, width, edges = _leading(lines), _width(lines), _edges(lines)
     before: Line | None = None
@@ -382,10 +398,10 @@ def _add_lines(found: list[_Paragraph], lines: Sequence[Line]) -> None:
         elif not _begins_paragraph(before, line, leading, width):
             goes_on = current
         if goes_on is None:
-            goes_on = _Paragraph([line.text], line.size)
+            goes_on = _Paragraph([line.text], line.size, [page])
             found.append(goes_on)
         else:
-            goes_on.add(line.text, is_own_line=before is not None and _has_room(before, line, edges))
+            goes_on.add(line.text, page, is_own_line=before is not None and _has_room(before, line, edges))
         goes_on.is_full = line.right - line.left > SHORT_SHARE * width
         before, current = line, goes_on
 
@@ -476,9 +492,9 @@ def _largest(blocks: Sequence[Block]) -> str | None:
         end = first
         while end < len(lines) and abs(lines[end].size - size) < SIZE_SHARE * size:
             end += 1
-        paragraph = _Paragraph([lines[first].text], size)
+        paragraph = _Paragraph([lines[first].text], size, [1])
         for line in lines[first + 1 : end]:
-            paragraph.add(line.text)
+            paragraph.add(line.text, 1)
         title = one_line(hyphen.mend(_joined([paragraph])))
         if title and end - first <= TITLE_LINES and sum(map(str.isalpha, title)) >= MIN_TITLE_LETTERS:
             return title

@@ -4,12 +4,13 @@ Parsers of markup and of office formats are large, and some input makes them slo
 takes longer than TIMEOUT_S or more than MEMORY_BYTES costs a ReadError. A process starts at the first file that needs
 it, serves one file at a time, and ends with the program. Of several Workers, only as many start as are busy at once.
 
-Request: a line of JSON (format, size in bytes, options), then the content. Reply: a line of JSON.
+Request: a line of JSON (format, or DRAW; size in bytes; options), then the content. Reply: a line of JSON.
 """
 
 from __future__ import annotations
 
 import atexit
+import base64
 import json
 import os
 import queue
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from index.errors import ReadError
+from index.picture import Box, Picture
+from index.place import Place
 from index.read.draft import Draft, LeftOut
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ TIMEOUT_S = 60.0
 """Longest time for one file, so that one made to take long does not stop a sync."""
 MEMORY_BYTES = 2 << 30
 """A limit on address space, of which parsers map far more than they use; a file is 32 MiB at most."""
+
+DRAW = "draw"
+"""In place of a format: what is asked for is a picture of a page of a PDF."""
 
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from index.read.worker import serve; serve(int(sys.argv[2]))"
 
@@ -49,13 +55,23 @@ class Worker:
         self, kind: str, content: bytes, options: Mapping[str, str | None] | None = None
     ) -> tuple[Draft | ReadError, ...]:
         """What index.read.formats.parse gives. Raises ReadError as it does, and for too much time or memory."""
+        return tuple(map(_item, self._answer(kind, content, options or {})["drafts"]))
+
+    def draw(self, content: bytes, *, words: str, before: str, after: str, page: int | None) -> Picture:
+        """What index.read.pdf_page.draw gives. Raises ReadError as it does, and for too much time or memory."""
+        options = {"words": words, "before": before, "after": after, "page": page}
+        found = self._answer(DRAW, content, options)["picture"]
+        boxes = tuple(Box(*one) for one in found["boxes"])
+        return Picture(**{**found, "png": base64.b64decode(found["png"]), "boxes": boxes})
+
+    def _answer(self, kind: str, content: bytes, options: Mapping[str, str | int | None]) -> dict[str, Any]:
         with self._lock:
-            reply = self._ask({"kind": kind, "size": len(content), "options": dict(options or {})}, content)
+            reply = self._ask({"kind": kind, "size": len(content), "options": dict(options)}, content)
             if reply.get("is_broken"):  # out of memory a library may be half loaded: the next file gets a fresh process
                 self.close()
         if "error" in reply:
             raise ReadError(reply["error"])
-        return tuple(map(_item, reply["drafts"]))
+        return reply
 
     def stop(self) -> None:
         """End the process from another thread; the file it is at fails with a ReadError."""
@@ -156,6 +172,8 @@ def serve(memory_bytes: int) -> None:
 def _answer(formats: Any, request: dict[str, Any], requests: IO[bytes]) -> dict[str, Any]:
     content = requests.read(request["size"])
     try:
+        if request["kind"] == DRAW:
+            return {"picture": _drawn(content, **request["options"])}
         found = formats.parse(request["kind"], content, **request["options"])
         return {"drafts": [_reply(item) for item in found]}
     except ReadError as error:
@@ -168,6 +186,14 @@ def _answer(formats: Any, request: dict[str, Any], requests: IO[bytes]) -> dict[
         return {"error": f"it cannot be parsed ({type(error).__name__}); save it again, or as text", "is_broken": True}
 
 
+def _drawn(content: bytes, *, words: str, before: str, after: str, page: int | None) -> dict[str, Any]:
+    from index.read import pdf_page
+
+    picture = pdf_page.draw(content, pdf_page.Quote(words, before, after), page)
+    boxes = [[box.left, box.top, box.width, box.height] for box in picture.boxes]
+    return {**asdict(picture), "png": base64.b64encode(picture.png).decode("ascii"), "boxes": boxes}
+
+
 def _reply(item: Draft | ReadError) -> dict[str, Any]:
     if isinstance(item, ReadError):
         return {"left_out" if isinstance(item, LeftOut) else "error": str(item)}
@@ -177,7 +203,9 @@ def _reply(item: Draft | ReadError) -> dict[str, Any]:
 def _item(reply: dict[str, Any]) -> Draft | ReadError:
     if "left_out" in reply:
         return LeftOut(reply["left_out"])
-    return ReadError(reply["error"]) if "error" in reply else Draft(**reply)
+    if "error" in reply:
+        return ReadError(reply["error"])
+    return Draft(**{**reply, "places": tuple(Place(**one) for one in reply["places"])})
 
 
 def _limit_memory(size_bytes: int) -> None:

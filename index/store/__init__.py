@@ -124,6 +124,7 @@ class Store:
                     generation += 1
                     schema.set_meta(connection, "generation", str(generation))
                 writer.write_edits(connection, change)
+                writer.write_places(connection, change)
                 if change.rules is not None:
                     schema.set_meta(connection, "rules", str(change.rules))
                 schema.seal(connection)

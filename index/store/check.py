@@ -53,6 +53,7 @@ REFERENCES: Mapping[str, str] = {
     ),
     "edits without an article": "SELECT count(*) FROM edit WHERE article_id NOT IN (SELECT id FROM article)",
     "tags without an article": "SELECT count(*) FROM tag WHERE article_id NOT IN (SELECT id FROM article)",
+    "places without an article": "SELECT count(*) FROM place WHERE article_id NOT IN (SELECT id FROM article)",
     "keys without an article": (
         "SELECT count(*) FROM story WHERE article_id NOT IN (SELECT id FROM article WHERE copy_of IS NULL)"
     ),
@@ -162,6 +163,9 @@ def _edits(connection: sqlite3.Connection) -> Iterator[Fault]:
     for *row, stored in connection.execute("SELECT name, article_id, checksum FROM tag"):
         if checksum("tag", *row) != stored:
             yield Fault(f"its tag {row[0]!r} was altered", str(row[1]))
+    for *row, stored in connection.execute("SELECT article_id, places, checksum FROM place"):
+        if checksum("place", *row) != stored:
+            yield Fault("where its pages begin was altered", str(row[0]))
 
 
 def _articles(connection: sqlite3.Connection) -> Iterator[Fault]:

@@ -14,6 +14,7 @@ from index.duplicate import split
 from index.edit import Edit
 from index.errors import StoreError
 from index.language import READ_CHARS, language_of_article
+from index.place import from_json
 from index.store import schema
 from index.store.schema import ARTICLE_FIELDS, ARTICLE_ROW, LEFT_OUT, MEND, chunks, marks
 from index.store.vectors import StoredVectors
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from index.filters import Filter
+    from index.place import Place
 
 SHARING = 1000
 """Articles with one key that are looked at beside those wanted."""
@@ -176,7 +178,16 @@ class Generation:
             if checksum(*row) != stored:
                 raise StoreError(f"the article {row[0]!r} was altered in the database; {MEND}")
             origin, keys, copy_of, superseded_by, _ = row[ARTICLE_FIELDS:]
-            yield _Article(Article(*row[:ARTICLE_FIELDS]), origin, keys, copy_of, superseded_by)
+            article = replace(Article(*row[:ARTICLE_FIELDS]), places=self._places_of(row[0]))
+            yield _Article(article, origin, keys, copy_of, superseded_by)
+
+    def _places_of(self, article_id: str) -> tuple[Place, ...]:
+        row = self._sql.execute("SELECT places, checksum FROM place WHERE article_id = ?", (article_id,)).fetchone()
+        if row is None:
+            return ()
+        if checksum("place", article_id, row[0]) != row[1]:
+            raise StoreError(f"the pages of the article {article_id!r} were altered in the database; {MEND}")
+        return from_json(row[0])
 
     def article_ids(self) -> list[str]:
         """The ids of all articles, the last added first."""

@@ -1,9 +1,9 @@
-"""Migrate: a database of layout 1, 2 or 3 → layout 4, in one transaction of its own connection. Knows no files.
+"""Migrate: a database of layout 1, 2, 3 or 4 → layout 5, in one transaction of its own connection. Knows no files.
 
 Layout 2 added checksums, the id of the newer version of an article, and the random id of the database; layout 3 the
 words of every language to the word index, which `renew_words` makes from the texts again; layout 4 the tables of edits,
-tags and times of reading. The ids of articles, passages and
-vectors, the vectors, and the order of adding stay as they are.
+tags and times of reading; layout 5 that of places. The ids of articles, passages and vectors, the vectors, and the
+order of adding stay as they are.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ OLDEST = 1
 COPIED = ("root", "origin", "article", "passage", "sentence", "story")
 """Tables that are made anew. The vectors, most of the file, are completed where they are."""
 
-ADDED = ("edit", "tag", "tag_article", "reading")
-"""What layout 4 added, empty."""
+ADDED = ("edit", "tag", "tag_article", "reading", "place")
+"""What layouts 4 and 5 added, empty."""
 
 _ARTICLE = "id, text, title, source, url, published, author, updated, language, origin"
 _AT_ONCE = 1000
@@ -46,9 +46,10 @@ def migrate(connection: sqlite3.Connection, uri: Callable[[str], str]) -> None:
     layout 1 kept."""
     if schema.layout(connection) == OLDEST:
         _with_checksums(connection, uri)
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     for statement in schema.STATEMENTS:
         made = re.match(r"\s*CREATE (?:TABLE|INDEX) (\w+)", statement)
-        if made and made[1] in ADDED:
+        if made and made[1] in ADDED and made[1] not in there:
             connection.execute(statement)
 
 

@@ -7,6 +7,7 @@
               after the fingerprint, and LEFT_OUT, a JSON array of what was not read of it and why
     edit      fields of articles that the user edited (index/edit.py), each with the value that was read in its place
     tag       the tags of articles, one row for each;  reading  when a root was read last
+    place     where the pages or sections of its original begin in the text of an article (index/place.py), as JSON
     article   clean text and metadata, with what was edited;  passage  spans of it
     sentence  spans of a passage, each with a vector
     story     keys by which an article that repeats another is found; the copy has no passages (index/original.py)
@@ -33,7 +34,7 @@ Value = TypeVar("Value", int, bytes, str)
 LEFT_OUT = "\x1f"
 """In no fingerprint. A table for what is left out would be a new layout, for which each home would be copied."""
 
-LAYOUT = 4
+LAYOUT = 5
 """Version of these tables, kept in SQLite's user_version."""
 
 APPLICATION_ID = 0x43495445
@@ -84,6 +85,7 @@ CREATE TABLE tag (
 ) WITHOUT ROWID;
 CREATE INDEX tag_article ON tag (article_id);
 CREATE TABLE reading (uri TEXT PRIMARY KEY, at TEXT NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE place (article_id TEXT PRIMARY KEY, places TEXT NOT NULL, checksum BLOB NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (
     title, text, other, content = '', tokenize = 'ascii tokenchars ''.'''
 );

@@ -9,6 +9,7 @@ from index.checksum import checksum, passage_checksum, vector_key
 from index.duplicate import joined, split
 from index.errors import StoreError
 from index.language import language_of_article
+from index.place import to_json
 from index.store.generation import Generation
 from index.store.schema import ARTICLE_ROW, LEFT_OUT, marks, note_language
 from index.store.words import word_columns
@@ -87,6 +88,18 @@ def write_edits(connection: sqlite3.Connection, change: Change) -> None:
     connection.executemany(
         "INSERT INTO tag VALUES (?1, ?2, checksum('tag', ?1, ?2))",
         [(tag, article_id) for article_id, tags in change.tags.items() if article_id in there for tag in tags],
+    )
+
+
+def write_places(connection: sqlite3.Connection, change: Change) -> None:
+    """Write where the pages of originals begin in articles that there are; forget those of articles that are gone."""
+    known = {put.article.id: put.article.places for put in change.put} | change.places
+    gone = [(article_id,) for article_id in {*change.drop, *known}]
+    connection.executemany("DELETE FROM place WHERE article_id = ?", gone)
+    there = Generation(connection).places(known)
+    connection.executemany(
+        "INSERT INTO place VALUES (?1, ?2, checksum('place', ?1, ?2))",
+        [(article_id, to_json(places)) for article_id, places in known.items() if places and article_id in there],
     )
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
     from pydantic import BaseModel
 
-    from index import Article
+    from index import Article, Hit
     from ui.api.jobs import Job
     from ui.api.service import Service
 
@@ -301,7 +301,7 @@ class Tools:
         only = {"source": asked.source, "before": asked.before, "after": asked.after, "articles": asked.articles}
         hits = await self._service.search(asked.query, asked.k, **only)
         sources = [Source(number, hit) for number, hit in enumerate(hits, start=1)]
-        passages = [f"[{one.number}] {_place(one.hit.article)}\n{one.hit.text}" for one in sources]
+        passages = [f"[{one.number}] {_found(one.hit)}\n{one.hit.text}" for one in sources]
         found = {"query": asked.query, "hits": [one.to_dict() for one in sources]}
         return found, "\n\n".join(passages) or "Nothing was found."
 
@@ -563,6 +563,11 @@ def _place(article: Article) -> str:
     known: Sequence[str | None] = (article.headline, article.source, (article.published or "")[:10])
     shown = " · ".join(" ".join(one.split()) for one in known if one)
     return f"{shown} (id: {article.id})"
+
+
+def _found(hit: Hit) -> str:
+    """The line of the article, and where the passage stands in its original."""
+    return " · ".join(filter(None, (_place(hit.article), hit.article.place_of(hit.start, hit.end))))
 
 
 def _uri(article_id: str) -> str:

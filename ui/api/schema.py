@@ -148,6 +148,12 @@ class OriginOut(Got):
     start: int
     end: int
     author: str | None
+    page: int | None = Field(
+        default=None, description="the page of the original file on which the words begin, from 1; null if not known"
+    )
+    place: str | None = Field(
+        default=None, description="where the words stand in the original: “p. 12”, “in “Results””; null if not known"
+    )
 
 
 class CitationOut(OriginOut):
@@ -264,10 +270,19 @@ class ArticlesOut(Got):
     offset: int
 
 
+class PlaceOut(Got):
+    """A page or section of the original, and the offset in the text of the article at which it begins."""
+
+    start: int
+    name: str
+    page: int | None
+
+
 class ArticleOut(ListedOut):
     """An article with its text."""
 
     text: str
+    places: list[PlaceOut] = []
 
 
 class RemovedOut(Got):

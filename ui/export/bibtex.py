@@ -40,6 +40,7 @@ def _entry(work: Work) -> str:
         "year": _braced(f"{work.date[0]:04}") if work.date else "",
         "month": MONTHS[work.date[1] - 1] if len(work.date) > 1 else "",
         "day": _braced(str(work.date[2])) if len(work.date) > 2 else "",
+        "pages": _braced(escape(", ".join(work.pages)).replace("–", "--")),
         "url": _braced(work.url.translate(_ADDRESS)),
         "language": _braced(escape(work.language)),
     }

@@ -26,6 +26,7 @@ def _item(work: Work) -> dict[str, Any]:
         "author": [_name(name) for name in work.authors],
         "container-title": work.outlet,
         "issued": {"date-parts": [list(work.date)]} if work.date else None,
+        "page": ", ".join(work.pages).replace("–", "-"),
         "URL": work.url,
         "language": work.language,
     }

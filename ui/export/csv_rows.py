@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "row", "heading", "date", "headline", "outlet", "published", "mentions", "quote", "url", "article_id", "start",
-    "end",
+    "end", "page", "place",
 )  # fmt: skip
 ASKED = ("question", "asked")
 """What stands before COLUMNS where there are several answers."""
 CHECKED = (
     "sentence", "verdict", "support", "note", "headline", "outlet", "published", "quote", "url", "article_id", "start",
-    "end",
+    "end", "page", "place",
 )  # fmt: skip
 
 Row = Sequence[object]
@@ -64,11 +64,11 @@ def of_check(check: Check) -> Iterator[Row]:
 def _quoted(section: Section | None, citation: Citation | None) -> list[object]:
     mentions = None if section is None else section.mentions
     if citation is None:
-        return ["", "", "", mentions, "", "", None if section is None else section.article_id, "", ""]
+        return ["", "", "", mentions, "", "", None if section is None else section.article_id, "", "", "", ""]
     article = citation.article
     return [
         article.headline, article.source, article.published, mentions, citation.quote, article.url, article.id,
-        citation.start, citation.end,
+        citation.start, citation.end, citation.page, citation.place,
     ]  # fmt: skip
 
 

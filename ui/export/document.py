@@ -145,8 +145,8 @@ def note(text: str) -> Paragraph:
 
 
 def origin(citation: Citation) -> str:
-    """Outlet, headline and day of what is quoted, as far as they are known."""
-    return terminal.origin(citation.article)
+    """Outlet, headline and day of what is quoted and where it stands in its original, as far as they are known."""
+    return terminal.cited(citation)
 
 
 def legal(text: str) -> str:
@@ -203,7 +203,7 @@ def _differing(disagreement: Disagreement) -> Bullets:
             Piece(_on_a_line(side.value), "strong"),
             Piece(" "),
             Piece(f"[{side.citation.number}]", "reference", side.citation.number),
-            Piece(f" {terminal.origin(side.citation.article)}"),
+            Piece(f" {terminal.cited(side.citation)}"),
         )
         for side in disagreement.sides
     ]

@@ -30,6 +30,13 @@ def _fields(work: Work) -> Iterator[tuple[str, str]]:
         # Slashes stand also for what is not known: "2018/03//".
         month, day = (f"{work.date[place]:02}" if len(work.date) > place else "" for place in (1, 2))
         yield "DA", f"{work.date[0]:04}/{month}/{day}/"
+    if len(work.pages) == 1:
+        first, _, last = work.pages[0].partition("–")
+        yield "SP", first
+        if last:
+            yield "EP", last
+    elif work.pages:
+        yield "SP", ", ".join(work.pages).replace("–", "-")
     if work.url:
         yield "UR", work.url
     if work.language:

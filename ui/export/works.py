@@ -51,17 +51,24 @@ class Work:
     date: tuple[int, ...] = ()
     url: str = ""
     language: str = ""
+    pages: tuple[str, ...] = ()
+    """Those that are cited, as they are numbered: "12", "12–13"."""
 
 
 def cited(citations: Iterable[Citation]) -> tuple[Work, ...]:
     """The articles that are cited, each once, in the order of the citations."""
     articles: dict[str, Article] = {}
+    pages: dict[str, dict[str, int]] = {}
     for citation in citations:
         articles.setdefault(citation.article_id, citation.article)
+        if citation.page is not None and citation.place:
+            numbered = plain(citation.place.partition(" ")[2])
+            pages.setdefault(citation.article_id, {}).setdefault(numbered, citation.page)
     works: list[Work] = []
     keys: Counter[str] = Counter()  # a key has no hyphen before it gets a number
     for article in articles.values():
-        work = _work(article)
+        known = pages.get(article.id, {})
+        work = replace(_work(article), pages=tuple(sorted(known, key=lambda page: known[page])))
         keys[work.key] += 1
         number = keys[work.key]
         works.append(work if number == 1 else replace(work, key=f"{work.key}-{number}"))

@@ -62,11 +62,11 @@ def _sentence(one: Checked) -> str:
 
 
 def _quote(citation: Citation, *, openable: bool) -> str:
-    where = escape(terminal.origin(citation.article))
+    where = escape(terminal.cited(citation))
     if openable:
         place = {"article": citation.article_id, "start": citation.start, "end": citation.end}
         where = button("open", where, classes="title", **place)
-    original = link(citation.url, "original", citation.quote)
+    original = link(citation.url, "original", citation.quote, citation.page)
     tail = f" · {original}" if original else ""
     quote = escape(" ".join(citation.quote.split()))
     return f'<li value="{citation.number}">“{quote}”<div class="origin">{where}{tail}</div></li>'

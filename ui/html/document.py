@@ -87,7 +87,7 @@ def _piece(piece: Piece, place: int) -> str:
 
 def _reference(citation: Citation, in_text: frozenset[int], place: int) -> str:
     quote = "" if citation.number in in_text else f"“{_text(citation.quote)}” "
-    url = link(citation.url, "original", citation.quote)
+    url = link(citation.url, "original", citation.quote, citation.page)
     where = f"<bdi>{_text(origin(citation))}</bdi>{f' · {url}' if url else ''}"
     return (
         f'<li id="quote-{place}-{citation.number}" value="{citation.number}" dir="auto">{quote}'

@@ -47,9 +47,12 @@ def day(published: str | None) -> str | None:
     return f"{known.day} {known:%B} {known.year}"
 
 
-def at_words(url: str | None, quote: str) -> str | None:
-    """A safe link to the very words of a page, as a text fragment; see WICG scroll-to-text-fragment."""
+def at_words(url: str | None, quote: str, page: int | None = None) -> str | None:
+    """A safe link to the very words of a page, as a text fragment, or to the page of a PDF; see WICG
+    scroll-to-text-fragment, and RFC 8118 for PDFs."""
     url = safe_url(url)
+    if url and page and "#" not in url and urlsplit(url).path.lower().endswith(".pdf"):
+        return f"{url}#page={page}"
     words = " ".join(quote.encode("utf-8", "replace").decode("utf-8").split())
     if url is None or not words:
         return url
@@ -61,9 +64,9 @@ def at_words(url: str | None, quote: str) -> str | None:
     return f"{url}{'' if '#' in url else '#'}:~:text={named}"
 
 
-def link(url: str | None, text: str, quote: str = "") -> str:
+def link(url: str | None, text: str, quote: str = "", page: int | None = None) -> str:
     """`text`, which is HTML made here, linked to the original where its address is known and safe."""
-    target = at_words(url, quote)
+    target = at_words(url, quote, page)
     if target is None:
         return ""
     return f'<a href="{escape(target)}" target="_blank" rel="noopener noreferrer">{text}</a>'

@@ -19,7 +19,7 @@ from ui.html.markup import button, count, day, escape, link
 from ui.html.saving import menu
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from index.article import Article
     from rag.answer import Answer, Citation, Claim, Disagreement, Section, Side, Source
@@ -170,6 +170,7 @@ def evidence(sources: Sequence[Source], *, query: str = "", exchange_number: int
             source.hit.article,
             asked_words(source.hit.text, asked),
             also_in=source.hit.also_in,
+            places=_places([(source.hit.start, source.hit.end)], source.hit.article),
             reading=_read_here(exchange_number, source=source.number),
         )
         for source in sources
@@ -201,12 +202,14 @@ def sources(checked: Answer, *, exchange_number: int) -> str:
         if quotes:
             marked = _marked(article.text, start, end, quotes)
             reading = _read_here(exchange_number, quote=quotes[0].number)
-            card = _card(article, marked, quotes, also_in=also_in, reading=reading)
+            places = _places([(quote.start, quote.end) for quote in quotes], article)
+            card = _card(article, marked, quotes, also_in=also_in, places=places, reading=reading)
             cited.append((quotes[0].number, card))
         else:
             reading = _read_here(exchange_number, source=number)
             shown = asked_words(article.text[start:end], asked)
-            rest.append(_card(article, shown, also_in=also_in, reading=reading))
+            places = _places([(start, end)], article)
+            rest.append(_card(article, shown, also_in=also_in, places=places, reading=reading))
     parts = []
     if cited:
         parts.append(_panel("Sources", "".join(card for _, card in sorted(cited))))
@@ -243,9 +246,9 @@ def no_sources() -> str:
     return _panel("Sources", '<p class="empty">The passages that an answer is based on appear here.</p>')
 
 
-def origin(article: Article, *, also_in: Sequence[str] = ()) -> str:
-    """Outlet and date of an article, and where else it stands."""
-    known = [part for part in (article.source, day(article.published)) if part]
+def origin(article: Article, *, also_in: Sequence[str] = (), places: Sequence[str] = ()) -> str:
+    """Outlet and date of an article, where the words stand in its original, and where else the article stands."""
+    known = [part for part in (article.source, day(article.published), *places) if part]
     shown = f'<p class="origin">{" · ".join(map(_inline, known))}</p>' if known else ""
     also = f'<p class="origin">also in {" · ".join(map(_inline, also_in))}</p>' if also_in else ""
     return shown + also
@@ -308,13 +311,18 @@ def _claim(claim: Claim, exchange_number: int, claim_number: int) -> str:
 def _chip(quote: Citation, place: str, exchange_number: int) -> str:
     """A marker that shows its quote when pointed at and opens the article there when pressed."""
     tip = f"tip-{place}-{quote.number}"
-    known = " · ".join(_inline(part) for part in (quote.source, day(quote.published)) if part)
     return (
         f'<button type="button" class="marker" data-act="open" data-exchange="{exchange_number}" '
         f'data-quote="{quote.number}" aria-label="Source {quote.number}" aria-describedby="{tip}">[{quote.number}]'
         f'</button><span class="tip" role="tooltip" id="{tip}" hidden>“{_inline(quote.quote)}”'
-        f'<span class="origin">{known or _inline(quote.article.headline)}</span></span>'
+        f'<span class="origin">{_known(quote)}</span></span>'
     )
+
+
+def _known(quote: Citation) -> str:
+    """Outlet and date, or else the headline, of what is quoted, and where the quote stands in its original."""
+    known = [part for part in (quote.source, day(quote.published)) if part] or [quote.article.headline]
+    return " · ".join(map(_inline, filter(None, (*known, quote.place))))
 
 
 def _differing(disagreement: Disagreement, exchange_number: int) -> str:
@@ -327,11 +335,10 @@ def _differing(disagreement: Disagreement, exchange_number: int) -> str:
 
 def _side(side: Side, exchange_number: int) -> str:
     quote = side.citation
-    known = " · ".join(_inline(part) for part in (quote.source, day(quote.published)) if part)
     chip = button("open", f"[{quote.number}]", exchange=exchange_number, quote=quote.number, classes="marker")
     return (
         f"<li><strong>{_inline(side.value)}</strong>{chip}<p>“{_inline(quote.quote)}”</p>"
-        f'<p class="origin">{known or _inline(quote.article.headline)}</p></li>'
+        f'<p class="origin">{_known(quote)}</p></li>'
     )
 
 
@@ -366,15 +373,27 @@ def _panel(title: str, body: str) -> str:
     return f'<section class="panel"><h2>{title}</h2>{body}</section>'
 
 
+def _places(spans: Iterable[tuple[int, int]], article: Article) -> tuple[str, ...]:
+    """Where words of an article stand in its original, each place once."""
+    return tuple(dict.fromkeys(filter(None, (article.place_of(start, end) for start, end in spans))))
+
+
 def _card(
-    article: Article, passage: str, quotes: Sequence[Citation] = (), *, also_in: Sequence[str] = (), reading: str
+    article: Article,
+    passage: str,
+    quotes: Sequence[Citation] = (),
+    *,
+    also_in: Sequence[str] = (),
+    places: Sequence[str] = (),
+    reading: str,
 ) -> str:
     numbers = "".join(map(_number, quotes))
     words_of = quotes[0].quote if quotes else ""
-    outside = link(article.url, "Original ↗", words_of)
+    outside = link(article.url, "Original ↗", words_of, quotes[0].page if quotes else None)
     copied = links.copied(links.article(article.id, quotes[0].start, quotes[0].end)) if quotes else ""
     return (
-        f'<article class="card"><h3>{numbers}{_inline(article.headline)}</h3>{origin(article, also_in=also_in)}'
+        f'<article class="card"><h3>{numbers}{_inline(article.headline)}</h3>'
+        f"{origin(article, also_in=also_in, places=places)}"
         f'<blockquote class="passage" dir="auto">{passage}</blockquote><p class="ways">'
         f"{reading}{outside}{copied}</p></article>"
     )

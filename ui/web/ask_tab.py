@@ -24,7 +24,7 @@ from rag.event import Evidence, Progress, Row, Token
 from rag.kind import kind_of
 from rag.suggest import suggest
 from ui import links, preferences, uploads
-from ui.backend import explain
+from ui.backend import explain, without_commands
 from ui.follow import batches
 from ui.html import reader, render, start
 from ui.html.markup import button
@@ -123,6 +123,7 @@ class AskTab:
         bus.edit(self._edit, None, [self.question, self.note], **AT_ONCE)
         bus.keep(self._keep, None, self.note, **AT_ONCE)
         bus.open(self._open, self.frame.memory, self.frame.reader, **AT_ONCE)
+        bus.showpage(self._page, None, self.frame.reader, **AT_ONCE)
         bus.close(lambda: "", None, self.frame.reader, **AT_ONCE)
 
     def start(self, request: gr.Request) -> str:
@@ -464,10 +465,25 @@ class AskTab:
             place = self.whole(session, exchange, memory, request).place(wanted)
             if place is None:
                 return ""
-            session.show(newer_ids(index, place[0]))
+            session.show([place[0].id, *newer_ids(index, place[0])])
             return _at_words(index, *place)
         except Exception as error:  # noqa: BLE001 (shown in place of the article)
             return reader.problem(explain(error))
+
+    def _page(self, request: gr.Request, event: gr.EventData) -> str:
+        """A page of the original of an article, with the words marked that are shown of it."""
+        wanted = details(event)
+        try:
+            if not self.frame.known_session(request).was_shown(wanted.get("article")):
+                raise InputError(OUT_OF_DATE)
+            article = self.frame.engine().index.article(words(wanted.get("article")))
+            start, end = _found_place(wanted, article)
+            number = words(wanted.get("page"))
+            turned_to = int(number) if number.isdecimal() and len(number) <= DIGITS_OF_LIMIT else None
+            picture = self.frame.originals.page(article.id, start, end, turned_to)
+            return reader.page(article, picture, start=start, end=end)
+        except Exception as error:  # noqa: BLE001 (shown in place of the page)
+            return reader.problem(without_commands(explain(error)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -545,8 +561,9 @@ def whole_article(
 ) -> str:
     """The article with its copies and its newest version."""
     copies, newer = index.copies(article.id), _newer(index, article)
+    kind = index.file_kind(article.id)
     return reader.article(
-        article, start=start, end=end, number=number, also=also, copies=copies, newer=newer, note=note
+        article, start=start, end=end, number=number, also=also, copies=copies, newer=newer, note=note, kind=kind
     )
 
 

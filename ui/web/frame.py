@@ -20,6 +20,7 @@ from gradio.utils import get_upload_folder
 from index.errors import InputError
 from ui.html import beside
 from ui.library import Library
+from ui.originals import Originals
 from ui.payload import TEXT_CHARS
 from ui.session import Session, Sessions
 from ui.tabs import PERSON
@@ -63,6 +64,7 @@ class Frame:
         self.folders = folders
         self._role = role
         self.sessions = Sessions()
+        self.originals = Originals(lambda: self.engine().index)
         self._library: Library | None = None
         self.memory = gr.BrowserState(None, storage_key="citewire", secret="not secret")  # noqa: S106
         """{"owner": whose conversations, "settings": …} in the browser; the secret hides it from nobody."""

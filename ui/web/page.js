@@ -1,6 +1,6 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
 const EVENTS = ['about', 'ask', 'brief', 'briefed', 'briefings', 'choose', 'chooseall', 'close', 'conversations', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
-  'rate', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'summarize', 'tag', 'turn', 'unchoose',
+  'rate', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'showpage', 'summarize', 'tag', 'turn', 'unchoose',
   'unbrief', 'undo', 'unpick', 'visit'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
@@ -43,7 +43,7 @@ document.addEventListener('click', (event) => {
   if (button.dataset.act === 'askchosen') return typeInto();
   if (!button.dataset.act || button.type === 'submit') return;
   if (button.classList.contains('sure') && !sure(button)) return;
-  if (button.dataset.act === 'open') window.citewireOpener = button;
+  if (button.dataset.act === 'open' && !button.closest('#reader')) window.citewireOpener = button;
   if (['about', 'summarize'].includes(button.dataset.act)) window.citewireOpener = null;  // the focus goes on
   if (['ask', 'briefed', 'reopen', 'retry', 'summarize'].includes(button.dataset.act)) showAsk();
   if (button.dataset.act === 'save') button.closest('details')?.removeAttribute('open');

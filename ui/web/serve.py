@@ -196,6 +196,7 @@ def launch(
             entry=entry,
             uploads=UPLOADS,
             events=EventQueue(demo, on_given_up=demo.on_given_up),
+            files=demo.originals,
             on_proxy=folders.restrict if folders else lambda: None,
             root_path=below,
         )
