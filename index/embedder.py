@@ -1,8 +1,13 @@
-"""Embedder: sentences and questions → unit vectors. Imports sentence_transformers, as index/reranker.py does."""
+"""Embedder: sentences and questions → unit vectors. Imports sentence_transformers, as index/reranker.py does.
+
+sentence-transformers defines what the vector of a text is. Where ONNX Runtime computes the same vectors, as compared
+once (index/onnx_encoder.py), it is used instead, and PyTorch is not loaded.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import threading
@@ -13,16 +18,19 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from index import models
 from index.errors import ModelError
 from index.language import script
+from index.onnx_encoder import OnnxEncoder, compared
+from index.onnx_graph import UnsupportedError
 from index.process import use_native
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
 BATCH = 32
-"""Texts in one forward pass. On two cores 16 to 64 differ by less than the noise."""
+"""Texts for each thread between two looks for a question, which waits for so many: .3 s."""
 BATCH_BESIDE_QUESTIONS = 1
 """The same while questions come, each of which waits for the pass in hand. It is on one thread, as a question's own is:
 on a busy machine, passes of four texts on all threads made a question wait 15 times as long (python -m benchmarks
@@ -39,6 +47,7 @@ letter: a text in one of these is spelt letter by letter, or unknown altogether,
 
 VARIABLE = "CITEWIRE_EMBEDDER"
 """Names the embedder of models.txt to use instead of its default, or is the address of a model server."""
+_log = logging.getLogger(__name__)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -87,25 +96,49 @@ def in_batches(embedder: Embedder, batches: Iterable[Sequence[str]]) -> Iterator
     return map(embedder.embed_documents, batches)
 
 
+class Encoder(Protocol):
+    """A loaded model: texts → unit vectors. Used by one caller at a time."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def vocabulary(self) -> Iterable[str]:
+        """The pieces of words that the model knows."""
+        ...
+
+    def documents(self, texts: Sequence[str], *, threads: int) -> NDArray[np.float32]:
+        """Vectors of documents, shape (len(texts), dimension), computed on so many threads."""
+        ...
+
+    def question(self, text: str) -> NDArray[np.float32]:
+        """Vector of a question, shape (dimension,), computed on one thread: a question is too short to share out.
+        Threads would wait for each other longer than they work, and on a busy machine many times longer. What else a
+        search does has the other cores."""
+        ...
+
+
 class SentenceEmbedder:
     """A sentence-transformers model from models.txt. Its weights load at first use, so naming one is free."""
 
-    def __init__(self, name: str | None = None) -> None:
-        """`name` as in models.txt, default that of CITEWIRE_EMBEDDER or the default embedder. Raises ModelError for an
-        unknown name."""
+    def __init__(self, name: str | None = None, *, reference: bool = False) -> None:
+        """`name` as in models.txt, default that of CITEWIRE_EMBEDDER or the default embedder. `reference` computes with
+        sentence-transformers itself, whatever would be faster. Raises ModelError for an unknown name."""
         self._model_entry = models.choose(name or named(), "embedder")
         self._before_question, self._before_document = self._model_entry.prefixes
         weights = max(self._model_entry.files, key=lambda file: file.size)
         self.name = f"{self._model_entry.name}@{weights.sha256[:12]}"
         self._loading = threading.Lock()
         self._model_lock = _QuestionsFirst()
-        self._loaded: Any = None
-        self._scripts: frozenset[str] = frozenset()
+        self._is_reference = reference
+        self._loaded: Encoder | None = None
+        self._scripts: frozenset[str] | None = None
 
     @property
     def dimension(self) -> int:
         """Length of a vector; loads the model."""
-        return int(self._model().get_embedding_dimension())
+        return self._model().dimension
 
     def load(self) -> None:
         """Load the weights now. Raises ModelError when they are missing or damaged."""
@@ -127,17 +160,13 @@ class SentenceEmbedder:
         if progress is not None and len(known) < len(texts):
             progress(len(texts) - len(known))
         by_length = known
-        first = 0
+        first, threads = 0, cores()
         while first < len(by_length):
             with self._model_lock.documents():
                 beside = self._model_lock.questions_come
-                rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if beside else BATCH)]
-                with _one_thread() if beside else contextlib.nullcontext():
-                    vectors[rows] = model.encode_document(
-                        [self._before_document + texts[i] for i in rows],
-                        normalize_embeddings=True,
-                        show_progress_bar=False,
-                    )
+                rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if beside else BATCH * threads)]
+                batch = [self._before_document + texts[i] for i in rows]
+                vectors[rows] = model.documents(batch, threads=1 if beside else threads)
             first += len(rows)
             if progress is not None:
                 progress(len(rows))
@@ -151,39 +180,45 @@ class SentenceEmbedder:
         text = text.encode("utf-8", "replace").decode("utf-8")  # the tokenizer takes no halves of surrogate pairs
         if not self._knows(text):
             return np.zeros(self.dimension, dtype=np.float32)
-        with self._model_lock.question(), _one_thread():
-            vector = model.encode_query(
-                self._before_question + text, normalize_embeddings=True, show_progress_bar=False
-            )
-        return np.asarray(vector, dtype=np.float32)
+        with self._model_lock.question():
+            return model.question(self._before_question + text)
 
-    def _model(self) -> Any:
+    def _model(self) -> Encoder:
         use_native(f"the embedder {self.name}")
         with self._loading:
             if self._loaded is None:
                 folder = models.locate(self._model_entry.name, "embedder")
-                # Everything is on disk: neither transformers nor the hub client may look further.
-                os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-                from sentence_transformers import SentenceTransformer
-                from transformers.utils import logging
-
-                logging.disable_progress_bar()  # the front ends have their own
-                try:
-                    self._loaded = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-                except (OSError, ValueError, KeyError) as error:
-                    raise ModelError(
-                        f"the embedder in {folder} cannot be loaded ({error}); "
-                        f"run: citewire models pull {self._model_entry.name}"
-                    ) from error
-                self._scripts = _known_scripts(self._loaded.tokenizer.get_vocab())
+                self._loaded = _Reference(folder) if self._is_reference else self._fastest(folder)
             return self._loaded
+
+    def _fastest(self, folder: Path) -> Encoder:
+        """ONNX Runtime, where its vectors are those of sentence-transformers."""
+        reference: list[_Reference] = []
+
+        def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+            reference.append(_Reference(folder))
+            return reference[0].documents(texts, threads=cores())
+
+        comparison = compared(folder, vectors)
+        if comparison.is_near:
+            try:
+                return OnnxEncoder(folder)
+            except UnsupportedError as error:
+                reason = str(error)
+        else:
+            reason = comparison.reason
+        _log.info("%s: computed with PyTorch, not with ONNX Runtime: %s", self.name, reason)
+        return reference[0] if reference else _Reference(folder)
 
     def _knows(self, text: str) -> bool:
         """Whether the model knows the script that most letters of a text are of."""
         if not _BEYOND_ASCII.search(text):
             return True
+        if self._scripts is None:
+            self._scripts = _known_scripts(self._model().vocabulary())
+        known = self._scripts
         scripts = Counter(script(letter) for letter in text if letter.isalpha())
-        unknown = sum(number for name, number in scripts.items() if name not in self._scripts)
+        unknown = sum(number for name, number in scripts.items() if name not in known)
         return unknown * 2 <= scripts.total()
 
 
@@ -258,10 +293,49 @@ class _QuestionsFirst:
         return (self._documents if self._documents and (is_enough or not self._questions) else self._questions)[0]
 
 
+class _Reference:
+    """See Encoder. The vectors of sentence-transformers, with PyTorch."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the model in `folder`. Raises ModelError."""
+        # Everything is on disk: neither transformers nor the hub client may look further.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # the front ends have their own
+        try:
+            self._model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(
+                f"the embedder in {folder} cannot be loaded ({error}); run: citewire models pull {folder.name}"
+            ) from error
+        self.dimension = int(self._model.get_embedding_dimension())
+
+    def vocabulary(self) -> Iterable[str]:
+        vocabulary: dict[str, int] = self._model.tokenizer.get_vocab()
+        return vocabulary.keys()
+
+    def documents(self, texts: Sequence[str], *, threads: int) -> NDArray[np.float32]:
+        with _one_thread() if threads == 1 else contextlib.nullcontext():
+            return self._encoded(self._model.encode_document(list(texts), **_OPTIONS))
+
+    def question(self, text: str) -> NDArray[np.float32]:
+        with _one_thread():
+            return self._encoded(self._model.encode_query(text, **_OPTIONS))
+
+    @staticmethod
+    def _encoded(found: object) -> NDArray[np.float32]:
+        import numpy as np
+
+        return np.asarray(found, dtype=np.float32)
+
+
+_OPTIONS = {"normalize_embeddings": True, "show_progress_bar": False, "batch_size": BATCH}
+
+
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """A question is too short to share out: threads wait for each other longer than they work, and on a busy machine
-    many times longer. What else a search does has the other cores."""
     import torch
 
     threads = torch.get_num_threads()
@@ -270,3 +344,8 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,6 +11,7 @@ import pytest
 
 import index.search
 from index import Article, Index, models
+from index.onnx_encoder import Comparison
 from tests.fakes import BagOfWordsEmbedder
 from ui import cli, doctor
 from ui.doctor import Status
@@ -173,3 +174,16 @@ def test_everything_is_fine_here(home: Path, capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert "✗" not in shown
     assert "✓ model qwen2.5-coder-1.5b: verified" in shown
+
+
+@pytest.mark.parametrize(("cosine", "reason", "status"), [(0.9999, "", "fine"), (0.5, "its vectors differ", "absent")])
+def test_what_computes_the_vectors_is_shown(
+    cosine: float, reason: str, status: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(models, "locate", lambda name, role: tmp_path)
+    monkeypatch.setattr(doctor, "remembered", lambda folder: Comparison("", cosine, reason))
+    check = doctor.check_runtime(models.choose(None, "embedder"))
+    assert check.status == status
+    assert (reason or "least cosine 0.999900") in check.found
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    assert "not installed" in doctor.check_runtime(models.choose(None, "embedder")).found

@@ -30,6 +30,8 @@ HEAVY = {
     "faiss": {"index/vectors.py"},
     # It has two nouns, bi-encoder and cross-encoder, and each has its file.
     "sentence_transformers": {"index/embedder.py", "index/reranker.py"},
+    "onnxruntime": {"index/onnx_encoder.py"},
+    "tokenizers": {"index/onnx_encoder.py"},
     "httpx": {"index/model_server.py"},
     "ray": {"index/cluster.py"},
     "llama_cpp": {"rag/llm/native.py"},
@@ -52,7 +54,19 @@ HEAVY = {
         )
     },
 }
-LATER = ("numpy", "datasketch", "torch", "faiss", "sentence_transformers", "httpx", "ray", "llama_cpp", "gradio")
+LATER = (
+    "numpy",
+    "datasketch",
+    "torch",
+    "faiss",
+    "sentence_transformers",
+    "onnxruntime",
+    "tokenizers",
+    "httpx",
+    "ray",
+    "llama_cpp",
+    "gradio",
+)
 SEEDS = {
     "000_20ab625326f02e24.txt": "29321e29486e4ae37bf9a1a86256dfd7a5d4cc9709d5b826170d339a302f6495",
     "004_458792bda5bb12f3.txt": "5fc68132cfd829078c94b8058e2e0e0c0216826c47d3ca52007f2fa7ee0cff1d",

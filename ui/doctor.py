@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from index.errors import Error, ModelError
 from index.home import DATABASE, loose, resolve
 from index.model_address import Address, is_address
 from index.model_server import ModelServer
+from index.onnx_encoder import remembered
 from rag import power
 from rag.settings import Settings
 
@@ -157,7 +159,24 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
         yield Check("model in use", Status.WRONG, str(error), "citewire models list")
         return
     for name, model in listed.items():
-        yield check_model(model, needed=name in used)
+        checked = check_model(model, needed=name in used)
+        yield checked
+        if model.role == "embedder" and name in used and checked.status is Status.FINE:
+            yield check_runtime(model)
+
+
+def check_runtime(model: Model) -> Check:
+    """What computes the vectors of an embedder that is there: ONNX Runtime or PyTorch."""
+    name = "embedder runs on"
+    found = remembered(models.locate(model.name, "embedder"))
+    if find_spec("onnxruntime") is None:
+        slow = "PyTorch, more slowly, for ONNX Runtime is not installed"
+        return Check(name, Status.ABSENT, slow, "pip install --constraint constraints.txt onnxruntime")
+    if found is None:
+        return Check(name, Status.FINE, "not compared yet; the first use compares ONNX Runtime with PyTorch")
+    if not found.is_near:
+        return Check(name, Status.ABSENT, f"PyTorch, more slowly, for with ONNX Runtime {found.reason}")
+    return Check(name, Status.FINE, f"ONNX Runtime, with the vectors of PyTorch (least cosine {found.cosine:.6f})")
 
 
 def check_server(address: str, what: str) -> Check:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from typing import TYPE_CHECKING, Never
 
 from index import models
-from index.errors import InputError
+from index.embedder import SentenceEmbedder
+from index.errors import InputError, ModelError
 from ui import doctor, terminal
 from ui.commands.command import OK, add_command, add_group, settings_of
 from ui.commands.output import show, show_checks, show_json
@@ -48,6 +50,10 @@ def run_pull(options: argparse.Namespace) -> int:
     """Download and verify models; without names, the two that are used by default."""
     for model in _chosen(options.names):
         print(f"{model.name}  {models.pull(model.name, model.role)}", flush=True)
+        if model.role == "embedder":
+            with Notes() as note, suppress(ModelError):  # a search says what is wrong with it
+                note("comparing ONNX Runtime with PyTorch, once")
+                SentenceEmbedder(model.name).load()
     return OK
 
 
