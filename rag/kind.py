@@ -69,6 +69,7 @@ _ENDS = (
     r"(?= (?:of|for|on|about|from|in|at|with|by|to|that|which|between|since|please|regarding|during|covering)\b|,| *$)"
 )
 """The noun is the head of its phrase: a preposition, a clause or nothing follows."""
+_SOME = r"(?:two|three|four|five|six|seven|eight|nine|ten|\d{1,3}|few)"
 _PERIOD = r"(?:day|week|month|year)"
 _CHRONOLOGY = (
     r"(?:time ?lines?|chronolog(?:y|ies)|chronological \w+|(?:sequence|order) of events|dated (?:list|entries|events)|"
@@ -111,12 +112,15 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"tell me what you can do|(?:who|what) are you|who (?:made|built|wrote|created) (?:you|citewire)|"
             r"how (?:do|can|should) i (?:use|start|begin|ask|search)(?: this| it| here| you| "
             r"citewire)?|"
+            r"what (?:do you know|can you tell (?:me|us))(?: about)?|"
+            r"(?:do|can|could) (?:you|i) (?:also )?(?:speak|understand|read|write|ask(?: you)?(?: in)?) [\w-]+|"
             r"how does (?:this|citewire) work)$",
             # The collection itself: articles, outlets or their dates, without a subject.
             rf"^{_PLEASE}{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
             rf"^{_PLEASE}(?:how many|how much|(?:what is )?the number of) (?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
             rf"^{_PLEASE}(?:{_GIVE} )(?:me )?(?:all |every |the |your |a list of )*(?:{_ARTICLES}|{_OUTLETS}){_ALONE}",
-            rf"\b(?:newest|latest|oldest|earliest|most recent|last|first|last added) (?:{_ARTICLES})(?: (?:{_HERE}|"
+            rf"\b(?:newest|latest|oldest|earliest|most recent|last|first|last added) (?:{_SOME} )?(?:{_ARTICLES})"
+            rf"(?: (?:{_HERE}|"
             rf"added|that "
             r"was added|you have|in here|there is))?[ ?]*$",
             r"^(?:and )?(?:what|which)(?: \w+)? (?:was|were|has been|have been) (?:added|indexed) (?:last|most "
@@ -124,6 +128,13 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"^what (?:topics|subjects|themes|dates|period|time span|time period|time(?=.* (?:cover|span)s?\b)) "
             rf"(?:do|does|are|is) (?:the |these |your )?(?:{_ARTICLES}|{_HERE}|you)\b",
             rf"^(?:what|which) (?:topics|subjects|themes) (?:do|does|are|is) .*(?:{_HERE}|{_ARTICLES}|you)$",
+            rf"^{_PLEASE}(?:what|which|in what|in which) languages? (?:is|are|do|does|have|can) (?:the |these |your )?"
+            rf"(?:{_ARTICLES}|{_HERE}|you)\b",
+            rf"^{_PLEASE}how many (?:of the )?(?:{_ARTICLES}) (?:have no|are without an?|lack an?|have an?) date$",
+            rf"^{_PLEASE}(?:which|what) (?:{_OUTLETS}|newspaper|paper|source) (?:has|have|gave|published) the "
+            rf"(?:most|fewest) (?:{_ARTICLES})(?: {_HERE})?$",
+            rf"^{_PLEASE}{_WHICH} {_OUTLETS} (?:are|is) (?:there|here),? and how many\b",
+            r"^(?:and )?(?:what|which)(?: \w+)? (?:did|have) you (?:add|index|read)(?:ed)? (?:last|most recently)$",
             rf"^how far back (?:do|does) (?:{_HERE}|(?:the |these |your )?{_ARTICLES}|you|it|this)\b",
             rf"\bfrom when (?:to|until) when\b.*\b(?:{_ARTICLES}|{_HERE}|you)\b",
             rf"\bdates of the (?:oldest|newest|first|last)\b.*\b{_ARTICLES}",
@@ -142,6 +153,7 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"^{_PLEASE}(?:how|where|in what (?:ways?|respects?)) (?:do|does|did) .* and .* (?:differ|disagree|"
             rf"agree|compare)\b",
             rf"^{_PLEASE}(?:what|how) (?:do|does|did) {_EACH} (?:{_OUTLETS}|newspaper|paper|source|article)\b",
+            rf"^{_PLEASE}what (?:do|does|did) (?:the|these|those) {_OUTLETS} (?:say|report|write|think|claim)\b",
             rf"^{_PLEASE}what (?:do|does|did) (?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:say|report|write) differently",
             rf"^{_PLEASE}what (?:do|did|have) (?:(?!and )[\w'-]+ ){{1,4}}and (?:[\w'-]+ ){{1,4}}"
             r"(?:say|said|write|written|report|reported) (?:about|on)\b",
@@ -151,7 +163,7 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"(?:the |these |both |different )*(?:{_ARTICLES}|{_OUTLETS})",
             rf"^{_PLEASE}(?:what are (?:the )?)?(?:main |key |biggest |important )*(?:similarities|differences) "
             r"(?:and (?:differences|similarities) )?between\b",
-            rf"^how (?:do|does|did|was|is|were|are|has)\b.*\b(?:{_ACCOUNTS}|reported|covered)\b.*"
+            rf"^how (?:do|does|did|was|is|were|are|has)\b.*\b(?:{_ACCOUNTS}|report|reported|cover|covered)\b.*"
             r"(?: as opposed to | compared? (?:to|with) | change[sd]? between )",
         ),
     ),
@@ -181,7 +193,7 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
         _one_of(
             rf"^{_PLEASE}(?:summari[sz]e|sum\b.*\bup\b|recap|condense|outline|brief (?:me|us)|fill (?:me|us) in|"
             r"(?:catch|bring) (?:me|us) up|wrap up|boil)",
-            rf"{_REQUEST}{_DIGEST}{_ENDS}",
+            rf"{_REQUEST}{_DIGEST}{_ENDS}|^tl;?dr\b",
             rf"^{_PLEASE}(?:explain|describe|tell me)\b.*\bbriefly$",
             rf"^what(?: are|'s| is| were) (?:the )?(?:(?:main|key|biggest|most important) )?{_DIGEST}{_ENDS}",
             r"\bin (?:a nutshell|brief|short|(?:a few|a couple of|one|two|three|four|five|\d+) (?:sentences?|words|"
@@ -221,10 +233,10 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "list",
         _one_of(
-            rf"^{_PLEASE}{_WHICH} (?:of )?(?:the |these |your )?(?:\w+ )?(?:{_ARTICLES}|{_OUTLETS}) (?:{_SPEAKS}|"
-            rf"(?:do you have|have "
-            rf"you|are there|is there|there are) {_ABOUT}|(?:is|are|was|were|that are|report|reported) (?:about|"
-            rf"on)\b|{_ABOUT})",
+            rf"^{_PLEASE}{_WHICH} (?:of )?(?:the |these |your )?(?:{_NOT_ASKING}[\w'.-]+ ){{0,4}}?"
+            rf"(?:{_ARTICLES}|{_OUTLETS}) (?:{_SPEAKS}|"
+            rf"(?:do you have|have you(?: got)?|are there|is there|there are) {_ABOUT}|(?:is|are|was|were|that are|"
+            rf"report|reported) (?:about|on)\b|{_ABOUT})",
             rf"^{_PLEASE}(?:in )?{_WHICH} (?:of )?(?:the )?(?:{_ARTICLES}|{_OUTLETS}) (?:does|do|did|is|are|was|"
             rf"were) .* "
             r"(?:appear|come up|feature|mentioned|named|quoted|discussed|covered|occur)\b",
@@ -233,8 +245,15 @@ _FRAMES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"(?:{_ABOUT}|{_SPEAKS})",
             rf"^{_PLEASE}(?:everything|anything|all)(?: there is| you have| that)? (?:{_ABOUT}|{_SPEAKS})",
             rf"^{_PLEASE}(?:is there|are there|do you have|have you got|have you|got) (?:(?:any|some|more|other) "
-            rf"{_ARTICLES}|"
+            rf"{_ARTICLES}|(?:articles|stories)(?= (?:about|on|from|by) )|"
             rf"anything|something|more)(?: in {_HERE})? (?:{_ABOUT}|{_SPEAKS})",
+            rf"^{_PLEASE}(?:which|what) (?:of the )?(?:articles?|stories|news) (?:is|are|was|were) "
+            r"(?:published|dated|printed|from|added) ",
+            rf"^{_PLEASE}(?:which|what) (?:articles?|stories) (?:published|dated|printed) "
+            r"(?:in|on|between|since|before|after) ",
+            rf"^{_PLEASE}(?:(?:which|what)(?: is|'s| are)? |{_GIVE} (?:me )?)?(?:the )?(?:newest|latest|oldest|"
+            rf"earliest|most recent|last|first) (?:{_SOME} )?(?:articles?|stor(?:y|ies)) (?:about|on|from) ",
+            r"^what (?:has|have) been (?:written|reported|published) (?:about|on) ",
             rf"^{_PLEASE}search (?:for )?",
             rf"^{_PLEASE}(?:do|does|did|is|are) (?:any|some|all)(?: of)?(?: the| these| those| your)? "
             rf"(?:{_ARTICLES}|{_OUTLETS}) {_SPEAKS}",
@@ -305,6 +324,18 @@ def _spelled(word: str) -> str:
     if word in _SHORT or word in _TYPED or len(word) < LEAST_TYPED:
         return _SHORT.get(word, word)
     return next((known for known in sorted(_TYPED) if word[0] == known[0] and _is_slip(word, known)), word)
+
+
+def mended(question: str) -> str:
+    """A question with the words by which its kind is read as they are spelled; all others stay as they are."""
+
+    def spelled(word: re.Match[str]) -> str:
+        typed, right = word[0], _spelled(word[0].lower())
+        if right == typed.lower() or (typed[0].isupper() and (word.start() or len(typed) < len("wich"))):  # "R. Kelly"
+            return typed
+        return right.capitalize() if typed[0].isupper() else right
+
+    return re.sub(r"(?<![\w'’-])[A-Za-z]+(?![\w'’-])", spelled, question)
 
 
 def _is_slip(word: str, known: str) -> bool:

@@ -111,6 +111,8 @@ def understand(
     text, given = filters.parse(asked)
     turns = tuple(replace(turn, question=filters.without_operators(turn.question)) for turn in history)
     chosen = kinds.kind_of(text, history=turns) if kind is None else kinds.checked(kind)
+    if chosen != "fact":  # the words of a fact are the model's to read
+        text, turns = kinds.mended(text), tuple(replace(turn, question=kinds.mended(turn.question)) for turn in turns)
     return replace(_understood(asked, text, turns, given.also(only)), kind=chosen, limit=limit, sort=sort)
 
 

@@ -171,9 +171,10 @@ def _acts(sentence: str, topic: str) -> Iterator[str]:
         return
     who = re.sub(r"^(The|A|An)\b", lambda found: found[1].lower(), act["who"])
     about = topic
-    for name in _NAME.findall(sentence[act.end() :]):
+    for found in _NAME.finditer(sentence, act.end()):
+        name, the = found[0], "the " if sentence[: found.start()].endswith((" the ", " The ")) else ""
         if name not in who and name.split()[0] not in _NOT_NAMES:
-            about = about or name
+            about = about or f"{the}{name}"
     say = _BASE[act["verb"]] == "say"
     yield f"What did {who} {_BASE[act['verb']]}{f' about {about}' if say and about else ''}?"
 

@@ -229,3 +229,17 @@ def test_numbers_of_one_thing_stand_beside_each_other(tmp_path: Path) -> None:
     assert "Post 159,000 jobs" in lead
     assert "Bugle 240,000 jobs" in lead
     assert "Star" not in lead
+
+
+def test_only_what_no_other_quote_has_in_any_words_is_said_to_be_of_one(tmp_path: Path) -> None:
+    texts = {
+        "m": "The yacht race from Melbourne to Hobart was won 3-0 by Ida, Mr Lund wrote.",
+        "s": "Storms hit the yacht race from Sydney to the Hobart Yacht Club, Mr Lund of Bergen wrote.",
+    }
+    with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as index:
+        index.add(Article(name, text, source="Sun") for name, text in texts.items())
+        lead = engine(index).ask("Compare Melbourne and Sydney on the yacht race and Lund", kind="comparison").lead
+    assert "names Hobart" not in lead
+    assert "names Mr" not in lead
+    assert "gives 0" not in lead
+    assert "names Ida" in lead

@@ -60,6 +60,18 @@ def test_a_question_stays_a_fact_unless_it_clearly_asks_for_more(question: str) 
         ("good evening, how do I use this?", "library"),
         ("what articles do u have", "library"),
         ("what time do the articles cover?", "library"),
+        ("Show me the last three stories", "library"),
+        ("In what languages are the articles?", "library"),
+        ("which newspaper has the fewest articles", "library"),
+        ("what can you tell me?", "library"),
+        ("Which Daily Bugle stories mention Merkel?", "list"),
+        ("Which stories were published in May 2014?", "list"),
+        ("What is the newest article on Nokia?", "list"),
+        ("What has been written about Nokia?", "list"),
+        ("What do the papers say about the strike?", "comparison"),
+        ("How did the Bugle cover the vote compared with the Globe?", "comparison"),
+        ("tl;dr of the strike", "summary"),
+        ("tldr the strike", "summary"),
     ],
 )
 def test_slips_of_the_finger_and_polite_words_do_not_matter(question: str, kind: str) -> None:

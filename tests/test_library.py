@@ -49,6 +49,13 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
             "The oldest article is Light · Post · 2021-03-01; the newest is Harbor · Sun · 2022-05-02. 1 article has "
             "no date.",
         ),
+        ("Which outlet has the most articles?", "The most are from Post: 2 articles."),
+        ("What language are the articles in?", "The articles are in English. Ask in English."),
+        (
+            "How many articles have no date?",
+            "The oldest article is Light · Post · 2021-03-01; the newest is Harbor · Sun · "
+            "2022-05-02. 1 article has no date.",
+        ),
         ("Thanks!", "You're welcome."),
     ],
 )
@@ -121,3 +128,8 @@ def test_what_articles_hold_is_inert(tmp_path: Path) -> None:
     assert "\n" not in answer.sections[0].heading
     assert "\x1b" not in terminal.render_answer(answer)
     assert "<img" not in render.answer(answer, exchange_number=1)
+
+
+def test_as_many_of_the_newest_are_given_as_are_asked_for(engine: Engine) -> None:
+    assert [section.article_id for section in engine.ask("Show me the last two articles").sections] == ["b", "a"]
+    assert [section.article_id for section in engine.ask("What is the newest article?").sections] == ["b", "a"]

@@ -11,6 +11,7 @@ import pytest
 from index import Article, Index, InputError
 from rag import Answer, Engine, Reason, Row, Turn
 from rag.overview.list import asked_for
+from rag.overview.scope import scope_of
 from rag.question import understand
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
@@ -183,3 +184,136 @@ def test_the_end_of_a_hostile_question_is_looked_for_in_a_bounded_stretch() -> N
     question = understand("which articles mention " + "( " * 900, ())
     for _ in range(20):  # two seconds each where the time grows with the square of the length
         asked_for(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "found", "lead"),
+    [
+        ("Which CNN articles mention Jeremy Hunt?", ["hunt-2", "hunt-3"], "from CNN mention"),
+        ("which articles from the bbc mention jeremy hunt", ["hunt-1"], "from BBC mentions"),
+        ("How many pieces did CNN publish that mention Jeremy Hunt?", ["hunt-2", "hunt-3"], "from CNN"),
+        ("Which articles mention Jeremy Hunt before 1 November 2022?", ["hunt-1"], "published before 1 November 2022"),
+        ("Which stories mention Jeremy Hunt since 3 November?", ["hunt-3"], "since 3 November 2022"),
+        (
+            "Which articles published between 1 and 5 November 2022 mention Hunt?",
+            ["hunt-2"],
+            "between 1 November 2022 and 5",
+        ),
+        ("How many articles mention Jeremy Hunt in November 2022?", ["hunt-2", "hunt-3"], "in November 2022 mention"),
+        (
+            "Which articles from CNN mention Jeremy Hunt until 10 November 2022?",
+            ["hunt-2"],
+            "from CNN, published until",
+        ),
+        ("Which articles were published on 21 November 2022?", ["other"], "published on 21 November 2022."),
+        ("What is the newest article from CNN?", ["other", "hunt-3", "hunt-2"], "from CNN"),
+        ("Are there articles from 2019?", [], "There is no article published in 2019."),
+    ],
+)
+def test_outlet_and_period_in_words_narrow_a_list(engine: Engine, question: str, found: list[str], lead: str) -> None:
+    answer = engine.ask(question)
+    assert answer.kind in ("list", "count")
+    assert sorted(filter(None, ids(answer))) == sorted(found)
+    assert lead in answer.text
+
+
+def test_a_follow_up_narrows_the_list_before_it_and_keeps_what_narrowed_it(engine: Engine) -> None:
+    history: list[Turn] = []
+    for question, found in (
+        ("Which articles mention Jeremy Hunt?", {"hunt-1", "hunt-2", "hunt-3"}),
+        ("only those from CNN", {"hunt-2", "hunt-3"}),
+        ("newest first", {"hunt-2", "hunt-3"}),
+        ("only since 10 November", {"hunt-3"}),
+    ):
+        answer = engine.ask(question, history=history)
+        assert set(ids(answer)) == found, question
+        history.append(answer.turn)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "only"),
+    [
+        ("Which articles mention the Daily Bugle?", "Which articles mention the Daily Bugle?", ""),
+        ("Which articles are about the sale of Time?", "Which articles are about the sale of Time?", ""),
+        ("how many articles mention floods over time", "how many articles mention floods over time", ""),
+        ("Time's reports on the flood", "reports on the flood", "source:Time"),
+        ("And from the Daily Bugle?", "And?", 'source:"Daily Bugle"'),
+        ("articles about the riots in 2011", "articles about the riots", "after:2010-12-31 before:2012-01-01"),
+        ("articles on the 2011 riots", "articles on the 2011 riots", ""),
+        ("articles from May to July 2021 on riots", "articles on riots", "after:2021-04-30 before:2021-08-01"),
+    ],
+)
+def test_only_the_origin_of_articles_and_their_period_are_taken_out_of_a_question(
+    text: str, rest: str, only: str
+) -> None:
+    scope = scope_of(text, ("Daily Bugle", "Time"), "2021-12-01")
+    assert (scope.text, str(scope.only)) == (rest, only)
+
+
+def test_a_year_in_which_nothing_was_published_belongs_to_the_subject(engine: Engine) -> None:
+    engine.index.add(
+        [Article("old", "The flood in 1953 took the dikes. The flood in 1953 was high.", "The flood in 1953")]
+    )
+    answer = engine.ask("Which articles mention the flood in 1953?")
+    assert ids(answer) == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("question", "found", "lead"),
+    [
+        (
+            "Which articles mention both Jeremy Hunt and London?",
+            ["hunt-2"],
+            "1 article mentions “Jeremy Hunt” and “London”.",
+        ),
+        (
+            "articles that mention London or the hills",
+            ["hunt-2", "other"],
+            "2 articles mention “London” or “the hills”.",
+        ),
+        ("Which articles mention London and the budget?", [], "No article mentions “London” and “the budget”."),
+        ("wich articels menton jeremy hunt", ["hunt-1", "hunt-2", "hunt-3"], "3 articles mention “jeremy hunt”"),
+        ("How many outlets mention Jeremy Hunt?", ["hunt-1", "hunt-2", "hunt-3"], "2 outlets. 3 articles mention"),
+        (
+            "How many articles that mention Hunt did each outlet print?",
+            ["hunt-1", "hunt-2", "hunt-3"],
+            "By outlet: CNN 2",
+        ),
+    ],
+)
+def test_several_names_hasty_words_and_numbers_of_outlets(
+    engine: Engine, question: str, found: list[str], lead: str
+) -> None:
+    answer = engine.ask(question)
+    assert sorted(filter(None, ids(answer))) == sorted(found)
+    assert lead in answer.text
+
+
+def test_a_change_to_a_changed_question_counts_what_was_asked_last(engine: Engine) -> None:
+    history = [Turn("How many articles mention Jeremy Hunt?", "", "count"), Turn("and London?", "", "count")]
+    answer = engine.ask("by outlet?", history=history)
+    assert answer.text.startswith("1 article mentions “London”. By outlet: CNN 1.")
+
+
+def test_an_article_that_never_has_a_name_is_not_about_its_bearer(engine: Engine) -> None:
+    engine.index.add(
+        [
+            Article("tito", "Tito Lenz robbed the bank of Harbor. Police seek Tito Lenz near the bank of Harbor."),
+            Article(
+                "bank", "Police guard the bank of Harbor. The bank of Harbor was robbed, and police seek somebody."
+            ),
+        ]
+    )
+    assert ids(engine.ask("Which articles are about Tito Lenz?")) == ["tito"]
+
+
+def test_the_articles_of_one_outlet_are_some_of_all_that_are_about_a_subject(engine: Engine) -> None:
+    flood = "The flood took the bridge of Harbor. The flood of Harbor drowned the fields. Boats came to Harbor."
+    places = ("Post", "Sun", "Post", "Sun", "Globe")
+    engine.index.add([Article(f"flood-{n}", f"{flood} Day {n}.", source=name) for n, name in enumerate(places)])
+    every = engine.ask("Which articles are about the flood of Harbor?")
+    history = [every.turn]
+    for outlet in set(places):
+        some = engine.ask(f"only those from the {outlet}", history=history)
+        wanted = [name for name in ids(every) if name and places[int(name[-1])] == outlet]
+        assert sorted(filter(None, ids(some))) == sorted(wanted)

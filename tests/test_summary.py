@@ -65,6 +65,12 @@ def asked(question: str, *before: str) -> Asked:
         ("What was published this month?", "", None, "2022-03-01"),
         ("Recap of the flood in the last two weeks", "the flood", None, "2022-02-23"),
         ("Summarise the news since November", "", None, "2021-11-01"),
+        ("Short summary of the dam", "the dam", 3, None),
+        ("A detailed overview of the dam, please", "the dam", 10, None),
+        ("Summarise the flood in one paragraph", "the flood", 5, None),
+        ("tl;dr of the dam", "the dam", 3, None),
+        ("What is the article about the dam about?", "the dam", None, None),
+        ("What is this article about?", "", None, None),
     ],
 )
 def test_a_question_says_what_to_summarise(question: str, subject: str, limit: int | None, since: str | None) -> None:
@@ -143,3 +149,25 @@ def test_rouge_counts_words_pairs_and_order() -> None:
     assert rouge("The dam broke.", ["The dam broke."]) == {"ROUGE-1": 1.0, "ROUGE-2": 1.0, "ROUGE-L": 1.0}
     found = rouge("broke the dam", ["nothing", "the dams broke down"])
     assert found == pytest.approx({"ROUGE-1": 6 / 7, "ROUGE-2": 2 / 5, "ROUGE-L": 4 / 7})
+
+
+def test_a_summary_is_of_one_outlet_or_of_a_period_that_has_an_end(index: Index) -> None:
+    answer = summary(index, "Summarise the CNN articles about the dam")
+    assert {section.article_id for section in answer.sections} <= {"a", "c"}
+    assert "(from CNN)" in answer.lead
+    answer = summary(index, "Summarise everything published on 2 March 2022")
+    assert [section.article_id for section in answer.sections] == ["b"]
+    assert (
+        summary(index, "Summarise everything published in May 2020").text
+        == "There is no article published in May 2020."
+    )
+
+
+def test_sentences_that_go_on_from_another_or_break_off_a_quotation_are_no_summary(index: Index) -> None:
+    text = (
+        "But he thinks the lighthouse of Wells is unsafe after the storm. The lighthouse of Wells was closed after the "
+        'storm of Sunday. "The lighthouse of Wells will stay closed until spring comes.'
+    )
+    index.add([Article("bare", text)])
+    answer = summary(index, "Summarise the news on the lighthouse of Wells in one sentence")
+    assert [claim.text for claim in answer.claims] == ["The lighthouse of Wells was closed after the storm of Sunday."]

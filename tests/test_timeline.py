@@ -161,3 +161,25 @@ def test_cancelling_keeps_the_rows_that_were_found(index: Index) -> None:
 def test_the_subject_is_what_remains_without_the_request(question: str, history: tuple[str, ...], subject: str) -> None:
     turns = tuple(Turn(before, "") for before in history)
     assert subject_of(understand(question, turns)) == subject
+
+
+@pytest.mark.parametrize(
+    ("question", "subject"),
+    [
+        ("What happened when in the siege of Homs?", "the siege of Homs"),
+        ("Walk me through the siege of Homs", "the siege of Homs"),
+        ("Please put the events around the siege of Homs in chronological order.", "the siege of Homs"),
+        ("Key dates of the siege of Homs", "the siege of Homs"),
+    ],
+)
+def test_the_words_that_ask_for_a_timeline_are_no_part_of_its_subject(question: str, subject: str) -> None:
+    assert subject_of(understand(question, kind="timeline")) == subject
+
+
+def test_a_timeline_keeps_to_the_period_that_is_asked_for(index: Index) -> None:
+    index.add(ARTICLES)
+    before = [Turn(ASKED, "", "timeline")]
+    found = ask(index, "only since August", history=before)
+    assert [section.date for section in found.sections] == ["2022-08-04", "2022-10-25", "2022-12-08"]
+    assert "since August 2022" in found.lead
+    assert ask(index, "Timeline of Brittney Griner before 1 March 2022").sections[0].date == "2022-02-17"

@@ -17,3 +17,17 @@ unless they are quoted ("He said: “…”")."""
 def is_statement(sentence: str, *, fewest_words: int = 1) -> bool:
     """Whether it is a whole sentence of at least so many words that states something."""
     return bool(_ENDS.search(sentence)) and not _LABEL.match(sentence) and len(sentence.split()) >= fewest_words
+
+
+_LEANS = re.compile(
+    r"\W*(?:he|she|it|they|we|i|this|that|these|those|such|his|her|their|its|but|and|so|meanwhile|however|instead|"
+    r"there|another|other|earlier|later|also)\b",
+    re.IGNORECASE,
+)
+
+
+def stands_alone(text: str) -> bool:
+    """Whether a sentence can be printed without the one before it: it opens with no pronoun or word that goes on from
+    there, and every quotation that begins in it ends in it."""
+    marks = text.count('"')
+    return not _LEANS.match(text) and marks % 2 == 0 and text.count("“") == text.count("”")

@@ -46,7 +46,7 @@ MOST_NAMED = 3
 _MONTH = rf"(?:{'|'.join([*MONTHS, *(month[:3] for month in MONTHS)])})\b\.?"
 _CALENDAR = re.compile(rf"{_MONTH}|{'|'.join(WEEKDAYS)}")
 _FIGURE = re.compile(  # "20 October 2022", "Oct. 20", "$44 billion", "45 days", "3.5 percent"
-    rf"(?<![\w.,])(?:\d\d? {_MONTH}(?:,? \d{{4}})?|{_MONTH} \d\d?(?!\d)(?:, \d{{4}})?|{_MONTH} \d{{4}}|"
+    rf"(?<![\w.,])(?<!\d[-–])(?:\d\d? {_MONTH}(?:,? \d{{4}})?|{_MONTH} \d\d?(?!\d)(?:, \d{{4}})?|{_MONTH} \d{{4}}|"
     r"(?:US\$|[$€£¥])?\d+(?:[.,]\d+)*(?:st|nd|rd|th)?(?: ?%| (?:hundred|thousand|[mbtr]+illion))?(?:[ -][a-z]+)?)"
 )
 
@@ -200,7 +200,7 @@ def _best(named: Named, subject: str, hits: Sequence[Hit]) -> _Column:
         wanted = f"{subject} {named.name if name else ''}"
         for span in sentences(hit.text):
             text = span.of(hit.text)
-            if not is_statement(text):
+            if not is_statement(text) or text.count('"') % 2 or text.count("“") != text.count("”"):
                 continue
             placed = Span(hit.start + span.start, hit.start + span.end)
             score = covered(wanted, text) + (hit.similarity if placed == hit.nearest else 0.0)
@@ -256,7 +256,13 @@ def _common_and_own(columns: Sequence[_Column], asked: str) -> Iterator[str]:
         own = []
         for place, column in enumerate(columns):
             others = (*values[:place], *values[place + 1 :])
-            alone = [text for key, text in values[place].items() if not any(_has(key, its) for its in others)]
+            # Also in other words around it: "Hobart", where another quote has "the Hobart Yacht Race".
+            spoken = [stems(f"see {other.text}") for other in columns if other is not column]
+            alone = [
+                text
+                for key, text in values[place].items()
+                if not any(_has(key, its) for its in others) and not any(key - {"x"} <= stems_of for stems_of in spoken)
+            ]
             if alone:
                 of = column.named.name if column.named.kind == "outlet" else f"the quote for {_inside(column.named)}"
                 own.append(f"only {of} {verb}s {_listed(alone[:MOST_NAMED])}")
@@ -308,14 +314,19 @@ def _names(text: str, known: frozenset[str]) -> dict[frozenset[str], str]:
     """The names of a text, words that follow each other as one, by the stems of their words."""
     runs: list[list[int]] = []
     for word in words(text):
-        if word.kind != "name" or word.stem in known or _CALENDAR.fullmatch(text, word.start, word.end):
+        if word.kind != "name" or _CALENDAR.fullmatch(text, word.start, word.end):
             continue
         if runs and text[runs[-1][1] : word.start] in (" ", " of "):
             runs[-1][1] = word.end
         else:
             runs.append([word.start, word.end])
-    # "American network", "Russian troops": what only says whose something is, is no name that a reader looks for.
-    whole = [(start, end) for start, end in runs if not _ADJECTIVE.fullmatch(text[start:end])]
+    # "American network", "Russian troops": what only says whose something is, is no name that a reader looks for; nor
+    # is what has a name of the question in it: "Mr Hicks", asked about Hicks.
+    whole = [
+        (start, end)
+        for start, end in runs
+        if not _ADJECTIVE.fullmatch(text[start:end]) and not stems(f"see {text[start:end]}") & known
+    ]
     return {stems(text[start:end]): text[start:end] for start, end in whole}
 
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from index.language import language_of_article
 from rag.answer import Reason, Section
 from rag.overview import Overview
 from rag.suggest import LEAD_CHARS, subjects, suggest
@@ -25,21 +26,37 @@ PAGE = 20
 """Rows where no limit is given: what a screen shows."""
 SUGGESTED_FROM = 40
 """How many articles examples are made from, the last added first."""
+TOPICS_FROM = 200
+"""How many articles, evenly spread over those that were added, subjects are named from: .1 s of reading."""
 EXAMPLES = 5
 NAMED = 5
 """How many outlets or subjects are named in a sentence; more are a list."""
 
+COUNTS = "one two three four five six seven eight nine ten".split()
+
 _THANKS = re.compile(r"\b(?:thanks|thank you|thx|cheers|great|perfect)\b", re.IGNORECASE)
 _BYE = re.compile(r"\b(?:bye|goodbye|see you)\b", re.IGNORECASE)
+_HELP = re.compile(
+    r"\b(?:help|(?:who|what) are you|who (?:made|built|wrote|created)|(?:can|could|should) (?:you|i|we)|you can|"
+    r"how (?:do|does)|do you know)\b",
+    re.IGNORECASE,
+)
+HELP = "Citewire answers questions about these articles, and shows the words that each answer rests on. "
 _GREETING = re.compile(r"^\W*(?:hi|hello|hey|hiya|greetings|good (?:morning|afternoon|evening|day))\b", re.IGNORECASE)
 _ADDED = re.compile(
-    r"\b(?:added|indexed)\b.*\b(?:last|recently)\b|\b(?:last|recently|lately) (?:added|indexed)\b", re.IGNORECASE
+    r"\b(?:add|added|index|indexed)\b.*\b(?:last|recently)\b|\b(?:last|recently|lately) (?:added|indexed)\b",
+    re.IGNORECASE,
 )
 _OLDEST = re.compile(r"\b(?:oldest|earliest|first)\b", re.IGNORECASE)
 _NEWEST = re.compile(r"\b(?:newest|latest|most recent|last)\b", re.IGNORECASE)
-_DATES = re.compile(r"\b(?:dates?|period|time span|from when|how old)\b", re.IGNORECASE)
+_DATES = re.compile(r"\b(?:dates?|period|time span|from when|how old|how far back)\b", re.IGNORECASE)
 _OUTLETS = re.compile(r"\b(?:outlets?|sources?|newspapers?|papers|publications?|media|websites?)\b", re.IGNORECASE)
 _TOPICS = re.compile(r"\b(?:topics?|subjects?|themes?)\b", re.IGNORECASE)
+_LANGUAGES = re.compile(r"\blanguages?\b|\b(?:speak|understand)\b", re.IGNORECASE)
+_MOST_OF = re.compile(r"\b(?P<end>most|fewest) (?:articles?|stories|reports|news|coverage)\b", re.IGNORECASE)
+_UNDATED = re.compile(r"\b(?:no|without an?|lack an?|have an?) date\b", re.IGNORECASE)
+_ROWS = re.compile(rf"\b(?P<count>\d{{1,3}}|{'|'.join(COUNTS)})\b", re.IGNORECASE)
+"""How many articles are asked for: "the five newest"."""
 _NUMBER = re.compile(r"\b(?:how (?:many|big|large)|number of)\b", re.IGNORECASE)
 _ARTICLES = re.compile(
     r"\b(?:articles?|stories|reports|pieces|texts|documents|items|posts|news|coverage|list)\b", re.IGNORECASE
@@ -66,7 +83,18 @@ def library(
         return Overview("", reason=Reason.FILTERED_OUT if everything else Reason.EMPTY_INDEX)
     dated = sorted((one for one in known if one.published), key=lambda one: one.published or "")
     rows: list[Section] = []
-    if _ADDED.search(asked):
+    if limit is None and (wanted := _ROWS.search(asked)):
+        count = wanted["count"].lower()
+        limit = max(1, COUNTS.index(count) + 1 if count in COUNTS else int(count))
+    if _LANGUAGES.search(asked):
+        lead = _languages(known)
+    elif _UNDATED.search(asked):
+        lead = _period(dated, len(known))
+    elif (most := _MOST_OF.search(asked)) and _OUTLETS.search(asked):
+        outlets = _outlets(known)
+        rows = [Section(f"{name}: {_count(number)}") for name, number in outlets]
+        lead = _extreme(outlets[:: -1 if most["end"].lower() == "fewest" else 1], most["end"].lower())
+    elif _ADDED.search(asked):
         rows = [_row(one) for one in reversed(known)]
         lead = f"Added last: {_named(known[-1])}."
     elif _OLDEST.search(asked) and not _NEWEST.search(asked):
@@ -85,7 +113,8 @@ def library(
     elif _NUMBER.search(asked):
         lead = _about(known, dated)
     elif _TOPICS.search(asked):
-        names = subjects(known[-SUGGESTED_FROM:])[: limit or PAGE]
+        spread = known[:: max(1, len(known) // TOPICS_FROM)]
+        names = subjects(spread)[: limit or PAGE]
         rows = [Section(name) for name in names]
         lead = "Names that stand in several articles:" if names else _about(known, dated)
     elif _ARTICLES.search(asked):
@@ -96,7 +125,7 @@ def library(
     elif _THANKS.search(asked):
         return Overview("You're welcome.")
     else:
-        hello = "Hello. " if _GREETING.search(asked) else ""
+        hello = "Hello. " if _GREETING.search(asked) else HELP if _HELP.search(asked) else ""
         lead = f"{hello}{_about(known, dated)} Ask about them, for example:"
         rows = [Section(example) for example in suggest(list(reversed(known))[:SUGGESTED_FROM], count=EXAMPLES)]
         lead = lead if rows else lead.removesuffix(" Ask about them, for example:")
@@ -132,6 +161,24 @@ def _period(dated: Sequence[Article], of: int) -> str:
     if len(dated) == 1:
         return f"The only article with a date is {newest}.{without}"
     return f"The oldest article is {oldest}; the newest is {newest}.{without}"
+
+
+def _languages(known: Sequence[Article]) -> str:
+    """In which languages the articles are, those of the most first."""
+    names = Counter(language_of_article(one.text, one.language) for one in known).most_common()
+    if len(names) == 1:
+        return f"The articles are in {names[0][0]}. Ask in {names[0][0]}."
+    counts = ", ".join(f"{name} ({_count(number)})" for name, number in names[:NAMED])
+    return f"The articles are in {counts}. Ask in the language of the articles that you are looking for."
+
+
+def _extreme(outlets: Sequence[tuple[str, int]], end: str) -> str:
+    """The outlet, or the outlets, of the most or the fewest articles."""
+    if not outlets:
+        return "No article names its outlet."
+    names = [name for name, number in outlets if number == outlets[0][1]]
+    each = f"{_count(outlets[0][1])}{' each' if len(names) > 1 else ''}"
+    return f"The {end} are from {' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))}: {each}."
 
 
 def _outlets(known: Sequence[Article]) -> list[tuple[str, int]]:

@@ -15,7 +15,9 @@ from index.errors import InputError
 from index.mentions import Name
 from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section, counts_in_words
+from rag.grounding.lexicon import is_akin, stems, words
 from rag.overview import Overview
+from rag.overview.scope import Scope, narrowed, read
 
 if TYPE_CHECKING:
     import threading
@@ -62,6 +64,8 @@ _AT_THE_END = re.compile(
         (?:(?:broken\ down|grouped|counted|split(?:\ up)?|sorted|ordered|listed|in\ (?:the\ )?order)\s+)?
             (?:by|per|for\ each|in\ each|of)\s+(?:the\s+|each\s+)?(?P<each>{_UNITS})s?
             (?:\s*(?:,|and|,\s*and|and\s+by)\s*(?:by\s+)?(?P<also>{_UNITS})s?)?
+      | (?:did|do|does|has|have|are|were)\s+(?:there\s+)?(?:by|in|from|of)?\s*(?:each|every)\s+
+            (?P<whose>{_UNITS})s?(?:\s+(?:publish|print|write|written|carry|carried|run|have|had)(?:ed)?)?
       | (?:(?:sorted|ordered|listed)\s+)?(?:(?:by|in\ order\ of)\s+)?(?:with\s+)?(?:the\s+)?
             (?P<sort>newest|latest|most\ recent|oldest|earliest|date|relevance)(?:\s+(?:ones?\s+|articles\s+)?first)?
       | (?P<chronological>chronologically|in\ chronological\ order)
@@ -71,9 +75,20 @@ _AT_THE_END = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """What may follow the subject: how to count, how to sort, and words that ask for nothing."""
+_OPENS_SORTED = re.compile(
+    r"^(?:(?:please|what|which|show|list|give|find|me|is|are|the)\b[\s,]*|(?<=\w)['’]s\s+)*"
+    r"(?P<sort>newest|latest|most recent|last|oldest|earliest|first)\s+(?:\w+\s+)?(?:articles?|stor(?:y|ies))\b",
+    re.IGNORECASE,
+)
+"""The order in which articles are asked for before the subject: "the newest article on Nokia"."""
 END_CHARS = 120
 """Characters at the end of a question in which such words are looked for; bounds the time that a hostile one takes."""
 _OPENS_A_SORT = re.compile(r"\b(?:sort|order|first|by|in order of|sorted|ordered)\b", re.IGNORECASE)
+_OF_OUTLETS = re.compile(
+    r"^(?:(?:please|and|in|by)\s+)*(?:how many|which|what)\s+(?:of the\s+)?(?:different\s+|news\s+)?"
+    r"(?:outlets?|newspapers?|papers|publications?|news sources)\b",
+    re.IGNORECASE,
+)
 _COUNTED_BY = {"month": "month", "year": "year"}
 _PASSIVE = re.compile(
     r"^(?:in |on |by )?(?:which|what|where|how (?:many|often|frequently))\b(?: \w+){0,4}? ?"
@@ -89,13 +104,15 @@ _ALONE = re.compile(
     r"published|were|was|my|this|collection|library|index|them|those|it|that|by|per|same|again)\b[\s,]*)*$",
     re.IGNORECASE,
 )
+_JOINT = re.compile(r"\s*,\s*(?:(?:and|or)\b)?|\s+(?:and|or|as well as)\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“„«][^\"“”„«»]+[\"”“»]")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a question asks a list of: articles that mention `subject`, or treat it (`is_about`), all if it is empty; in
-    which order, and what to count them by: outlet, month, year. `is_bare` if the subject is all that the question has:
+    which order, and what to count them by: outlet, month, year. If `is_of_outlets`, it asks for outlets rather than for
+    articles. `is_bare` if the subject is all that the question has:
     a name is then looked for as it is, other words by what they mean."""
 
     subject: str
@@ -103,10 +120,26 @@ class Wanted:
     is_bare: bool = False
     sort: Sort = "relevance"
     by: tuple[str, ...] = ()
+    is_of_outlets: bool = False
+    is_split: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that a subject joins by "and" or "or"."""
+        bare = re.sub(r"^(?:both|either|all of|any of)\s+", "", self.subject, flags=re.IGNORECASE)
+        return () if _QUOTED.fullmatch(bare) else tuple(name for one in _JOINT.split(bare) if (name := one.strip()))
+
+    @property
+    def is_any(self) -> bool:
+        """Whether any of the names will do."""
+        return re.search(r"\bor\b", self.subject, re.IGNORECASE) is not None
 
     @property
     def shown(self) -> str:
         """The subject as an answer names it."""
+        if self.is_split:
+            *first, last = (one if _QUOTED.fullmatch(one) else f"“{one}”" for one in self.names)
+            return f"{', '.join(first)} {'or' if self.is_any else 'and'} {last}"
         return self.subject if _QUOTED.fullmatch(self.subject) else f"“{self.subject}”"
 
 
@@ -128,6 +161,24 @@ def list_articles(
     cancel: threading.Event,
 ) -> Overview:
     """The articles that a question asks for, the first `limit` of them as rows, and how many there are."""
+    asked, scope = read(question, index, leant_on)
+    found = _listed(narrowed(asked, scope), index, scope, limit, report, cancel)
+    if found.total or scope.is_clear or found.reason == Reason.CANCELLED:
+        return found
+    # "the riots in 2011": nothing was published then, so the year belongs to the subject.
+    whole = _listed(replace(asked, text=question.text), index, Scope(question.text), limit, report, cancel)
+    return whole if whole.total else found
+
+
+def _listed(
+    question: Question,
+    index: Index,
+    scope: Scope,
+    limit: int | None,
+    report: Callable[[Section], None],
+    cancel: threading.Event,
+) -> Overview:
+    """The same for a question without the words of its scope."""
     wanted = asked_for(question)
     if wanted is not None and question.sort is not None:
         wanted = replace(wanted, sort=question.sort)
@@ -151,15 +202,21 @@ def list_articles(
     try:
         for row in _found(wanted, question, index, cancel, in_title, take):
             take(row)
+        if not rows and not in_title and len(wanted.names) > 1 and not wanted.is_about:
+            wanted = replace(wanted, is_split=True)
+            for row in _several(wanted, question, index):
+                take(row)
     except InputError as error:  # a name without a word, or too long
         return Overview(str(error), reason=Reason.UNCLEAR)
     if cancel.is_set():
         return Overview(_lead_of_stopped(rows, len(shown)), tuple(shown), len(rows), Reason.CANCELLED)
     if not rows:
-        return _nothing(wanted, question, index, in_title)
+        return _nothing(wanted, question, scope, index, in_title)
     counts = {dimension: _counted(dimension, rows) for dimension in wanted.by}
-    lead = _lead(wanted, rows, in_title, len(shown))
+    lead = _lead(wanted, rows, scope, in_title, len(shown))
     spoken = [counts_in_words(dimension, numbers) for dimension, numbers in counts.items()]
+    if wanted.is_of_outlets and (named := sum(bool(outlet) for outlet in counts["outlet"])):
+        lead = f"{named} outlet{'s' * (named != 1)}. {lead}"
     return Overview(" ".join([lead, *spoken]), tuple(shown), len(rows), counts=counts)
 
 
@@ -168,21 +225,32 @@ def order_of(text: str) -> Sort:
     return _read(text).sort
 
 
+def leant_on(question: Question) -> int:
+    """How many of the questions before it a question changes: "and by outlet?", "newest first", "and Sunak?"."""
+    wanted = _read(question.text)
+    if wanted.subject and not wanted.is_bare:
+        return 0
+    for back, turn in enumerate(reversed(question.history), start=1):
+        before = _read(turn.question)
+        if before.subject and not before.is_bare:
+            return back
+    return 0
+
+
 def asked_for(question: Question) -> Wanted | None:
     """What a question asks for; None if it names nothing. What it leaves open stands in the questions before it."""
     wanted = _read(question.text)
-    if wanted.subject and not (wanted.is_bare and question.history):
-        return wanted
-    # "And by outlet?", "newest first", "and Sunak?" change the question before them.
-    for turn in reversed(question.history):
-        before = _read(turn.question)
-        if before.subject and not before.is_bare:
-            return replace(
-                before,
-                subject=wanted.subject or before.subject,
-                sort=wanted.sort if wanted.sort != "relevance" else before.sort,
-                by=wanted.by or before.by,
+    if back := leant_on(question):
+        found = _read(question.history[-back].question)
+        for text in (*(turn.question for turn in question.history[len(question.history) - back + 1 :]), question.text):
+            change = _read(text)
+            found = replace(
+                found,
+                subject=change.subject or found.subject,
+                sort=change.sort if change.sort != "relevance" else found.sort,
+                by=change.by or found.by,
             )
+        return found
     return wanted if wanted.subject or question.only or wanted.by else None
 
 
@@ -191,10 +259,13 @@ def _read(text: str) -> Wanted:
     by: list[str] = []
     sort: Sort = "relevance"
     text = " ".join(text.split()).rstrip(" ?!.,;")
+    if opening := _OPENS_SORTED.match(text):
+        sort = "oldest" if opening["sort"].lower() in ("oldest", "earliest", "first") else "newest"
+        text = f"articles{text[opening.end() :]}"
     while found := _AT_THE_END.search(text, max(0, len(text) - END_CHARS)):
         if found["sort"] and not _OPENS_A_SORT.search(found[0]):
             break  # "… mention the latest": it is the subject
-        for each in filter(None, (found["also"], found["each"])):
+        for each in filter(None, (found["also"], found["each"], found["whose"])):
             by.insert(0, _COUNTED_BY.get(each.lower(), "outlet"))
         if found["filler"] and found["filler"].lower() == "over time":
             by.insert(0, "month")
@@ -203,7 +274,9 @@ def _read(text: str) -> Wanted:
         elif (found["sort"] or "").lower() in ("newest", "latest", "most recent", "date"):
             sort = "newest"
         text = text[: found.start()].rstrip(" ?!.,;(")
-    return replace(_subject(text), sort=sort, by=tuple(dict.fromkeys(by)))
+    is_of_outlets = bool(_OF_OUTLETS.match(text))
+    by += ["outlet"] * is_of_outlets
+    return replace(_subject(text), sort=sort, by=tuple(dict.fromkeys(by)), is_of_outlets=is_of_outlets)
 
 
 def _subject(text: str) -> Wanted:
@@ -237,21 +310,24 @@ def _found(
         articles = [one for one in index.articles() if question.only.passes_article(one)]
         yield from (_Row(one) for one in _sorted(articles, wanted.sort))
     elif wanted.is_about:
-        early: set[str] = set()
+        # Whether an article is about something does not depend on which others are asked for, so that "only those from
+        # CNN" gives some of the rows before it. Those that were sure at once stay, whatever order is asked for.
+        early: dict[str, About] = {}
+
+        def is_wanted(one: About) -> bool:
+            return question.only.passes_article(one.article) and _names_it(wanted, one.article)
 
         def at_once(one: About) -> None:
-            early.add(one.article.id)
-            take(_Row(one.article, _mentioned(wanted.subject, one.article), one.nearest))
+            if is_wanted(one):
+                early[one.article.id] = one
+                if wanted.sort == "relevance":
+                    take(_Row(one.article, _mentioned(wanted.subject, one.article), one.nearest))
 
-        found = index.about(
-            wanted.subject,
-            only=question.only,
-            report=at_once if wanted.sort == "relevance" else None,
-        )
-        nearest = {one.article.id: one.nearest for one in found}
-        for article in _sorted([one.article for one in found], wanted.sort):
-            if article.id not in early:
-                yield _Row(article, _mentioned(wanted.subject, article), nearest[article.id])
+        late = [one for one in index.about(wanted.subject, report=at_once) if is_wanted(one)]
+        nearest = {one.article.id: one for one in (*early.values(), *late)}
+        for article in _sorted([one.article for one in nearest.values()], wanted.sort):
+            if wanted.sort != "relevance" or article.id not in early:
+                yield _Row(article, _mentioned(wanted.subject, article), nearest[article.id].nearest)
     else:
         for one in index.mentions(wanted.subject, only=question.only, sort=wanted.sort):
             if cancel.is_set():
@@ -260,6 +336,45 @@ def _found(
                 yield _Row(one.article, one.spans)
             else:
                 in_title.append(one.article)
+
+
+def _several(wanted: Wanted, question: Question, index: Index) -> list[_Row]:
+    """The articles that mention all of the names, or any of them for "or": "Qantas and Ansett". A name that has such a
+    word itself, "Trinidad and Tobago", was looked for before."""
+    spans: dict[str, list[Span]] = {}
+    counts: Counter[str] = Counter()
+    articles: dict[str, Article] = {}
+    for name in wanted.names:
+        for one in index.mentions(name, only=question.only, sort=wanted.sort):
+            if one.spans:
+                articles[one.article.id] = one.article
+                spans.setdefault(one.article.id, []).extend(one.spans)
+                counts[one.article.id] += 1
+    least = 1 if wanted.is_any else len(wanted.names)
+    rows = [_Row(article, tuple(sorted(spans[name], key=_start))) for name, article in articles.items()]
+    found = [row for row in rows if counts[row.article.id] >= least]
+    if wanted.sort == "relevance":
+        return sorted(found, key=lambda row: -len(row.mentions))
+    order = {article.id: place for place, article in enumerate(_sorted([row.article for row in found], wanted.sort))}
+    return sorted(found, key=lambda row: order[row.article.id])
+
+
+def _start(span: Span) -> int:
+    return span.start
+
+
+def _names_it(wanted: Wanted, article: Article) -> bool:
+    """Whether an article has most of a subject that is a name and nothing else, or of one of several: what is like the
+    articles about David Hicks, but never names him, is about something near him. "The crisis in Yemen" is no name."""
+    known: frozenset[str] | None = None
+    for subject in wanted.names or (wanted.subject,):
+        _, *names = words(f"see {subject}")  # the first word of a text is never taken for a name
+        if not names or not all(word.kind == "name" for word in names):
+            return True
+        known = known or stems(f"{article.title or ''}\n{article.text}")
+        if 2 * sum(is_akin(word.stem, known) for word in names) > len(names):
+            return True
+    return False
 
 
 def _section(row: _Row) -> Section:
@@ -289,9 +404,9 @@ def best_sentence(text: str, mentions: Sequence[Span]) -> Span | None:
     return next(iter(whole or having or spans), None)
 
 
-def _lead(wanted: Wanted, rows: Sequence[_Row], in_title: Sequence[Article], shown: int) -> str:
+def _lead(wanted: Wanted, rows: Sequence[_Row], scope: Scope, in_title: Sequence[Article], shown: int) -> str:
     count = len(rows)
-    articles = f"{count:,} article{'s' * (count != 1)}"
+    articles = f"{count:,} article{'s' * (count != 1)}{scope.shown and ' '}{scope.shown}"
     if not wanted.subject:
         lead = f"There {'is' if count == 1 else 'are'} {articles}"
     elif wanted.is_about:
@@ -317,12 +432,14 @@ def _titles(in_title: Sequence[Article]) -> str:
     return f"In the title alone it stands in {len(in_title)} more: {named}{more}."
 
 
-def _nothing(wanted: Wanted, question: Question, index: Index, in_title: Sequence[Article]) -> Overview:
+def _nothing(wanted: Wanted, question: Question, scope: Scope, index: Index, in_title: Sequence[Article]) -> Overview:
     """A refusal that says what was looked for, and where else it may be found."""
+    of = f" {scope.shown}" if scope.shown else ""
     if not wanted.subject:
-        return Overview(f"No article passes {question.only}.", total=0, reason=Reason.FILTERED_OUT)
-    within = f" among those of {question.only}" if question.only else ""
-    lead = f"No article {'is about' if wanted.is_about else 'mentions'} {wanted.shown}{within}."
+        lead = f"There is no article{of}." if of else f"No article passes {question.only}."
+        return Overview(lead, total=0, reason=Reason.FILTERED_OUT)
+    within = f" among those of {question.only}" if question.only and not of else ""
+    lead = f"No article{of} {'is about' if wanted.is_about else 'mentions'} {wanted.shown}{within}."
     if in_title:
         lead += f" {_titles(in_title)}"
     name = Name.of(wanted.subject) if not wanted.is_about else None

@@ -17,8 +17,9 @@ from index.filters import Filter
 from rag.answer import Citation, Claim, Reason, Section
 from rag.dates import day_of, in_words, published_in_words
 from rag.grounding.lexicon import MONTHS, WEEKDAYS, words
-from rag.grounding.statement import is_statement
+from rag.grounding.statement import is_statement, stands_alone
 from rag.overview import Overview
+from rag.overview.scope import Scope, narrowed, read
 from rag.relevance import RELEVANT, covered, relevance
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ NEW = 0.7
 """Share of the score in the choice of a sentence; the rest is its similarity to the nearest one chosen before."""
 SAME_ARTICLE, SAME_OUTLET = 0.15, 0.05
 """What each sentence of the same article, or outlet, chosen before takes off the choice."""
+LEAST_OF_BEST = 0.6
+"""Least relevance of a passage as a share of the best one's: where one speaks of the canyoning trial in these words,
+one of another trial is left out. That of a side of a comparison."""
 LEAST_NEAR = 0.2
 """Least cosine to the subject of a sentence that has none of its words."""
 REPEATS = 0.9
@@ -58,8 +62,11 @@ REPEATS = 0.9
 _NUMBERS = {word: number for number, word in enumerate("one two three four five six seven eight nine ten".split(), 1)}
 _LENGTH = re.compile(
     rf",?\s*\bin (?P<n>\d\d?|{'|'.join(_NUMBERS)}) (?:short )?(?:sentences?|lines|points|bullet points)\b|"
-    r",?\s*\b(?P<short>in (?:brief|short|a nutshell|a few (?:sentences|words|lines)|a couple of sentences)|briefly)\b|"
-    r",?\s*\b(?P<long>in (?:depth|detail)|at length)\b",
+    r",?\s*\b(?P<short>in (?:brief|short|a nutshell|a few (?:sentences|words|lines)|a couple of sentences)|briefly|"
+    r"(?:short|brief|quick)(?= (?:summar|overview|recap|run-?down|digest|outline))|shorter|tl;?dr(?: of)?)(?:\b|$)|"
+    r",?\s*\b(?P<long>in (?:depth|detail)|at length|"
+    r"(?:long|detailed|full)(?= (?:summar|overview|recap|run-?down|digest|outline))|longer)\b|"
+    r",?\s*\bin (?:a|one) (?:single )?paragraph\b",
     re.IGNORECASE,
 )
 _DIGEST = (
@@ -76,6 +83,11 @@ _FRAME = re.compile(
     r"(?:new|added|published|reported|written|happening|latest news)\b(?:\s+(?:on|about|with|in))?\s*|"
     r"^what (?:do|does|did) (?:the |these |those )?(?:articles|outlets|stories|reports) (?:say|report|write)"
     r"(?: about| on)?\s*",
+    re.IGNORECASE,
+)
+_ABOUT_WHAT = re.compile(
+    r"^what (?:is|are) (?:the|this|these) (?:articles?|stor(?:y|ies)|reports?)"
+    r"(?: (?:about|on) (?P<subject>.+?))? about$",
     re.IGNORECASE,
 )
 _ALL_OF_IT = re.compile(
@@ -134,6 +146,8 @@ def summarize(
     cancel: threading.Event,
 ) -> Overview:
     """The sentences that cover what is asked for, `limit` of them at most, by article and in order of date."""
+    question, scope = read(question, index, lambda asked: int(not _has_own(asked, index)), since=False)
+    question = narrowed(question, scope)
     asked = asked_for(question, index.last_published())
     most = min(limit or asked.limit or SENTENCES, MOST_SENTENCES)
     query: NDArray[np.float32] | None = None
@@ -141,36 +155,40 @@ def summarize(
         hits = index.search(asked.subject, SUBJECT_PASSAGES, **asked.only.to_dict())
         if not hits:
             return Overview("", reason=Reason.FILTERED_OUT if asked.only else Reason.EMPTY_INDEX)
-        hits = [hit for hit in hits if relevance(asked.subject, hit) >= RELEVANT]
+        near = [relevance(asked.subject, hit) for hit in hits]
+        least = max(RELEVANT, LEAST_OF_BEST * max(near))
+        hits = [hit for hit, one in zip(hits, near, strict=True) if one >= least]
         if not hits:
             return Overview("", reason=Reason.NOTHING_RELEVANT)
-        read = {(hit.article.id, hit.start) for hit in hits}
+        found = {(hit.article.id, hit.start) for hit in hits}
         query = index.embedder.embed_query(asked.subject)
         ids = list(dict.fromkeys(hit.article.id for hit in hits))
     else:
-        read = None
+        found = None
         ids = list(index.newest(MOST_ARTICLES, asked.only))
         if not ids:
-            since = f"No article is dated {in_words(asked.since)} or later." if asked.since else ""
-            return Overview(since, reason=Reason.FILTERED_OUT if asked.only else Reason.EMPTY_INDEX)
+            none = f"No article is dated {in_words(asked.since)} or later." if asked.since else ""
+            none = f"There is no article {scope.shown}." if scope.shown else none
+            return Overview(none, reason=Reason.FILTERED_OUT if asked.only else Reason.EMPTY_INDEX)
     sentences = [
         _Sentence(article, span, place, vector)
         for article, passages in index.embedded(ids)
         for place, (start, span, vector) in enumerate(passages)
-        if read is None or (article.id, start) in read
+        if found is None or (article.id, start) in found
     ]
     fit = [
         one
         for one in sentences
         if is_statement(one.text, fewest_words=FEWEST_WORDS) and (query is None or _is_near(one, asked.subject, query))
     ]
-    chosen = choose(fit or sentences, query, most, cancel)
+    alone = [one for one in fit if stands_alone(one.text)]
+    chosen = choose(alone if len(alone) >= most else fit or sentences, query, most, cancel)
     chosen.sort(key=lambda one: (one.article.published or "", one.article.id, one.span.start))
     sections = tuple(_section(list(together)) for _, together in groupby(chosen, key=lambda one: one.article.id))
     for section in sections:
         report(section)
     reason = Reason.CANCELLED if cancel.is_set() else None
-    return Overview(_lead(asked, chosen), sections, None, reason)
+    return Overview(_lead(asked, scope, chosen), sections, None, reason)
 
 
 def asked_for(question: Question, last_published: str | None) -> Asked:
@@ -178,13 +196,15 @@ def asked_for(question: Question, last_published: str | None) -> Asked:
     text = " ".join(question.text.split()).rstrip("?.! ")
     if question.only.articles is not None:
         text = _NAMED_ARTICLE.sub("", text)
-    limit = None
-    if length := _LENGTH.search(text):
-        number = (length["n"] or "").lower()
+    limit, given = None, [*_LENGTH.finditer(text)]
+    for length in sorted(given, key=lambda one: one["n"] is not None):  # "a short summary in two sentences" has two
+        number = (length["n"] or str(SENTENCES)).lower()
         named = "Short" if length["short"] else "Long" if length["long"] else ""
-        limit = LENGTHS[named] if named else int(_NUMBERS.get(number, number or 1))
-        text = f"{text[: length.start()]}{text[length.end() :]}"
-    text = _FRAME.sub("", text, count=1)
+        limit = LENGTHS[named] if named else int(_NUMBERS.get(number, number))
+    text = re.sub(r"^\W+|,? please$", "", " ".join(_LENGTH.sub(" ", text).split()))
+    if of := _ABOUT_WHAT.match(text.strip()):
+        text = of["subject"] or ""
+    text = _FRAME.sub("", text.strip(), count=1)
     since = None
     if (found := _SINCE.search(text)) and (since := _day(found, last_published)) is not None:
         text = f"{text[: found.start()]}{text[found.end() :]}"
@@ -250,7 +270,9 @@ def _standard(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def _section(chosen: Sequence[_Sentence]) -> Section:
     """What is quoted of one article, under its outlet and date."""
     article = chosen[0].article
-    heading = " · ".join(filter(None, (article.source or article.headline, published_in_words(article.published))))
+    # The headline of an article without a title is its first sentence, which may be the one that is quoted.
+    name = article.source or article.title or ("" if article.published else article.headline)
+    heading = " · ".join(filter(None, (name, published_in_words(article.published))))
     quoted = []
     for one in chosen:
         text = " ".join(one.text.split())
@@ -259,10 +281,17 @@ def _section(chosen: Sequence[_Sentence]) -> Section:
     return Section(heading, (article.published or "")[:10] or None, article.id, tuple(quoted))
 
 
-def _lead(asked: Asked, chosen: Sequence[_Sentence]) -> str:
+def _has_own(question: Question, index: Index) -> bool:
+    """Whether a question has a subject or a period of its own."""
+    asked = asked_for(replace(question, history=()), index.last_published())
+    return bool(words(asked.subject)) or asked.since is not None
+
+
+def _lead(asked: Asked, scope: Scope, chosen: Sequence[_Sentence]) -> str:
     articles = list({one.article.id: one.article for one in chosen}.values())
     outlets = {article.source for article in articles if article.source}
     since = f" since {in_words(asked.since)}" if asked.since else ""
+    since += f" ({scope.shown})" if scope.shown else ""
     count = "one sentence" if len(chosen) == 1 else f"{len(chosen)} sentences"
     if len(articles) == 1:
         about = f" on {asked.subject}" if asked.subject else ""

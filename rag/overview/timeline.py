@@ -19,6 +19,7 @@ from rag.dates import dates, day_of, span, written
 from rag.grounding.lexicon import WEIGHTS, words
 from rag.grounding.statement import is_statement
 from rag.overview import Overview
+from rag.overview.scope import Scope, narrowed, read
 from rag.question import leans_on_history
 from rag.relevance import RELEVANT, relevance
 
@@ -56,15 +57,22 @@ INEXACT = 0.5
 DISAGREEING_DAYS = 31
 """Dates further apart are those of two events, however alike their sentences."""
 
+LEAST_OF_BEST, FEWEST_DIRECT = 0.6, 3
+"""Where no number of entries is asked for: least relevance of a passage as a share of the best one's, as for the
+sides of a comparison, and the fewest entries with which a timeline does without the others."""
 WHOLE_CHARS = 2000
 """An article of so many characters, some 320 words, names whom it is about. 99 of 100 dated updates, most of which do
 not, are shorter."""
 
 _FRAME = re.compile(
     r"\b(?:time-?lines?|chronolog(?:y|ies|ical (?:list|account|overview|order))|(?:sequence|order) of events|"
-    r"(?:key|important|main) dates)\b"
-    r"(?:\s+(?:of|for|on|about|in|behind|around|regarding|concerning|leading (?:up )?to)\b)?",
+    r"(?:key|important|main) dates|what happened when|(?:walk|take|guide|lead) (?:me|us) through|"
+    r"(?:put|bring|list|show) the (?:main )?events|(?:the )?course of events)\b"
+    r"(?:\s+(?:of|for|on|about|in|during|behind|around|regarding|concerning|leading (?:up )?to)\b)?",
     re.IGNORECASE,
+)
+_IN_ORDER = re.compile(
+    r"\s*,?\s*(?:in (?:chronological |date |time |the right )?order(?: of date)?|chronologically)\W*$"
 )
 _ASKED = re.compile(
     r"^\W*(?:(?:please|can|could|would|you|now|and|then|also)\b\s*)*(?:give|show|make|write|draw|create|build|list|tell)?\b"
@@ -133,7 +141,26 @@ def timeline(
 ) -> Overview:
     """The events of a subject in order, `limit` of them at most. The first one is reported as soon as the search has
     found the subject, the others when it is known which matter."""
-    subject, only = subject_of(question), question.only.to_dict()
+    asked, scope = read(question, index, leant_on)
+    found = _of_subject(asked, index, scope, limit, report, cancel)
+    if found.sections or scope.is_clear or not scope.period or cancel.is_set():
+        return found
+    # "the riots in 2011": nothing is dated so, so the year belongs to the subject.
+    return _of_subject(replace(asked, text=question.text), index, Scope(question.text), limit, report, cancel)
+
+
+def _of_subject(
+    question: Question,
+    index: Index,
+    scope: Scope,
+    limit: int | None,
+    report: Callable[[Section], None],
+    cancel: threading.Event,
+) -> Overview:
+    """The same for a question without the words of its scope. What happens since a day is reported after it, what
+    happens before may be at any time."""
+    subject = subject_of(question)
+    only = narrowed(question, replace(scope, only=replace(scope.only, before=None))).only.to_dict()
     if not words(subject):
         return Overview("", reason=Reason.UNCLEAR)
     hits = index.search(subject, 2 * STARTS, **only)
@@ -143,25 +170,46 @@ def timeline(
     if not starts:
         return Overview("", reason=Reason.NOTHING_RELEVANT)
     most = min(limit or ENTRIES, MOST_ENTRIES)
-    first = next((entry for hit in starts for entry in entries([hit])), None)
+    first = next((entry for hit in starts for entry in entries([hit]) if _is_within(entry, scope)), None)
     if first is not None:
         report(_section(Story([first])))
     k = max(LEAST_PASSAGES, int(PASSAGES_PER_ENTRY * most) + STARTS)
     found = _naming(subject, _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts))
-    stories = _stories([*([first] if first else []), *entries(found)])
+    dated = [entry for entry in entries(found) if _is_within(entry, scope)]
+    stories = _stories([*([first] if first else []), *dated])
+    if limit is None:
+        stories = _direct(stories, subject, found)
     rest = sorted(stories[1:], key=lambda story: -story.salience)
     chosen = [*stories[:1], *rest[: most - 1]]
     for story in chosen[1:] if not cancel.is_set() else ():
         report(_section(story))
     chosen.sort(key=lambda story: (story.best.days, story.best.article.id))
+    of = f" {scope.shown.replace('published ', '')}" if scope.shown else ""
     if not chosen:
-        return Overview(f"The articles on {subject} give no dates.", reason=Reason.NOT_ANSWERED)
+        none = f"The articles on {subject} date nothing{of}." if of else f"The articles on {subject} give no dates."
+        return Overview(none, reason=Reason.NOT_ANSWERED)
     articles = len({entry.article.id for story in chosen for entry in story.entries})
-    lead = f"What {articles} articles report on {subject}, in order of date."
+    lead = f"What {articles} articles report on {subject}{of}, in order of date."
     if articles == 1:
-        lead = f"What one article reports on {subject}, in order of date."
+        lead = f"What one article reports on {subject}{of}, in order of date."
     reason = Reason.CANCELLED if cancel.is_set() else None
     return Overview(lead, tuple(map(_section, chosen)), total=None, reason=reason)
+
+
+def _is_within(entry: Entry, scope: Scope) -> bool:
+    """Whether an entry lies in the period that is asked for."""
+    first, last = entry.days
+    after, before = scope.only.after, scope.only.before
+    return (after is None or first.isoformat() > after) and (before is None or last.isoformat() < before)
+
+
+def leant_on(question: Question) -> int:
+    """How many of the questions before it give the subject of one that has none of its own."""
+    own = _without_frame(question.text)
+    if words(own) and not leans_on_history(own):
+        return 0
+    texts = [_without_frame(turn.question) for turn in reversed(question.history)]
+    return next((back for back, text in enumerate(texts, start=1) if words(text)), 0)
 
 
 def subject_of(question: Question) -> str:
@@ -180,6 +228,7 @@ def _without_frame(text: str) -> str:
     before, after = text[: frame.start()], text[frame.end() :]
     if _ASKED.match(before):
         before = ""
+    after = _IN_ORDER.sub("", after)
     return f"{before.strip()} {after.strip()}".strip().rstrip("?.! ")
 
 
@@ -254,6 +303,21 @@ def _stories(found: Sequence[Entry]) -> list[Story]:
         elif all((entry.article.id, entry.sentence) != (other.article.id, other.sentence) for other in story.entries):
             story.entries.append(entry)
     return stories
+
+
+def _direct(stories: list[Story], subject: str, found: Sequence[Hit]) -> list[Story]:
+    """The events of passages that speak of the subject in its words, where there are a few: the gas dispute of two
+    countries is one event of many between them. The first story stays."""
+    near = [relevance(subject, hit) for hit in found]
+    least = max(RELEVANT, LEAST_OF_BEST * max(near, default=0.0))
+    hits = [hit for hit, one in zip(found, near, strict=True) if one >= least]
+    direct = {(entry.article.id, entry.sentence) for entry in entries(hits)}
+    kept = [
+        story
+        for place, story in enumerate(stories)
+        if place == 0 or any((entry.article.id, entry.sentence) in direct for entry in story.entries)
+    ]
+    return kept if len(kept) >= FEWEST_DIRECT else stories
 
 
 def _is_one_event(one: Entry, other: Entry) -> bool:
