@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOP = Path(__file__).parent.parent
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 # A page over a model that holds its answer: until it is told to stop, or, "stubborn", for ever.
 PROGRAM = """
