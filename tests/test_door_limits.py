@@ -124,6 +124,36 @@ def test_a_client_that_does_not_read_its_stream_holds_no_model(server: Running) 
         assert len(server.programs.service.asking) == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "sent", "mend"),
+    [
+        ("/api/v1/ask", {}, "question: is needed"),
+        ("/api/v1/ask", {"question": "a", "surprise": "SECRET"}, "surprise: is not known here; leave it out"),
+        ("/api/v1/search", {"query": "a", "before": "soon"}, "before: before:soon is no date; write a year"),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "a"}]}, "model: is needed"),
+        ("/v1/chat/completions", {"tools": [{"SECRET": 1}]}, "tools: cannot be used here; leave it out"),
+        ("/v1/chat/completions", {"n": 2}, "n: can only be 1 here; leave it out"),
+        ("/v1/chat/completions", {"logprobs": True}, "logprobs: can only be false here; leave it out"),
+        ("/v1/responses", {"previous_response_id": "SECRET"}, "previous_response_id: cannot be used here"),
+    ],
+)
+def test_what_is_wrong_with_a_member_says_what_to_do(
+    server: Running, path: str, sent: dict[str, object], mend: str
+) -> None:
+    known: dict[str, object] = {}
+    if path.startswith("/v1") and mend != "model: is needed":
+        known = {"model": "citewire", "messages": [{"role": "user", "content": "a"}]}
+        if path.endswith("responses"):
+            known = {"model": "citewire", "input": "a"}
+    reply = server.ask("POST", path, {**known, **sent})
+    assert mend in (reply.json["error"]["message"] if path.startswith("/v1") else reply.json["detail"])
+    assert "SECRET" not in reply.body.decode()
+
+
+def test_a_wrong_method_names_the_right_one(server: Running) -> None:
+    assert "POST" in server.ask("PUT", "/api/v1/ask").json["detail"]
+
+
 def test_two_servers_share_a_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with served(home) as one, served(home) as other:

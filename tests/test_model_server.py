@@ -1,6 +1,7 @@
 """A model of another program as LLM and as embedder: rag/llm/remote.py, index/model_server.py, on real sockets.
 
-The server is a script: it says what a real one says, or what a hostile one might. tests/test_seeds.py has a real one.
+The server is a script: it says what a real one says, or what a hostile one might. A real one is in
+tests/test_real_model_server.py.
 """
 
 from __future__ import annotations

@@ -63,8 +63,9 @@ two numbers if one is not enough. Reply 0 if none answers it. Reply with nothing
 
 _PLAIN: dict[str, Any] = {"temperature": 0}
 _DIALECTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    # Local servers turn reasoning off, which an answer of a few words has no room for; the same words each time.
-    ("max_tokens", {**_PLAIN, "seed": 0, "chat_template_kwargs": {"enable_thinking": False}}),
+    # Local servers turn reasoning off, which an answer of a few words has no room for; the same words each time. An
+    # answer repeats the words of its passages, which some servers (llama_cpp.server) would else make less likely.
+    ("max_tokens", {**_PLAIN, "seed": 0, "repeat_penalty": 1.0, "chat_template_kwargs": {"enable_thinking": False}}),
     ("max_tokens", _PLAIN),
     ("max_completion_tokens", {"reasoning_effort": "minimal"}),
     ("max_completion_tokens", {}),

@@ -18,7 +18,7 @@ from rag import Answer, Check, Evidence, Progress, Row, Source, Token, Turn
 from ui.api import metrics, openai, schema
 from ui.api.asking import GONE, EventStream, event, unless_gone
 from ui.api.door import BASE, CLIENT
-from ui.api.problem import Problem, answered, encoded, is_openai
+from ui.api.problem import Problem, answered, encoded, is_openai, what_is_wrong
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -327,7 +327,8 @@ async def _wrong(request: Request, error: Exception) -> Response:
         raise error
     first = error.errors()[0]
     place = ".".join(str(step) for step in first["loc"] if step != "body")[:200]
-    detail = f"{place}: {first['msg']}" if place else str(first["msg"])
+    wrong = what_is_wrong(first)
+    detail = f"{place}: {wrong}" if place else f"The request: {wrong}"
     problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail[:1000], parameter=place or None)
     return problem.response(request.url.path)
 
@@ -339,7 +340,10 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _not_found(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    details = {404: "There is nothing at this address; /openapi.json has those that there are"}
+    details = {
+        404: "There is nothing at this address; /openapi.json has those that there are",
+        405: f"This address is asked with {(error.headers or {}).get('Allow', 'another method')}; see /openapi.json",
+    }
     detail = details.get(error.status_code, str(error.detail))
     return Problem(error.status_code, detail, headers=error.headers).response(request.url.path)
 

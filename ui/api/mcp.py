@@ -30,7 +30,7 @@ from index import __version__
 from rag import Answer, Check, Checked, Evidence, Progress, Row, Source, Token, Turn
 from ui.api import schema
 from ui.api.door import CLIENT, MOST_BODY_BYTES, Client
-from ui.api.problem import Problem
+from ui.api.problem import Problem, what_is_wrong
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -244,7 +244,7 @@ class Tools:
             structured, text = await _unless_gone(context, known[2](context, arguments))
         except ValidationError as error:
             first = error.errors()[0]
-            return _failed(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:1000])
+            return _failed(f"{'.'.join(map(str, first['loc']))}: {what_is_wrong(first)}"[:1000])
         except Exception as error:  # noqa: BLE001 (given to the model in place of a result)
             return _failed(Problem.of(error).detail)
         return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=structured)

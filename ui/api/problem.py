@@ -87,6 +87,23 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
         return Response(encoded(self.to_dict()), self.status, self.headers, "application/problem+json")
 
 
+def what_is_wrong(error: Mapping[str, Any]) -> str:
+    """What pydantic finds wrong with a member, in words that say what to do, without what was sent."""
+    kind, context = error["type"], error.get("ctx", {})
+    match kind:
+        case "missing":
+            return "is needed"
+        case "extra_forbidden":
+            return "is not known here; leave it out, or look for its name in /openapi.json"
+        case "none_required":
+            return "cannot be used here; leave it out"
+        case "too_long" if context.get("max_length") == 0:
+            return "cannot be used here; leave it out"
+        case "literal_error" if context.get("expected") in ("False", "0", "1"):
+            return f"can only be {context['expected'].lower()} here; leave it out"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
 def is_openai(path: str) -> bool:
     """Whether OpenAI's clients ask there."""
     return path == "/v1" or path.startswith("/v1/")
