@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import feedparser
 import pytest
 
 from index import Article, Index, InputError
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
-from ui import auth, event_queue, folders, guard, page_token, proxy, tabs, upload_cache, web
+from ui import auth, event_queue, feeds, folders, guard, page_token, proxy, tabs, upload_cache, web
+from ui.briefings import Briefings
+from ui.conversations import Conversations
 from ui.origin import Host, Hosts
 from ui.page_token import PageToken
 
@@ -402,6 +405,43 @@ def test_originals_are_for_those_who_are_let_in(start: Callable[..., Running], t
     assert page.ask(address, "HEAD", headers=let_in).body == b""
     for other in (f"/original/{tmp_path}/a.html", "/original/..%2Fa.html", f"{address}/1.png", "/original/a1"):
         assert page.ask(other, headers=let_in).status in (403, 404), other
+
+
+def test_a_feed_reader_on_this_machine_subscribes_to_a_briefing_by_its_key(
+    start: Callable[..., Running], home: Path
+) -> None:
+    page = start(token=TOKEN)
+    with Conversations(home) as kept:
+        known = Briefings(kept)
+        mine, hers = (
+            known.add("When did the talks break down?"),
+            known.add("new articles about the talks", owner="browser:b"),
+        )
+        assert known.run(hers.id, page.engine).entry is not None
+        opened = feeds.address(hers.id, TOKEN)
+        assert page.ask(f"/briefing/{hers.id}.atom").status == 403
+        assert page.ask(f"/{opened.replace(hers.id, mine.id)}").status == 403  # a key is for one feed
+        reply = page.ask(f"/{opened}")
+        read = feedparser.parse(reply.body)
+        assert (reply.status, len(read.entries)) == (200, 1)
+        assert read.entries[0].link == f"http://127.0.0.1:{page.port}/briefing/{hers.id}"
+        tag = str(reply.header("etag"))
+        assert page.ask(f"/{opened}", headers=[("If-None-Match", tag)]).status == 304
+        titles = {
+            name: feedparser.parse(page.ask(f"/{feeds.address(name, TOKEN)}").body).entries
+            for name in (feeds.ALL, feeds.of_all("browser:b"), feeds.of_all("browser:other"))
+        }
+        assert [len(entries) for entries in titles.values()] == [0, 1, 0]
+        assert page.ask(f"/{opened}", headers=[("X-Forwarded-For", "203.0.113.9")]).status == 403
+        assert page.ask(f"/{opened}", host="evil.example").status == 403
+        known.remove(hers.id)
+        assert page.ask(f"/{opened}").status == 404
+
+
+def test_a_page_with_logins_has_no_feeds(start: Callable[..., Running]) -> None:
+    page = start(auth=lambda name, password: False)
+    reply = page.ask("/briefing/all.atom")
+    assert (reply.status, b"without logins" in reply.body) == (403, True)
 
 
 def test_a_ticket_lets_in_once(start: Callable[..., Running]) -> None:

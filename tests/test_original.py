@@ -22,7 +22,8 @@ from tests.test_read_pdf import lines, pdf
 from ui import terminal
 from ui.export import bibtex, csl, csv_rows, document, markdown, ris, works
 from ui.html import render
-from ui.originals import Originals, Reply, Wanted, wanted
+from ui.originals import Originals, Wanted, wanted
+from ui.reply import Reply
 
 if TYPE_CHECKING:
     from pathlib import Path

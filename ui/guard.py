@@ -8,6 +8,7 @@ scripts cannot use.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import json
@@ -17,18 +18,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from ui import event_files, links, originals, proxy
+from ui import event_files, feeds, links, originals, proxy
 from ui.auth import ADDRESS
 from ui.event_queue import CLIENT, TAB
+from ui.origin import LOOPBACK
 from ui.tabs import MOST_BODY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ui.event_queue import EventQueue
+    from ui.feeds import Feeds
     from ui.origin import Hosts
     from ui.originals import Originals
     from ui.page_token import PageToken
+    from ui.reply import Reply
     from ui.upload_cache import UploadCache
 
 READ = ("GET", "HEAD")
@@ -115,12 +119,13 @@ class Guard:
         uploads: UploadCache | None = None,
         events: EventQueue | None = None,
         files: Originals | None = None,
+        briefings: Feeds | None = None,
         on_proxy: Callable[[], None] = lambda: None,
         root_path: str = "",
     ) -> None:
         """`proxies` may say for whom they ask. `on_proxy` is called when a request has come through any proxy.
-        `files` answers for the files that articles were read from. `root_path` is the path under which a proxy has the
-        page."""
+        `files` answers for the files that articles were read from, `briefings` for the feeds of briefings. `root_path`
+        is the path under which a proxy has the page."""
         self.app = app
         self.hosts = hosts
         self.proxies = proxies
@@ -128,6 +133,7 @@ class Guard:
         self.uploads = uploads
         self.events = events
         self.files = files
+        self.briefings = briefings
         self.on_proxy = on_proxy
         self.root_path = root_path
         self._ticket = self.entry.ticket
@@ -141,7 +147,8 @@ class Guard:
             await self.app(scope, receive, send)
             return None
         scope = proxy.without_root(scope, self.root_path)
-        place = links.last_segment(scope) if scope["method"] in READ else None
+        feed = feeds.wanted(links.raw_path(scope)) if self.briefings and scope["method"] in READ else None
+        place = links.last_segment(scope) if scope["method"] in READ and feed is None else None
         if place is not None:
             scope = _as_page(scope)
             send = _from_above(send)
@@ -154,9 +161,12 @@ class Guard:
         secure = proxy.is_secure(scope, self.proxies)
         send = self._guarded(request, send, secure=secure)
 
-        refusal = self._why_foreign(request, secure=secure) or (None if asked else _why_unused(request))
+        refusal = self._why_foreign(request, secure=secure) or (None if asked or feed else _why_unused(request))
         if refusal is not None:
             return await _refuse(request, refusal, receive, send)
+        if feed is not None and self.briefings is not None:
+            is_here = address in LOOPBACK and not any(name in request.headers for name in FORWARDING)
+            return await _reply(request, await self._feed(request, feed, is_here=is_here, secure=secure), send)
         login = self.entry.login_of(request.cookies) if self.entry.login_of else None
         if self.entry.token is not None and request.path == "/" and "token" in request.query:
             return await self._enter(request, self.entry.token, receive, send)
@@ -173,6 +183,16 @@ class Guard:
         if UPLOAD.fullmatch(request.path):
             return await self._upload(request, client, receive, send)
         return await self._post(request, client, receive, send)
+
+    async def _feed(self, request: Request, feed: feeds.Wanted, *, is_here: bool, secure: bool) -> Reply:
+        """A feed of briefings, or why there is none for whoever asks."""
+        assert self.briefings is not None  # noqa: S101 - asked by __call__
+        refused = self.briefings.why_not(feed, key=request.query.get("feed", ""), is_here=is_here)
+        if refused is not None:
+            return refused
+        page = feeds.of_page(request.all(b"host")[0], self.root_path, secure=secure)
+        known = ", ".join(request.all(b"if-none-match"))
+        return await asyncio.to_thread(self.briefings.answer, feed, page=page, known=known)
 
     def _why_foreign(self, request: Request, *, secure: bool) -> Refusal | None:
         server = request.scope.get("server")
@@ -384,7 +404,7 @@ def _from_above(send: Any) -> Any:
     return send_page
 
 
-async def _reply(request: Request, reply: originals.Reply, send: Any) -> None:
+async def _reply(request: Request, reply: Reply, send: Any) -> None:
     await send({"type": "http.response.start", "status": int(reply.status), "headers": reply.headers()})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
 

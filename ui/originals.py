@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from index.errors import Error, InputError
 from ui.backend import without_commands
 from ui.html.reader import PDF, SAVED
+from ui.reply import Reply, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,31 +54,6 @@ class Wanted:
     page: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer to a GET. `policy` stands in place of the content security policy of the page."""
-
-    status: HTTPStatus
-    kind: bytes
-    body: bytes
-    policy: bytes | None = None
-    name: str = ""
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers, without those of every response of the page."""
-        found = [
-            (b"content-type", self.kind),
-            (b"content-length", str(len(self.body)).encode()),
-            (b"cache-control", b"no-store"),
-        ]
-        if self.policy is not None:
-            found.append((b"content-security-policy", self.policy))
-        if self.name:
-            named = quote(self.name.encode("utf-8", "replace"), safe="")
-            found.append((b"content-disposition", f"inline; filename*=UTF-8''{named}".encode()))
-        return found
-
-
 def wanted(raw_path: bytes) -> Wanted | None:
     """What the path of a request, percent-encoded, names; None unless it is an address of an original."""
     found = _ADDRESS.fullmatch(raw_path.partition(b"?")[0])
@@ -100,7 +76,7 @@ class Originals:
     async def answer(self, asked: Wanted) -> Reply:
         """The file or picture, or in words why there is none."""
         if self._waiting >= AT_ONCE + MOST_WAITING:
-            return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
+            return refusal(HTTPStatus.SERVICE_UNAVAILABLE, BUSY)
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, asked)
@@ -126,7 +102,7 @@ class Originals:
                 return Reply(HTTPStatus.OK, b"image/png", self._picture(index, asked, file.fingerprint))
         except Error as error:
             why = without_commands(str(error))
-            return _refusal(HTTPStatus.NOT_FOUND, f"{why[:1].upper()}{why[1:]}.")
+            return refusal(HTTPStatus.NOT_FOUND, f"{why[:1].upper()}{why[1:]}.")
         if file.kind in PDF:
             return Reply(HTTPStatus.OK, b"application/pdf", file.content, PDF_POLICY, file.name)
         return Reply(HTTPStatus.OK, b"text/html", file.content, SAVED_POLICY, file.name)
@@ -147,7 +123,3 @@ class Originals:
             self._pictures.move_to_end(key)
             while len(self._pictures) > KEPT:
                 self._pictures.popitem(last=False)
-
-
-def _refusal(status: HTTPStatus, why: str) -> Reply:
-    return Reply(status, b"text/plain; charset=utf-8", why.encode("utf-8", "replace"))

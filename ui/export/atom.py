@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from ui import links
 from ui.export.document import Document, legal, of_answer
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ MOST_ENTRIES = 50
 """Entries of a feed, the newest ones: readers keep what they have read."""
 
 
-def of_briefings(found: Sequence[tuple[Briefing, Sequence[Entry]]]) -> bytes:
-    """The newest answers of one briefing or of several as one feed."""
+def of_briefings(
+    found: Sequence[tuple[Briefing, Sequence[Entry]]], *, page: str = "", is_alone: bool | None = None
+) -> bytes:
+    """The newest answers of one briefing or of several as one feed; `is_alone` says that it is of one, by default if
+    there is one. Where the address of the `page` is known, entries link to their briefing on it."""
     from ui.html import document  # brings numpy, which the help of a command does without
 
-    alone = found[0][0] if len(found) == 1 else None
+    alone = found[0][0] if len(found) == 1 and is_alone is not False else None
     listed = [(one, entry) for one, entries in found for entry in entries]
     ET.register_namespace("", NAMESPACE)
     newest = sorted(listed, key=lambda one: one[1].found_at, reverse=True)[:MOST_ENTRIES]
@@ -35,11 +39,15 @@ def of_briefings(found: Sequence[tuple[Briefing, Sequence[Entry]]]) -> bytes:
     _add(feed, "title", f"Citewire: {alone.name}" if alone else "Citewire briefings")
     _add(feed, "updated", newest[0][1].found_at if newest else NEVER)
     _add(_add(feed, "author", ""), "name", "Citewire")
+    if page:
+        _add(feed, "link", "").set("href", f"{page}{links.briefing(alone.id) if alone else ''}")
     for briefing, entry in newest:
         shown = _add(feed, "entry", "")
         _add(shown, "id", f"urn:citewire:briefing:{briefing.id}:{entry.number}")
         _add(shown, "title", f"{briefing.name} ({entry.found_at[:10]})")
         _add(shown, "updated", entry.found_at)
+        if page:
+            _add(shown, "link", "").set("href", f"{page}{links.briefing(briefing.id)}")
         blocks = of_answer(entry.answer, place=entry.number)
         _add(shown, "content", document.body(Document(briefing.question, blocks))).set("type", "html")
     written: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)

@@ -9,19 +9,23 @@ from ui.html.markup import button, count, day, escape
 from ui.html.saving import menu
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ui.briefings import Briefing
 
 
-def briefings(known: Sequence[Briefing]) -> str:
-    """The briefings of one owner, with how many of their answers are unread."""
+def briefings(known: Sequence[Briefing], feed: Callable[[str], str] = lambda _: "", of_all: str = "") -> str:
+    """The briefings of one owner, with how many of their answers are unread. `feed` gives the address of a briefing's
+    feed by its id, and of that of all by `of_all`; "" where there are none."""
     if not known:
         return '<p class="empty">Save a question here; each run answers it over the articles that were added since.</p>'
-    return f'<ul class="rows" aria-label="Briefings">{"".join(map(_briefing, known))}</ul>'
+    whole = feed(of_all)
+    below = f'<p class="tools">{links.copied(whole, "Copy the address of the feed of all")}</p>' if whole else ""
+    listed = "".join(_briefing(one, feed(one.id)) for one in known)
+    return f'<ul class="rows" aria-label="Briefings">{listed}</ul>{below}'
 
 
-def _briefing(one: Briefing) -> str:
+def _briefing(one: Briefing, feed: str) -> str:
     unread = f" <strong>{count(one.unread, 'unread answer')}</strong>" if one.unread else ""
     ran = f"run on {escape(day(one.ran_at) or '')}" if one.ran_at else "not run yet"
     narrowed = f" · <bdi>{escape(one.operators)}</bdi>" if one.operators else ""
@@ -32,6 +36,7 @@ def _briefing(one: Briefing) -> str:
         button("brief", "Run", briefing=one.id),
         menu(briefing=one.id),
         links.copied(links.briefing(one.id)),
+        links.copied(feed, "Copy feed address") if feed else "",
         button("unbrief", "Remove", briefing=one.id, classes="act sure"),
     ]
     return (

@@ -11,6 +11,7 @@ import gradio as gr
 from index.errors import InputError
 from ui.backend import explain, without_commands
 from ui.briefings import HOME, QUESTION_CHARS, Briefings
+from ui.feeds import of_all as of_all_briefings
 from ui.html import briefing as html
 from ui.html import render
 from ui.session import Exchange
@@ -127,7 +128,8 @@ class BriefingsTab:
 
     def _shown(self, memory: Any, request: gr.Request, done: str) -> Updates:
         try:
-            found = html.briefings(self.known(memory, request).list())
+            feeds, of_all = self.frame.feeds, of_all_briefings(self.frame.owner(memory, request))
+            found = html.briefings(self.known(memory, request).list(), feeds.address, of_all)
         except Exception as error:  # noqa: BLE001 (shown above the list)
             return self._failed(error)
         return {self.list: found, self.outcome: render.status(done, "ready") if done else ""}

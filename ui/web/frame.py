@@ -18,6 +18,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from index.errors import InputError
+from ui.feeds import Feeds
 from ui.html import beside
 from ui.library import Library
 from ui.originals import Originals
@@ -65,6 +66,7 @@ class Frame:
         self._role = role
         self.sessions = Sessions()
         self.originals = Originals(lambda: self.engine().index)
+        self.feeds = Feeds(self.backend.conversations)
         self._library: Library | None = None
         self.memory = gr.BrowserState(None, storage_key="citewire", secret="not secret")  # noqa: S106
         """{"owner": whose conversations, "settings": …} in the browser; the secret hides it from nobody."""

@@ -57,7 +57,7 @@ class Page:
                 self._lay_out()
             self._wire(demo)
         demo.on_given_up = self._given_up  # for `launch`, which has nothing else of the page
-        demo.originals = self.frame.originals
+        demo.originals, demo.feeds = self.frame.originals, self.frame.feeds
         demo.queue(default_concurrency_limit=STREAMS, api_open=False)
         return demo
 

@@ -185,6 +185,7 @@ def launch(
     family = ["system-ui", "Segoe UI", "Roboto", "sans-serif"]
     theme = gr.themes.Base(primary_hue="blue", neutral_hue="slate", font=family, font_mono=["monospace"])
     hosts = Hosts.of(host, allowed_hosts)
+    demo.feeds.token, demo.feeds.has_logins = token, auth is not None
     entry = Entry(token, _login_of(demo) if auth else None, ticket)
     below = root_of(root_path)
 
@@ -197,6 +198,7 @@ def launch(
             uploads=UPLOADS,
             events=EventQueue(demo, on_given_up=demo.on_given_up),
             files=demo.originals,
+            briefings=demo.feeds,
             on_proxy=folders.restrict if folders else lambda: None,
             root_path=below,
         )
