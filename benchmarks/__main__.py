@@ -29,6 +29,7 @@ MEASUREMENTS = {
     "scale": "search among 100,000 sentences and a million vectors",
     "screens": "pictures of every state of the page, for docs/screens",
     "soak": "memory, descriptors, threads and data of the page under use for minutes",
+    "starting": "whole processes of the command line, beside one that imports PyTorch",
     "support": "how well supported claims are told from unsupported ones",
     "tab": "memory of the page while one tab asks many questions",
 }

@@ -1,7 +1,9 @@
-"""Indexing: its rate beside that of the embedder alone on the same sentences, and what a sync of nothing new costs."""
+"""Indexing: its rate beside that of the embedder alone on the same sentences, that of the embedder beside
+sentence-transformers with PyTorch, and what a sync of nothing new costs."""
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
     from index.embedder import Embedder
 
 ROUNDS = 5
+PACKAGES = ("faiss-cpu", "onnxruntime", "sentence-transformers", "torch")
 ARTICLES_A_ROUND = 40
 SENTENCES_A_FILE = 2
+SENTENCES_A_ROUND = 200
+"""Embedded with PyTorch and by Citewire in turn."""
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +43,13 @@ def run(arguments: argparse.Namespace) -> None:
     embedder = SentenceEmbedder()
     embedder.load()
     measured = {
+        **measure_runtime(articles, embedder),
         **measure_rate(articles, embedder),
         **measure_resync(articles, embedder, 100 if arguments.quick else arguments.files),
     }
     print("\n" + "\n".join(f"  {name:52}{value:>12,.4g}" for name, value in measured.items()))
     if not arguments.quick:
-        report.write("indexing", models={"embedder": embedder.name}, measured={"indexing": measured})
+        report.write("indexing", models={"embedder": embedder.name}, packages=PACKAGES, measured={"indexing": measured})
 
 
 def measure_rate(articles: Sequence[Article], embedder: Embedder) -> dict[str, float]:
@@ -61,6 +67,32 @@ def measure_rate(articles: Sequence[Article], embedder: Embedder) -> dict[str, f
         "embedder alone, sentences/s, median": float(np.median(alone)),
         "indexing, sentences/s, median": float(np.median(indexed)),
         "indexing against the embedder alone, median of pairs": float(np.median(ratios)),
+    }
+
+
+def measure_runtime(articles: Sequence[Article], embedder: Embedder) -> dict[str, float]:
+    """The embedder against sentence-transformers with PyTorch in float32, on the same sentences in turn."""
+    reference = SentenceEmbedder(reference=True)
+    texts = list(dict.fromkeys(span.of(one.text) for one in articles for span in sentences(one.text)))
+    random.Random(1).shuffle(texts)
+    waited: list[float] = []
+    used: list[float] = []
+    cosines: list[float] = []
+    reference.embed_documents(texts[:8])
+    for number in range(ROUNDS):
+        some = texts[number * SENTENCES_A_ROUND : (number + 1) * SENTENCES_A_ROUND]
+        start, start_used = time.perf_counter(), time.process_time()
+        expected = reference.embed_documents(some)
+        middle, middle_used = time.perf_counter(), time.process_time()
+        found = embedder.embed_documents(some)
+        end, end_used = time.perf_counter(), time.process_time()
+        waited.append((middle - start) / (end - middle))
+        used.append((middle_used - start_used) / (end_used - middle_used))
+        cosines.append(float((expected * found).sum(axis=1).min()))
+    return {
+        "sentences/s against PyTorch, median of pairs": float(np.median(waited)),
+        "sentences per second of processor against PyTorch": float(np.median(used)),
+        "least cosine to the vectors of PyTorch": min(cosines),
     }
 
 
