@@ -32,6 +32,7 @@ MEASUREMENTS = {
     "starting": "whole processes of the command line, beside one that imports PyTorch",
     "support": "how well supported claims are told from unsupported ones",
     "tab": "memory of the page while one tab asks many questions",
+    "writing": "tokens a second of answers, with guesses from the passages and without",
 }
 TRAINING = {"lessons": "write the training examples of an adapter, for benchmarks.adapter.train"}
 

@@ -100,5 +100,6 @@ class LoadedModel:
             kv_cache=self._kv_cache() if settings.kv_bytes else None,
             splice=settings.splice,
             adapter=answerability.adapter(known.name) if known.sha256 else None,
+            guesses=settings.guesses,
             ahead_threads=0 if settings.read_ahead == "full" else 1,
         )

@@ -53,6 +53,9 @@ class Settings:
     """Longest time for one request to a model server, in seconds."""
     gpu_layers: int = -1
     """Layers of the LLM that run on a GPU, where llama.cpp was built for one; -1 is all that it takes by itself."""
+    guesses: int = 0
+    """Tokens of an answer that are guessed at a time from the passages and checked in one batch; 0 writes one token
+    after the other. Three are worth it where a batch of four costs at most twice a single token."""
     read_ahead: str = "light"
     """What the model reads while nobody asks, by threads of low priority and never on battery: "off", nothing; "light",
     with one thread and some two minutes of processor time an hour; "full", with all cores for as long as there is room
@@ -80,6 +83,7 @@ _LEAST = {
     "llm_requests": 1,
     "llm_timeout_s": 1,
     "gpu_layers": -1,
+    "guesses": 0,
 }
 
 

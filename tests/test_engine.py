@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -668,3 +669,21 @@ def test_of_a_question_in_another_language_nothing_is_said_about_what_the_articl
 )
 def test_the_language_of_a_text_is_told_from_its_script_or_its_function_words(text: str, language: str | None) -> None:
     assert language_of(text) == language
+
+
+def test_searches_lists_timelines_and_checks_do_not_wait_for_the_model(index: Index) -> None:
+    gate = threading.Event()
+    asked = Engine.open(index=index, llm=ScriptedLLM("They broke down in 2009.", gate=gate), settings=Settings())
+    answers: list[Answer] = []
+    writing = threading.Thread(target=lambda: answers.append(asked.ask(ASKED)))
+    writing.start()
+    while not scripted(asked).prompts:
+        time.sleep(0.001)
+    for kind in ("list", "count", "timeline", "summary", "library"):
+        assert asked.ask("the six-party talks", kind=kind).kind == kind
+    assert asked.check("The six-party talks broke down in 2009.").sentences
+    assert index.search("six-party talks", 2)
+    assert answers == []
+    gate.set()
+    writing.join(60)
+    assert len(answers) == 1

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.harness import report
 from index import Article, Index
 from index.bag_of_words import BagOfWordsEmbedder
+from rag import read_ahead
 from rag.engine import Engine
 from rag.settings import READ_AHEAD, Settings
 from ui.backend import IDLE_S
@@ -24,8 +25,8 @@ from ui.backend import IDLE_S
 if TYPE_CHECKING:
     import argparse
 
-ARTICLES, PASSAGES = 1000, 12
-"""As many as the issue of a weekly paper has in some months, each of the length of a news story."""
+ARTICLES, PASSAGES = 1000, 4
+"""More than light reads in a day, and full in an hour."""
 SENTENCE = "Councillor {who} of district {place} asked in session {number} what bridge {place} would cost the town. "
 MINUTE_S = 60.0
 
@@ -37,6 +38,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settle", type=float, default=5.0, help="minutes after which an idle minute is an average one"
     )
+    parser.add_argument(
+        "--settled", action="store_true", help="begin with nothing saved up, as after the first minutes"
+    )
     parser.add_argument("--settings", nargs="+", choices=READ_AHEAD, default=list(READ_AHEAD))
     parser.add_argument("--be", nargs=2, metavar=("HOME", "SETTING"), help="be the engine; used by the benchmark")
 
@@ -44,6 +48,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure each setting, print the table, write the result."""
     if arguments.be is not None:
+        if arguments.settled:
+            read_ahead.LIGHT_MOST_S = read_ahead.LIGHT_RESERVE_S
         be(Path(arguments.be[0]), arguments.be[1], arguments.model, arguments.minutes)
         return
     measured: dict[str, Any] = {"articles": ARTICLES, "passages": ARTICLES * PASSAGES}
@@ -53,10 +59,11 @@ def run(arguments: argparse.Namespace) -> None:
         for setting in arguments.settings:
             minutes = min(2.0, arguments.minutes) if setting == "full" else arguments.minutes
             given = ["--minutes", str(minutes), *(["--model", arguments.model] if arguments.model else [])]
+            given += ["--settled"] * arguments.settled
             command = [sys.executable, "-m", "benchmarks", "idle", *given, "--be", folder, setting]
             lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
             shares = [float(line) for line in lines]
-            later = shares[round(arguments.settle) :]
+            later = shares[0 if arguments.settled else round(arguments.settle) :]
             measured[setting] = {
                 "share of one core, by the minute": shares,
                 **({"share after it settled": round(sum(later) / len(later), 4)} if later else {}),

@@ -25,9 +25,10 @@ from index.errors import InputError, ModelError
 from index.process import Process
 from rag.llm import Vocabulary
 from rag.llm.kv_cache import MemoryKVCache
+from rag.llm.lookup import Lookup
 from rag.llm.low_priority import lower_priority
 from rag.llm.native import Native
-from rag.llm.template import Template, Tokens, in_batches
+from rag.llm.template import BATCH_TOKENS, Template, Tokens, in_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,14 @@ _LOOP_TOKENS, _LOOP_TIMES = 12, 3
 
 _TURN_CACHE_BYTES = 100 * 2**20
 """Of turns kept in memory: some 3,500 tokens of the default model."""
+
+GUESSES = 3
+"""Tokens that are guessed at a time: with the token before them a batch of four, the rows that llama.cpp's kernels for
+weights laid out anew take at once."""
+
+_SURE_LEAD = 1.0
+"""How much greater the first logit must be than the second for a batch of several tokens to decide. llama.cpp rounds
+activations otherwise for four rows than for one, which changed one of six answers of the default model."""
 
 _LOOP_WORDS = 5
 """Shorter sentences ("Yes.") may rightly come twice."""
@@ -80,6 +89,7 @@ class LlamaCpp:
         kv_cache: KVCache | None = None,
         splice: bool = True,
         ahead_threads: int = 1,
+        guesses: int = 0,
     ) -> None:
         """Use `load`."""
         self.name = name
@@ -92,6 +102,8 @@ class LlamaCpp:
         self._identity = identity
         self._turn_cache = MemoryKVCache(limit_bytes=_TURN_CACHE_BYTES)
         self._read: list[_Block] = []
+        # What was guessed wrongly must be taken back, which not every model can.
+        self._guesses = min(guesses, BATCH_TOKENS - 1) if native.splices else 0
         self._ahead_threads = ahead_threads
         self._ahead_s = 0.0
         self._low = ThreadPoolExecutor(1, thread_name_prefix=f"llm {name} ahead", initializer=lower_priority)
@@ -118,13 +130,15 @@ class LlamaCpp:
         splice: bool = True,
         adapter: Path | None = None,
         ahead_threads: int = 1,
+        guesses: int = 0,
     ) -> LlamaCpp:
         """Load the GGUF file at `path`. `name` and `sha256` are those in models.txt; None and "" for a file of the
         user's own. `adapter` is the GGUF file of a LoRA, with which it judges.
 
         `context_tokens` is lowered to what the model was trained for. `threads` 0 takes one for each core
         this process may use; `gpu_layers` -1 puts as many layers on a GPU as llama.cpp does by itself. Passages are
-        read ahead by `ahead_threads` threads of low priority, 0 as above.
+        read ahead by `ahead_threads` threads of low priority, 0 as above. `guesses` is how many tokens of an answer are
+        guessed at a time from the passages, GUESSES where it is worth it; 0 writes one token after the other.
 
         Raises ModelError when the file is no usable GGUF chat model, or memory does not suffice.
         """
@@ -155,6 +169,7 @@ class LlamaCpp:
             kv_cache=kv_cache,
             splice=splice,
             ahead_threads=ahead_threads or threads or _cores(),
+            guesses=guesses,
         )
 
     def count(self, prompt: Prompt) -> int:
@@ -319,14 +334,16 @@ class LlamaCpp:
             request.events.put(None)
 
     def _write(self, request: _Request, max_tokens: int, constraint: Constraint | None) -> None:
+        if constraint is None:
+            self._write_freely(request, max_tokens)
+            return
         text, loop = codecs.getincrementaldecoder("utf-8")(errors="ignore"), _Loop()
         position, last = len(request.layout), len(request.layout) + max_tokens
         while position < last:
-            token = self._native.likeliest(None if constraint is None else constraint.allowed())
+            token = self._native.likeliest(constraint.allowed())
             if self._native.ends(token):
                 return
-            tokens = (token,) if constraint is None else self._taken(token, constraint)[: last - position]
-            for batch in in_batches(tokens):
+            for batch in in_batches(self._taken(token, constraint)[: last - position]):
                 if self._halted(request):
                     return
                 piece = text.decode(b"".join(map(self._native.piece, batch)))
@@ -336,6 +353,44 @@ class LlamaCpp:
                     return
                 self._native.evaluate(batch, position, adapted=request.adapted)
                 position += len(batch)
+
+    def _write_freely(self, request: _Request, max_tokens: int) -> None:
+        """Write whatever is likeliest, token by token. What the passages go on with is guessed and evaluated with the
+        token before it; as many guesses as come true are written without being evaluated again."""
+        text, loop = codecs.getincrementaldecoder("utf-8")(errors="ignore"), _Loop()
+        position, last = len(request.layout), len(request.layout) + max_tokens
+        lookup = Lookup((*request.layout.passages, request.layout.question) if self._guesses else ())
+        token, decided = self._native.likeliest(), deque[int]()
+        while not (self._native.ends(token) or self._halted(request)):
+            piece = text.decode(self._native.piece(token))
+            if piece:
+                request.events.put(piece)
+            if loop.closes(token, piece) or position + 1 == last:
+                return
+            lookup.take(token)
+            if not decided:
+                guesses = lookup.guesses(self._guesses) if position + self._guesses < last else ()
+                decided.extend(self._decided((token, *guesses), position, adapted=request.adapted))
+            position += 1
+            token = decided.popleft()
+
+    def _decided(self, tokens: Tokens, position: int, *, adapted: bool) -> list[int]:
+        """Evaluate a token and guesses of what follows: the tokens that do, the guesses that came true and one more.
+        Nothing is kept of the others. Where two tokens are nearly as likely, the batch does not decide: the token
+        before them is evaluated once more by itself, as without guesses."""
+        self._native.evaluate(tokens, position, adapted=adapted, every=True)
+        following = list[int]()
+        for place in range(len(tokens)):
+            if len(tokens) > 1 and self._native.lead(place) < _SURE_LEAD:
+                self._native.forget_after(position + place)
+                self._native.evaluate(tokens[place : place + 1], position + place, adapted=adapted)
+                return [*following, self._native.likeliest()]
+            following.append(self._native.likeliest(at=place))
+            if following[-1:] != list(tokens[place + 1 : place + 2]):
+                break
+        if len(following) < len(tokens):
+            self._native.forget_after(position + len(following))
+        return following
 
     def _taken(self, token: int, constraint: Constraint) -> Tokens:
         """The chosen token and those that can only follow: read together, which takes a third of writing each."""

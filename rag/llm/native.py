@@ -188,11 +188,11 @@ class Native:
         self._api.llama_memory_clear(self._memory, True)
         return False
 
-    def evaluate(self, tokens: Sequence[int], start: int, *, adapted: bool = False) -> None:
+    def evaluate(self, tokens: Sequence[int], start: int, *, adapted: bool = False, every: bool = False) -> None:
         """Append at most BATCH_TOKENS tokens to the first `start`, as the adapter has them if they are to be `adapted`.
-        Raises ModelError."""
+        `likeliest` then knows what follows the last token, or `every` one of them. Raises ModelError."""
         self._adapt(adapted)
-        self._evaluate(tokens, start, _MAIN)
+        self._evaluate(tokens, start, _MAIN, every=every)
 
     def branch(self, tokens: int) -> None:
         """Begin aside with the first `tokens` of what was evaluated."""
@@ -247,13 +247,13 @@ class Native:
         self._api.llama_set_adapters_lora(self._context, adapters, int(adapted), (ctypes.c_float * 1)(1.0))
         self._adapts = adapted
 
-    def _evaluate(self, tokens: Sequence[int], start: int, sequence: int) -> bool:
+    def _evaluate(self, tokens: Sequence[int], start: int, sequence: int, *, every: bool = False) -> bool:
         batch = self._batch
         batch.n_tokens = len(tokens)
         for place, token in enumerate(tokens):
             batch.token[place], batch.pos[place] = token, start + place
             batch.n_seq_id[place], batch.seq_id[place][0] = 1, sequence
-            batch.logits[place] = place + 1 == len(tokens)
+            batch.logits[place] = every or place + 1 == len(tokens)
         code = self._api.llama_decode(self._context, batch)
         if code == _ABORTED:
             return False
@@ -261,11 +261,16 @@ class Native:
             raise ModelError(f"llama.cpp could not go on (code {code}){_complaint()}; ask again")
         return True
 
-    def likeliest(self, among: Sequence[int] | None = None) -> int:
-        """The token with the highest logit after the last evaluated one, of all or `among` some; the first of
-        equals."""
-        logits = self._logits()
+    def likeliest(self, among: Sequence[int] | None = None, *, at: int = -1) -> int:
+        """The token with the highest logit after the last evaluated one, or after that `at` a place in the last batch,
+        of all or `among` some; the first of equals."""
+        logits = self._logits(at)
         return int(logits.argmax()) if among is None else int(among[logits[list(among)].argmax()])
+
+    def lead(self, at: int) -> float:
+        """How much greater the highest logit after a place in the last batch is than the second."""
+        second, first = self._numpy.partition(self._logits(at), -2)[-2:]
+        return float(first - second)
 
     def log_odds(self, for_: Sequence[int], against: Sequence[int]) -> float:
         """Logarithm of how much likelier the next token is one of the first than one of the second."""
@@ -274,8 +279,8 @@ class Native:
             self._numpy.logaddexp.reduce(logits[list(for_)]) - self._numpy.logaddexp.reduce(logits[list(against)])
         )
 
-    def _logits(self) -> Any:
-        logits = self._api.llama_get_logits_ith(self._context, -1)
+    def _logits(self, at: int = -1) -> Any:
+        logits = self._api.llama_get_logits_ith(self._context, at)
         return self._numpy.ctypeslib.as_array(logits, (self._size,))
 
     @property
