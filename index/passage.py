@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from index.article import Span
 from index.errors import InputError
+from index.language import function_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +32,17 @@ def _words(listed: str) -> frozenset[str]:
 _ALWAYS_GO_ON = _words("""
     dr mr mrs ms messrs mx prof gen sen rep reps gov lt col sgt cpl capt cmdr maj adm rev hon pres supt insp
     det st mt ft vs v e.g i.e cf viz al approx est ca dept univ assn bros mme mlle
+    bzw sra srta dra av ee drs dhr mevr dott sig avv ул им пр проф акад ul ks
 """)
 _GO_ON_BEFORE_NUMBER = _words("""
     no nos nr fig figs vol vols p pp ch sec art par eq tab app ed
-    jan feb mar apr jun jul aug sep sept oct nov dec
+    jan feb mar apr jun jul aug sep sept oct nov dec núm num стр д кв
 """)
+_BEFORE_ORDINALS = _words("""
+    der die das den dem des am im zum zur vom beim ein eine einen einem einer eines ihr ihre ihren ihrem ihrer sein
+    seine seinen seinem seiner dieser diese diesem diesen jeder jede jeden unser unsere und bis ab seit
+""")
+"""German words before a number with a full stop that is an ordinal: "am 14. März", "der 2. Weltkrieg"."""
 _MAY_END = _words("""
     u.s u.k u.n e.u u.s.a u.s.s.r d.c a.m p.m b.c a.d inc ltd corp co jr sr etc
     ph.d m.d b.a m.a m.sc b.sc d.phil esq plc bn mn avg dist ave blvd rd
@@ -58,6 +65,7 @@ _STOP = re.compile(
     r"|[。！？｡．]+[\"'”’»)\]}」』）》】〉]*"
 )
 _FULL_WIDTH = frozenset("。！？｡．")
+_ORDINAL_BEFORE = re.compile(r"([^\W\d_]+)\s(?:\d{1,3}|[IVX]+)$")
 _WORD_BEFORE = re.compile(r"[^\W_][\w.’'-]*$")
 _NEXT_WORD = re.compile(r"[\"'“‘«(\[]*([^\W_][\w’'-]*)")
 _LIST_ITEM = re.compile(r"\s*(?:[-*+•‣◦▪–—]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})[.)])\s")
@@ -196,10 +204,17 @@ def _dot_ends(text: str, block: Span, start: int, stop: re.Match[str], next_word
     is_list_number = stop.end() - block.start <= 6 and _LIST_NUMBER.fullmatch(text, block.start, stop.end())
     if is_list_number and start == block.start:
         return False
-    before = _WORD_BEFORE.search(text[max(start, stop.start() - LOOK_CHARS) : stop.start()])
+    behind = text[max(start, stop.start() - LOOK_CHARS) : stop.start()]
+    before = _WORD_BEFORE.search(behind)
     if before is None:
         return True
     word = before[0].casefold()
+    ordinal = _ORDINAL_BEFORE.search(behind)
+    if ordinal and ordinal[1].casefold() in _BEFORE_ORDINALS and next_word:
+        return next_word.casefold() in _OPENERS | function_words("German")  # "I am 14. The", "am 3. Er"
+    is_letter = len(word) == 1 and word.isalpha()
+    if is_letter and len(next_word) == 1 and text[stop.end() :].lstrip()[1:2] == ".":  # "z. B."
+        return False
     if word in _ALWAYS_GO_ON:
         return False
     if word in _GO_ON_BEFORE_NUMBER:

@@ -187,6 +187,13 @@ def test_an_article_has_the_language_of_its_text_or_else_of_its_tag(text: str, t
         ("Die Brücke wurde nicht gebaut.", "Die Brücke wurde in der Stadt nicht gebaut."),
         ("市长说没有人受伤。", "市长说没有人受伤。"),
         ("奖金是9000欧元。", "小学获得了九千欧元的奖金。"),
+        ("賞金は90万円です。", "小学校は九十万円の賞金を得た。"),
+        ("Environ 400 personnes ont manifesté.", "Environ quatre cents personnes ont manifesté dans le port."),
+        ("Im Verein sind 25 Frauen.", "In dem Verein sind fünfundzwanzig Frauen."),
+        ("В школе занимаются 60 учениц.", "В ней занимаются шестьдесят учениц."),
+        ("طالبوا بزيادة الرواتب 50 في المئة.", "وطالبوا بزيادة الرواتب خمسين في المئة."),
+        ("لا يدفع القراء أي رسوم.", "ولا يدفع القراء أي رسوم."),
+        ("El incendio destruyó 1200 hectáreas.", "El incendio destruyó 1.200 hectáreas y no hubo víctimas."),
     ],
 )
 def test_another_spelling_is_no_flaw(claim: str, quote: str) -> None:
@@ -204,6 +211,14 @@ def test_another_spelling_is_no_flaw(claim: str, quote: str) -> None:
         ("El puente fue construido en la ciudad.", "El puente no fue construido en la ciudad."),
         ("Мост был построен в городе.", "Мост не был построен в городе."),
         ("市长关闭了港口。", "市长没有关闭港口。"),
+        ("Los bomberos encontraron víctimas.", "Los bomberos no encontraron víctimas en la sierra."),
+        ("Im Harz leben keine Luchse.", "Im Harz leben nach einer Zählung von 2022 wieder 55 Luchse."),
+        ("يدفع القراء رسوما.", "ولا يدفع القراء أي رسوم."),
+        ("小学获得了八千欧元的奖金。", "小学因为花园获得了九千欧元的奖金。"),
+        ("港口关闭到星期六。", "由于风暴，港口从星期三关闭到星期五。"),
+        ("横浜港は土曜日まで閉鎖されます。", "横浜港は金曜日まで閉鎖される。"),
+        ("Elle a été inaugurée le 5 octobre 2020.", "La ville a inauguré le 5 septembre 2020 une médiathèque."),
+        ("Музей открылся 12 мая 2019 года.", "Музей открылся 12 апреля 2019 года."),
     ],
 )
 def test_another_code_a_day_and_a_negation_are_flaws_in_any_language(claim: str, quote: str) -> None:
@@ -227,6 +242,20 @@ def test_a_code_and_what_is_said_of_it_must_stand_in_one_quote(claim: str) -> No
     chosen = quotes[:2] if "1074" in claim else quotes[2:]
     for order in (chosen, chosen[::-1]):
         assert support.probability(support.Pair(claim, order, nearby=" ".join(chosen))) <= support.FAILED
+
+
+def test_what_is_said_of_another_code_answers_no_question_about_one() -> None:
+    quote = "When the printer shows error E-1047, open the rear tray and remove the paper that is stuck there."
+    claim = "Open the rear tray and remove the paper."
+    for code, is_supported in (("E-1047", True), ("E-1074", False)):
+        pair = support.Pair(claim, (quote,), nearby=quote, question=f"The printer shows error {code}. What can I do?")
+        assert (support.probability(pair) >= support.SUPPORTED) is is_supported
+
+
+def test_a_number_with_a_decimal_comma_and_its_unit_are_one_clause() -> None:
+    quote = "Sie kostete 4,3 Millionen Euro und ist 120 Meter lang."
+    nearby = f"Die neue Brücke ist in Verden. {quote}"
+    assert support.flaws(support.Pair("Die neue Brücke hat 4,3 Millionen Euro gekostet.", (quote,), nearby)) == ()
 
 
 def test_what_a_text_may_be_spelt_as_is_known_of_it() -> None:

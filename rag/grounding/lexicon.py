@@ -119,6 +119,7 @@ to be taken for akin: Japan and Japanese, Aristotle and Aristotelian; not Austri
 _CONTRACTED = frozenset(("t", "re", "ve", "ll", "d", "m"))
 IDENTIFIER_LETTERS = 6
 """Most letters of a code before its digits: INV-2023-0043, COVID-19; a longer word is a word."""
+_PARTICIPLE = re.compile(r"^ge(\w{4,}(?:t|en))$")
 _SPELT_OUT = re.compile("ae|oe|ue")
 """Umlauts of a name where they cannot be typed: "Mueller"."""
 _SPELT_OTHERWISE = re.compile(r"\w[-/_'+&]\w|\d|[A-Z]\w*[aou]e")
@@ -155,6 +156,8 @@ def words(text: str, language: str | None = None) -> tuple[Word, ...]:
     in_digits = {
         start: (end, day) for start, end, day in foreign.full_dates(text) if not re.search(r"[^\W\d]", text[start:end])
     }
+    in_han = {start: (end, digits, "number") for start, end, digits in foreign.han_numbers(text, spoken)}
+    in_han |= {start: (end, day, "name") for start, end, day in foreign.han_weekdays(text, spoken)}
     content: list[Word] = []
     place = 0
     while place < len(found):
@@ -175,14 +178,23 @@ def words(text: str, language: str | None = None) -> tuple[Word, ...]:
         place += len(run)
         if len(run) > 1 or _is_code(token.text):
             content.append(Word(_code(run), "number", start, run[-1].end))
+        elif start in in_han:  # "九千", "90万", "星期五"
+            end, stem, kind = in_han[start]
+            content.append(Word(stem, kind, start, end))
+            while place < len(found) and found[place].end <= end:
+                place += 1
         elif token.kind == "pair":
             content.append(Word(tokens.fold(token.text), "word", start, end))
         elif token.text[0].isdecimal():
             content.extend(_counted(token, numbers))
+        elif (counted := foreign.number(found, place - 1, spoken)) is not None:
+            value, place = counted
+            content.append(Word(value, "word", start, found[place - 1].end))
         elif token.text in numbers and not (token.text in ("first", "second") and written[0].isupper()):
             content.append(Word(numbers[token.text], "word", start, end))
         elif token.text not in stop and (len(token.text) > 1 or written.isupper()):
-            kind = "name" if _is_name(text, found, place - 1, spoken) else "word"
+            is_name = _is_name(text, found, place - 1, spoken) or foreign.is_day_or_month(found, place - 1, spoken)
+            kind = "name" if is_name else "word"
             content.append(Word(_stem(token.text, spoken), kind, start, end))
     return tuple(word for word in content if word.stem)  # marks that stand alone have none
 
@@ -194,11 +206,11 @@ def stems(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def known(text: str) -> frozenset[str]:
+def known(text: str, language: str | None = None) -> frozenset[str]:
     """The stems of the content words of `text`, and what these would be if they were spelt in another way: what a claim
-    or a question may have of it."""
-    found = stems(text)
-    spoken = language_of(text)
+    or a question may have of it. It is in `language` if it does not tell."""
+    spoken = language_of(text) or language
+    found = frozenset(word.stem for word in words(text, spoken))
     if text.isascii() and spoken == "English" and not _SPELT_OTHERWISE.search(text):
         return found
     others: set[str] = set()
@@ -222,14 +234,14 @@ def known(text: str) -> frozenset[str]:
         if other.text[0].isdecimal() and text[one.start : one.end].isupper():
             others.add(_code((one, other)))
     others |= {day.isoformat() for _, _, day in foreign.full_dates(text)}
-    if spoken in ("Chinese", "Japanese"):
-        others |= set(foreign.han_numbers(text))
+    others |= {digits for _, _, digits in foreign.han_numbers(text, spoken, is_any=True)}
     return found | others
 
 
-def negations(text: str) -> tuple[list[re.Match[str]], bool]:
-    """Where a text negates something, and whether it negates what stands before."""
-    spoken = language_of(text)
+def negations(text: str, language: str | None = None) -> tuple[list[re.Match[str]], bool]:
+    """Where a text negates something, and whether it negates what stands before. It is in `language` if it does not
+    tell."""
+    spoken = language_of(text) or language
     pattern = foreign.NEGATIONS.get(spoken or "", NEGATION)
     return list(pattern.finditer(text)), spoken in foreign.NEGATED_BEFORE
 
@@ -326,4 +338,5 @@ def _starts_sentence(text: str, start: int) -> bool:
 def _stem(word: str, language: str | None = None) -> str:
     if language in (None, "English") or language not in STEMMERS:
         return tokens.stem(_IRREGULAR.get(word, word), "english")
-    return tokens.stem(word, stemmer_of(language))
+    # Snowball leaves German participles apart: "kostete", "gekostet".
+    return tokens.stem(_PARTICIPLE.sub(r"\1", word) if language == "German" else word, stemmer_of(language))

@@ -135,7 +135,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
     ]
     spoken = [_plain(quote) for quote in pair.quotes]
     quotations = [text for text in _QUOTATION.findall(pair.claim) if not any(_plain(text) in each for each in spoken)]
-    return (*wrong, *quotations, *_on_the_collection(pair))
+    return (*wrong, *quotations, *_on_the_collection(pair), *view.of_other_codes)
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,22 @@ class _View:
     pair: Pair
 
     @cached_property
+    def theirs(self) -> str | None:
+        """The language of the quotes; a short one does not tell, but the passage around it does."""
+        return language_of(self.pair.nearby) or language_of(" ".join(self.pair.quotes))
+
+    @cached_property
+    def ours(self) -> str | None:
+        """The language of the claim, that of the quotes if it does not tell."""
+        return language_of(self.pair.claim) or self.theirs
+
+    @cached_property
     def wanted(self) -> tuple[Word, ...]:
-        return words(self.pair.claim)
+        return words(self.pair.claim, self.ours)
 
     @cached_property
     def each(self) -> list[frozenset[str]]:
-        return [known(quote) for quote in self.pair.quotes]
+        return [known(quote, self.theirs) for quote in self.pair.quotes]
 
     @cached_property
     def quoted(self) -> frozenset[str]:
@@ -159,14 +169,14 @@ class _View:
 
     @cached_property
     def near(self) -> frozenset[str]:
-        return known(self.pair.nearby)
+        return known(self.pair.nearby, self.theirs)
 
     @cached_property
     def clauses(self) -> list[list[Word]]:
         cuts = [cut.start() for cut in _CLAUSE.finditer(self.pair.claim)]
         clauses: list[list[Word]] = [[]]
         for word in self.wanted:
-            is_cut = bool(clauses[-1]) and any(clauses[-1][-1].start < cut < word.start for cut in cuts)
+            is_cut = bool(clauses[-1]) and any(clauses[-1][-1].end <= cut < word.start for cut in cuts)
             if is_cut and len(clauses[-1]) >= CLAUSE_WORDS:
                 clauses.append([])
             clauses[-1].append(word)
@@ -177,7 +187,7 @@ class _View:
     @cached_property
     def closest(self) -> _Alignment:
         """The claim aligned with the quote that has most of its words in their order."""
-        alignments = (_Alignment(self.wanted, quote, language_of(self.pair.claim)) for quote in self.pair.quotes)
+        alignments = (_Alignment(self.wanted, quote, self.ours) for quote in self.pair.quotes)
         return max(alignments, key=lambda each: each.order, default=_Alignment(self.wanted, ""))
 
     @cached_property
@@ -189,7 +199,7 @@ class _View:
         """
         if self.closest.order < ALIKE:
             return frozenset()
-        return _flipped(self.pair.claim, self.closest.quote)
+        return _flipped(self.pair.claim, self.closest.quote, self.ours, self.theirs)
 
     @cached_property
     def miscoded(self) -> frozenset[Word]:
@@ -215,10 +225,19 @@ class _View:
             ]
             if own and (
                 max(others, default=0) - max(n for n, _ in own) >= CLAUSE_WORDS
-                or all(_flipped(self.pair.claim, quote) for _, quote in own)
+                or all(_flipped(self.pair.claim, quote, self.ours, self.theirs) for _, quote in own)
             ):
                 found.add(code)
         return frozenset(found)
+
+    @cached_property
+    def of_other_codes(self) -> tuple[str, ...]:
+        """The codes of the question, if the claim has none and the quotes have others."""
+        asked = {word.stem for word in words(self.pair.question) if _is_code(word.stem)}
+        if not asked or any(_is_code(word.stem) for word in self.wanted):
+            return ()
+        quoted = {word.stem for quote in self.pair.quotes for word in words(quote) if _is_code(word.stem)}
+        return tuple(sorted(asked)) if quoted and not asked & quoted else ()
 
     @cached_property
     def opposed(self) -> frozenset[str]:
@@ -232,7 +251,7 @@ class _View:
     @cached_property
     def exchanged(self) -> frozenset[Word]:
         """Names in the place of another, and numbers of another thing (rag/grounding/roles.py)."""
-        if language_of(self.pair.claim) not in (None, "English"):
+        if self.ours not in (None, "English"):
             return frozenset()
         read = self.pair.claim, self.pair.quotes, self.pair.question
         stems_of_it = roles.exchanged(*read) | roles.misnumbered(*read)
@@ -245,10 +264,12 @@ class _View:
 
         A quote has the names of what stands before it as well, for it may speak of them as "he"; a date line dates all.
         """
-        around = [known(span.of(self.pair.nearby)) for span in sentences(self.pair.nearby)]
-        before = [known(context) for context in self.pair.contexts] or [self.near] * len(self.each)
+        around = [known(span.of(self.pair.nearby), self.theirs) for span in sentences(self.pair.nearby)]
+        before = [known(context, self.theirs) for context in self.pair.contexts] or [self.near] * len(self.each)
         every = {word.stem for word in self.wanted if not (word.is_number or self.is_name(word))}
-        dated = frozenset[str]().union(*(known(quote) for quote in self.pair.quotes if _is_date_line(quote)))
+        dated = frozenset[str]().union(
+            *(known(quote, self.theirs) for quote in self.pair.quotes if _is_date_line(quote))
+        )
         found: set[Word] = set()
         for clause in self.clauses:
             says = every.intersection(word.stem for word in clause)
@@ -341,10 +362,12 @@ def _share(wanted: Sequence[Word], carried: Iterable[float]) -> float:
     return sum(word.weight * each for word, each in zip(wanted, carried, strict=True)) / weight if weight else 0.0
 
 
-def _flipped(claim: str, quote: str) -> frozenset[str]:
-    """Stems that a claim and a quote share, and only one of them negates."""
-    ours, theirs = _negated(claim), _negated(quote)
-    shared, both = stems(claim) & stems(quote), ours.keys() & theirs.keys()
+def _flipped(claim: str, quote: str, ours_in: str | None, theirs_in: str | None) -> frozenset[str]:
+    """Stems that a claim and a quote share, and only one of them negates; with the languages that they are in if they
+    do not tell."""
+    ours, theirs = _negated(claim, ours_in), _negated(quote, theirs_in)
+    said = ({word.stem for word in words(claim, ours_in)}, {word.stem for word in _words(quote, theirs_in)})
+    shared, both = frozenset.intersection(*map(frozenset, said)), ours.keys() & theirs.keys()
     in_ours, in_theirs = (frozenset().union(*negated.values()) for negated in (ours, theirs))
     only_ours = frozenset().union(*(under for first, under in ours.items() if first not in both)) - in_theirs
     only_theirs = frozenset().union(*(under for first, under in theirs.items() if first in shared - both)) - in_ours
@@ -356,11 +379,16 @@ def _is_code(stem: str) -> bool:
     return stem[0].isalpha() and any(map(str.isdecimal, stem))
 
 
-def _negated(text: str) -> dict[str, frozenset[str]]:
+def _words(text: str, language: str | None) -> tuple[Word, ...]:
+    """The content words of a text, which is in `language` if it does not tell."""
+    return words(text, language_of(text) or language)
+
+
+def _negated(text: str, language: str | None) -> dict[str, frozenset[str]]:
     """For the first content word under each negation, the stems that stand under it and nowhere in `text` without
     one."""
-    content, negated = words(text), list[list[Word]]()
-    found, is_before = negations(text)
+    content, negated = _words(text, language), list[list[Word]]()
+    found, is_before = negations(text, language)
     for negation in found:
         if is_before:
             start = max((pause.end() for pause in _PAUSE.finditer(text, 0, negation.start())), default=0)
