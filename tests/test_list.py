@@ -273,6 +273,7 @@ def test_a_year_in_which_nothing_was_published_belongs_to_the_subject(engine: En
         ),
         ("Which articles mention London and the budget?", [], "No article mentions “London” and “the budget”."),
         ("wich articels menton jeremy hunt", ["hunt-1", "hunt-2", "hunt-3"], "3 articles mention “jeremy hunt”"),
+        ("And how many of them mention London?", ["hunt-2"], "1 article mentions “London”."),
         ("How many outlets mention Jeremy Hunt?", ["hunt-1", "hunt-2", "hunt-3"], "2 outlets. 3 articles mention"),
         (
             "How many articles that mention Hunt did each outlet print?",

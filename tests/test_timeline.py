@@ -170,6 +170,7 @@ def test_the_subject_is_what_remains_without_the_request(question: str, history:
         ("Walk me through the siege of Homs", "the siege of Homs"),
         ("Please put the events around the siege of Homs in chronological order.", "the siege of Homs"),
         ("Key dates of the siege of Homs", "the siege of Homs"),
+        ("What is the chronology of the siege of Homs?", "the siege of Homs"),
     ],
 )
 def test_the_words_that_ask_for_a_timeline_are_no_part_of_its_subject(question: str, subject: str) -> None:

@@ -29,8 +29,6 @@ LONGEST_CHARS = 1500
 """Characters of a sentence that is read: a longer one is a list or a table, and each word is read beside the others."""
 NEAR_WORDS = 14
 """Words behind a verb among which its object, and what it is "from", "to" or "by", are looked for."""
-OPENING_WORDS = 8
-"""Most words of a phrase before the subject of a sentence: "On March 17, 1752, …"."""
 TITLE_CHARS = 3
 """Most letters of a word of a name that has a full stop behind it: "St. Augustine", "J. K. Rowling"."""
 UNIT_WORDS = 2
@@ -267,10 +265,8 @@ class _Sentence:
         """Who has which role if the word there is a verb."""
         deed = Deed()
         is_passive = self._is_passive(verb)
-        has_object = self._behind(verb, deed, is_passive=is_passive)
-        # Without an object, a subject may be what something is done to: "the bank opened".
-        if is_passive or has_object or stem in (WIN, LOSE):
-            self._before(verb, deed, OBJECT if is_passive else SUBJECT)
+        self._behind(verb, deed, is_passive=is_passive)
+        self._before(verb, deed, OBJECT if is_passive else SUBJECT)
         if stem == WIN:
             return deed.turned({SUBJECT: SUBJECT})
         return deed.turned({TO: SUBJECT, SUBJECT: OBJECT}) if stem == LOSE else deed
@@ -299,10 +295,8 @@ class _Sentence:
             sure = self._joined(at - 2 if self.lower(at - 1) == "," else at - 1)
         elif here == "to":  # who beats another "to win" wins; whom somebody is ordered "to win" as well
             sure = self._of_clause(verb) if any(one and one.stem in _BEATS for one in self.content[:at]) else []
-        elif self.lower(verb).endswith("ing"):
-            sure = self._after_with(at)
-        else:
-            sure = self._joined(at)
+        else:  # who of two is "claiming" is unclear
+            sure = [] if self.lower(verb).endswith("ing") else self._joined(at)
         for name in sure:
             deed.note(role, name)
         if here in ("and", "or", ",") or (self.lower(verb).endswith("ing") and not sure):
@@ -314,14 +308,6 @@ class _Sentence:
         elif not sure and (nearest := self.name_at(at)):  # "in April, and Samsung sued", "France and Spain claiming"
             for one in self._joined(at) or [nearest]:
                 deed.note(role, one, is_sure=False)
-
-    def _after_with(self, at: int) -> list[Named]:
-        """The name that ends there, of "with the king claiming"; else it is unclear who of two claims."""
-        name = self.name_at(at)
-        first = name.first - 1 if name else -1
-        while self.lower(first) in _DETERMINERS:
-            first -= 1
-        return [name] if name and self.lower(first) == "with" else []
 
     def _joined(self, at: int) -> list[Named]:
         """The name that ends there, and others joined to it by "and"; [] behind a preposition: "the army of France"."""
@@ -340,8 +326,6 @@ class _Sentence:
         """The name with which a sentence of one clause begins, for a further verb of it."""
         at = 0
         before = [self.lower(one) for one in range(verb)]
-        if before and before[0] in _PREPOSITIONS and "," in before[:OPENING_WORDS]:
-            at = max(one for one, word in enumerate(before[:OPENING_WORDS]) if word == ",") + 1
         if any(token in _RELATIVE | {";", "—"} or token in _CONJUNCTIONS - {"and", "or"} for token in before):
             return []
         while self.lower(at) in _DETERMINERS:
@@ -351,14 +335,12 @@ class _Sentence:
             return []
         return [] if self.tokens[name.last].endswith(("'s", "’s")) else [name]
 
-    def _behind(self, verb: int, deed: Deed, *, is_passive: bool) -> bool:
-        """Note the object, whom it is done "by", and what it is "from" and "to"; whether there is an object."""
+    def _behind(self, verb: int, deed: Deed, *, is_passive: bool) -> None:
+        """Note the object, whom it is done "by", and what it is "from" and "to"."""
         role: str | None = OBJECT
-        has_object = False
         at = verb + 1
         while at < min(len(self.tokens), verb + 1 + NEAR_WORDS):
-            here, word = self.lower(at), self.content[at]
-            name = self.name_at(at)
+            here, name = self.lower(at), self.name_at(at)
             if here in ",;:()—." or here in _RELATIVE or here in _CONJUNCTIONS:
                 break
             if here in _PREPOSITIONS:
@@ -368,12 +350,8 @@ class _Sentence:
                     deed.note(role, name, is_sure=not self._is_part(name))
                     for other in self._joined_behind(name):
                         deed.note(role, other, is_sure=False)
-                has_object = has_object or role == OBJECT
                 role, at = None, name.last
-            elif role == OBJECT and (here in _PRONOUNS or (word is not None and not word.is_number)):
-                has_object = True
             at += 1
-        return has_object
 
     def _joined_behind(self, name: Named) -> Iterator[Named]:
         """The names that commas and "and" join to one: they may share its role, or begin the next clause."""

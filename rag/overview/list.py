@@ -75,6 +75,9 @@ _AT_THE_END = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 """What may follow the subject: how to count, how to sort, and words that ask for nothing."""
+_OF_THEM = re.compile(
+    r"^(?:and |but |so )*how many(?: of (?:them|those|these))? (?=(?:are|were|is|was|mention)\b)", re.IGNORECASE
+)
 _OPENS_SORTED = re.compile(
     r"^(?:(?:please|what|which|show|list|give|find|me|is|are|the)\b[\s,]*|(?<=\w)['’]s\s+)*"
     r"(?P<sort>newest|latest|most recent|last|oldest|earliest|first)\s+(?:\w+\s+)?(?:articles?|stor(?:y|ies))\b",
@@ -259,6 +262,8 @@ def _read(text: str) -> Wanted:
     by: list[str] = []
     sort: Sort = "relevance"
     text = " ".join(text.split()).rstrip(" ?!.,;")
+    # "And how many of them are about Hunt?"
+    text = _OF_THEM.sub("articles ", text)
     if opening := _OPENS_SORTED.match(text):
         sort = "oldest" if opening["sort"].lower() in ("oldest", "earliest", "first") else "newest"
         text = f"articles{text[opening.end() :]}"

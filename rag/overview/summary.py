@@ -51,9 +51,6 @@ NEW = 0.7
 """Share of the score in the choice of a sentence; the rest is its similarity to the nearest one chosen before."""
 SAME_ARTICLE, SAME_OUTLET = 0.15, 0.05
 """What each sentence of the same article, or outlet, chosen before takes off the choice."""
-LEAST_OF_BEST = 0.6
-"""Least relevance of a passage as a share of the best one's: where one speaks of the canyoning trial in these words,
-one of another trial is left out. That of a side of a comparison."""
 LEAST_NEAR = 0.2
 """Least cosine to the subject of a sentence that has none of its words."""
 REPEATS = 0.9
@@ -155,9 +152,7 @@ def summarize(
         hits = index.search(asked.subject, SUBJECT_PASSAGES, **asked.only.to_dict())
         if not hits:
             return Overview("", reason=Reason.FILTERED_OUT if asked.only else Reason.EMPTY_INDEX)
-        near = [relevance(asked.subject, hit) for hit in hits]
-        least = max(RELEVANT, LEAST_OF_BEST * max(near))
-        hits = [hit for hit, one in zip(hits, near, strict=True) if one >= least]
+        hits = [hit for hit in hits if relevance(asked.subject, hit) >= RELEVANT]
         if not hits:
             return Overview("", reason=Reason.NOTHING_RELEVANT)
         found = {(hit.article.id, hit.start) for hit in hits}

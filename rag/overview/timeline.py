@@ -57,9 +57,6 @@ INEXACT = 0.5
 DISAGREEING_DAYS = 31
 """Dates further apart are those of two events, however alike their sentences."""
 
-LEAST_OF_BEST, FEWEST_DIRECT = 0.6, 3
-"""Where no number of entries is asked for: least relevance of a passage as a share of the best one's, as for the
-sides of a comparison, and the fewest entries with which a timeline does without the others."""
 WHOLE_CHARS = 2000
 """An article of so many characters, some 320 words, names whom it is about. 99 of 100 dated updates, most of which do
 not, are shorter."""
@@ -75,7 +72,7 @@ _IN_ORDER = re.compile(
     r"\s*,?\s*(?:in (?:chronological |date |time |the right )?order(?: of date)?|chronologically)\W*$"
 )
 _ASKED = re.compile(
-    r"^\W*(?:(?:please|can|could|would|you|now|and|then|also)\b\s*)*(?:give|show|make|write|draw|create|build|list|tell)?\b"
+    r"^\W*(?:(?:please|can|could|would|you|now|and|then|also|what|is|was|are|were)\b\s*)*(?:give|show|make|write|draw|create|build|list|tell)?\b"
     r"\s*(?:me|us)?\b\s*(?:an?|the)?\b\s*(?:as|in)?\s*(?:an?|the)?\s*$",
     re.IGNORECASE,
 )
@@ -177,8 +174,6 @@ def _of_subject(
     found = _naming(subject, _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts))
     dated = [entry for entry in entries(found) if _is_within(entry, scope)]
     stories = _stories([*([first] if first else []), *dated])
-    if limit is None:
-        stories = _direct(stories, subject, found)
     rest = sorted(stories[1:], key=lambda story: -story.salience)
     chosen = [*stories[:1], *rest[: most - 1]]
     for story in chosen[1:] if not cancel.is_set() else ():
@@ -303,21 +298,6 @@ def _stories(found: Sequence[Entry]) -> list[Story]:
         elif all((entry.article.id, entry.sentence) != (other.article.id, other.sentence) for other in story.entries):
             story.entries.append(entry)
     return stories
-
-
-def _direct(stories: list[Story], subject: str, found: Sequence[Hit]) -> list[Story]:
-    """The events of passages that speak of the subject in its words, where there are a few: the gas dispute of two
-    countries is one event of many between them. The first story stays."""
-    near = [relevance(subject, hit) for hit in found]
-    least = max(RELEVANT, LEAST_OF_BEST * max(near, default=0.0))
-    hits = [hit for hit, one in zip(found, near, strict=True) if one >= least]
-    direct = {(entry.article.id, entry.sentence) for entry in entries(hits)}
-    kept = [
-        story
-        for place, story in enumerate(stories)
-        if place == 0 or any((entry.article.id, entry.sentence) in direct for entry in story.entries)
-    ]
-    return kept if len(kept) >= FEWEST_DIRECT else stories
 
 
 def _is_one_event(one: Entry, other: Entry) -> bool:
