@@ -6,10 +6,12 @@ is ready in a fraction of the time that importing PyTorch takes (python -m bench
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
 import platform
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -135,6 +137,18 @@ def shares(sizes: Sequence[int], threads: int) -> list[list[int]]:
         else:
             found.append([row])
     return found
+
+
+def _after_fork() -> None:
+    """At its end a forked process would wait for a thread of ONNX Runtime that only its parent has. glibc calls what is
+    registered last first, so `_exit` comes before that and keeps the status."""
+    libc = ctypes.CDLL(None)
+    if "onnxruntime" in sys.modules and hasattr(libc, "on_exit"):
+        libc.on_exit(libc._exit, None)
+
+
+if hasattr(os, "register_at_fork") and sys.platform == "linux":
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(frozen=True, slots=True)
