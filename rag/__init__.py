@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rag.answer import Answer, Citation, Claim, Reason, Section, Source, Turn
-from rag.kind import kind_of
 from rag.settings import Settings
 
 if TYPE_CHECKING:
     from rag.engine import Check, Checked, Engine, Evidence, Progress, Row, Token, ask, check
+    from rag.kind import kind_of
 
 __all__ = [
     "Answer", "Check", "Checked", "Citation", "Claim", "Engine", "Evidence", "Progress", "Reason", "Row", "Section",
@@ -20,7 +20,12 @@ _LATER = ("Check", "Checked", "Engine", "Evidence", "Progress", "Row", "Token", 
 
 
 def __getattr__(name: str) -> Any:
-    """Engine and ask bring the index with them, and with it numpy; they load when first named."""
+    """Engine and ask bring the index with them, and with it numpy, and kind_of many patterns to compile; they load when
+    first named."""
+    if name == "kind_of":
+        from rag.kind import kind_of
+
+        return kind_of
     if name not in _LATER:
         raise AttributeError(f"module 'rag' has no attribute {name!r}")
     from rag import engine
