@@ -264,7 +264,7 @@ def test_the_command_line_adds_runs_shows_and_removes(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = Index.open
-    monkeypatch.setattr(Index, "open", lambda home=None: opened(home, embedder=BagOfWordsEmbedder()))
+    monkeypatch.setattr(Index, "open", lambda home=None, **_: opened(home, embedder=BagOfWordsEmbedder()))
     article = tmp_path / "dam.txt"
     article.write_text(DAM.text, encoding="utf-8")
 

@@ -238,7 +238,7 @@ def test_the_command_prints_a_report_and_its_status_says_whether_all_is_fine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = Index.open
-    monkeypatch.setattr(Index, "open", lambda home=None: opened(home, embedder=BagOfWordsEmbedder()))
+    monkeypatch.setattr(Index, "open", lambda home=None, **_: opened(home, embedder=BagOfWordsEmbedder()))
     home = tmp_path / "home"
     with Index.open(home) as index:
         index.add(ARTICLES)

@@ -317,7 +317,7 @@ def test_a_format_that_no_terminal_shows_is_refused_before_anything_is_asked(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(Index, "open", lambda *_: pytest.fail("the index was opened"))
+    monkeypatch.setattr(Index, "open", lambda *_, **__: pytest.fail("the index was opened"))
     assert cli.main(["--home", str(home), "ask", "Who?", "--format", "docx"]) == 1
     assert "--export FILE.docx" in capsys.readouterr().err
 
@@ -342,7 +342,7 @@ def test_the_command_line_prints_and_saves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = Index.open
-    monkeypatch.setattr(Index, "open", lambda home=None: opened(home, embedder=BagOfWordsEmbedder()))
+    monkeypatch.setattr(Index, "open", lambda home=None, **_: opened(home, embedder=BagOfWordsEmbedder()))
     articles, home, draft = tmp_path / "articles", tmp_path / "home", tmp_path / "draft.md"
     articles.mkdir()
     (articles / "a.txt").write_text("Engineers of the dam found cracks in two pillars on Monday.", encoding="utf-8")

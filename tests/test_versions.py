@@ -375,7 +375,7 @@ def test_the_command_line_says_what_is_superseded(
     index: Index, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index.add([RULES, FORBIDDEN])
-    monkeypatch.setattr(Index, "open", lambda home: nullcontext(index))
+    monkeypatch.setattr(Index, "open", lambda home, **_: nullcontext(index))
     assert cli.main(["index", "list"]) == 0
     newer, older = capsys.readouterr().out.splitlines()
     assert newer.endswith("· searched")
