@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure each setting, print the table, write the result."""
     if arguments.be is not None:
         if arguments.settled:
-            read_ahead.LIGHT_MOST_S = read_ahead.LIGHT_RESERVE_S
+            read_ahead.LIGHT_MOST_S = read_ahead.LIGHT_RESERVE_S + MINUTE_S * read_ahead.LIGHT_SHARE
         be(Path(arguments.be[0]), arguments.be[1], arguments.model, arguments.minutes)
         return
     measured: dict[str, Any] = {"articles": ARTICLES, "passages": ARTICLES * PASSAGES}
