@@ -404,7 +404,7 @@ def test_the_page_is_there_while_the_models_load(home: Path, visit: Visitor) -> 
             tab.expect("#current .claim", REPLY)
             tab.finished()
             tab.expect("#status", "1 article · ready")
-            expect(tab.page.locator("#suggestions ul")).to_be_hidden(timeout=PATIENCE_MS)
+            expect(tab.page.locator("#suggestions")).to_be_hidden(timeout=PATIENCE_MS)
         finally:
             hold.set()
             demo.close(verbose=False)
@@ -441,8 +441,8 @@ def test_stop_ends_a_real_model_at_the_word_it_is_at(
     tokens, go = [], threading.Event()
     likeliest = llm._native.likeliest
 
-    def slowly(allowed: Any) -> int:
-        tokens.append(likeliest(allowed))
+    def slowly(*arguments: Any, **options: Any) -> int:
+        tokens.append(likeliest(*arguments, **options))
         if len(tokens) == 4:
             go.wait(60)
         return tokens[-1]

@@ -138,6 +138,7 @@ def test_what_was_altered_is_mended(home: Path, tmp_path: Path, embedder: BagOfW
         try:
             done = Index.repair(altered, embedder=embedder)
         except StoreError:
+            assert any("schema" in one or "not a database" in one for one in told), told
             refused += 1
             continue
         with Index.open(altered, embedder=embedder) as index:
@@ -148,7 +149,8 @@ def test_what_was_altered_is_mended(home: Path, tmp_path: Path, embedder: BagOfW
             if not lost:
                 assert sorted(map(repr, index.search("wheat harvest"))) == sorted(map(repr, expected[2]))  # type: ignore[call-overload]
         mended += 1
-    assert refused <= MENDED // 10
+    # Without the definitions of the tables nothing can be read, and of so small a file they are a tenth.
+    assert refused <= MENDED // 5
 
 
 def altered_by(home: Path, *statements: str) -> None:

@@ -215,6 +215,7 @@ def test_ctrl_c_while_the_command_line_is_imported_is_quiet(home: Path) -> None:
     for name in ("ui.cli", "ui.commands.serving"):
         program = (
             "import builtins, os, signal, sys, importlib.abc\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
             "class Interrupts(importlib.abc.MetaPathFinder):\n"
             "    def find_spec(self, name, path, target=None):\n"
             f"        if name == {name!r}:\n"

@@ -8,6 +8,7 @@ Evasion Cheat Sheet, the PortSwigger cheat sheet and cure53's mutation XSS.
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -22,6 +23,7 @@ from index.article import Span
 from index.edit import Edit
 from index.hit import Hit
 from index.models import Model
+from index.picture import Box, Picture
 from rag import Answer, Citation, Claim, Reason, Section, Source
 from rag.answer import Disagreement, Side
 from rag.checked import Check, Checked, CheckVerdict
@@ -86,15 +88,17 @@ ADDRESSES = (
 )  # fmt: skip
 HOSTILE = (*PAYLOADS, *ADDRESSES)
 
+ORIGINAL = r"original/[\w%.~-]+(/\d+\.png|#page=\d+)?"
+"""Addresses of the page itself: the file of an article, whose id is percent-encoded, and pages of it as pictures."""
 ELEMENTS = set(
     "article b bdi sup blockquote button details div em form h1 h2 h3 header input label li main mark ol option p pre "
-    "progress section select span strong summary textarea ul a nav time datalist option svg rect "
+    "img progress section select span strong summary textarea ul a nav time datalist option svg rect "
     "title figure figcaption dl dt dd small".split()
 )
 ATTRIBUTES = set(
-    "aria-controls aria-current aria-describedby aria-expanded aria-hidden aria-label aria-live aria-pressed checked "
-    "class datetime dir height href id hidden list max maxlength name open placeholder preserveaspectratio rel "
-    "required role rows selected tabindex target title type value viewbox width x y".split()
+    "alt aria-controls aria-current aria-describedby aria-expanded aria-hidden aria-label aria-live aria-pressed "
+    "checked class datetime dir height href id hidden list max maxlength name open placeholder preserveaspectratio rel "
+    "required role rows selected src style tabindex target title type value viewbox width x y".split()
 )
 OURS = "<p>ours</p>"
 
@@ -220,6 +224,12 @@ VIEWS: dict[str, Callable[[str, str | None], str]] = {
     "reader.article": lambda text, url: reader.article(
         an_article(text, url), start=0, end=len(text), number=1, copies=[an_article(text, url)]
     ),
+    "reader.page": lambda text, url: reader.page(
+        an_article(text, url), Picture(1, text, 3, 800, 1000, b"", missing=text), start=0, end=len(text)
+    ),
+    "reader.page, with words marked": lambda text, url: reader.page(
+        an_article(text, url), Picture(2, "2", 3, 800, 1000, b"", boxes=(Box(0.1, 0.1, 0.2, 0.02),)), start=0, end=1
+    ),
     "reader.problem": lambda text, url: reader.problem(text),
     "reader.kept_words": lambda text, url: reader.kept_words(an_article(text, url), text, number=1, gone=True),
 }
@@ -273,8 +283,10 @@ def test_a_page_runs_nothing_and_loads_nothing(view: str) -> None:
                 assert element.tag in ELEMENTS, payload
                 for name, value in element.attrib.items():
                     assert name in ATTRIBUTES or name.startswith("data-"), (payload, name)
-                    assert name != "href" or value.startswith(("https://", "http://", "#")), payload
-                    assert name != "id" or payload not in value
+                    is_own = re.fullmatch(ORIGINAL, value) is not None
+                    assert name != "href" or value.startswith(("https://", "http://", "#")) or is_own, payload
+                    assert name != "src" or is_own, payload
+                    assert name not in ("id", "style") or payload not in value
                 if element.get("target") == "_blank":
                     assert {"noopener", "noreferrer"} <= set(element.get("rel", "").split())
 

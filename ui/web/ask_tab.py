@@ -79,7 +79,7 @@ class AskTab:
                 file_types=list(uploads.TYPES),
                 height=150,
                 elem_id="drop",
-                visible=False,
+                visible="hidden",  # a part that is not in the page at all is lost when it is shown on a slow machine
             )
             self.dropped = region("", "dropped", live=True)
         with gr.Column(elem_id="sources"):

@@ -396,7 +396,7 @@ class LibraryTab:
     def to_drop(self, request: gr.Request) -> Any:
         """The field on the start page that takes files, while there is no article."""
         is_wanted = self.frame.can_edit(request) and not self.frame.library().rows()
-        return gr.update(visible=is_wanted, value=None)
+        return gr.update(visible=is_wanted or "hidden", value=None)
 
     def tags_to_ask(self, request: gr.Request) -> str:
         """The tags that questions can be narrowed to."""
