@@ -52,7 +52,7 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator[Running]:
     with Index.open(tmp_path_factory.mktemp("home"), embedder=embedder) as index:
         index.sync([SEEDS])
-        with Engine.open(index=index, settings=Settings()) as engine:
+        with Engine.open(index=index, settings=Settings(read_ahead="off")) as engine:  # the first test stops a reading
             demo = web.build(engine)
             yield Running(web.launch(demo).rstrip("/"), engine)
             demo.close(verbose=False)
