@@ -120,6 +120,8 @@ def test_every_flipped_bit_is_told_or_changes_nothing(home: Path, tmp_path: Path
 
 def test_what_was_altered_is_mended(home: Path, tmp_path: Path, embedder: BagOfWordsEmbedder) -> None:
     with Index.open(home, embedder=embedder) as index:
+        # Without the definitions of the tables nothing can be read: in a home of some size they are a small part.
+        index.add([Article(f"more-{n}", f"Bridge {n} was opened. It has {n * 7} lamps. " * 8) for n in range(60)])
         expected = everything(index)
     places, drawn = used_places(home), random.Random(7)
     mended = refused = 0
@@ -149,8 +151,7 @@ def test_what_was_altered_is_mended(home: Path, tmp_path: Path, embedder: BagOfW
             if not lost:
                 assert sorted(map(repr, index.search("wheat harvest"))) == sorted(map(repr, expected[2]))  # type: ignore[call-overload]
         mended += 1
-    # Without the definitions of the tables nothing can be read, and of so small a file they are a tenth.
-    assert refused <= MENDED // 5
+    assert refused <= MENDED // 10
 
 
 def altered_by(home: Path, *statements: str) -> None:
