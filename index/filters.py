@@ -36,7 +36,7 @@ _OPERATOR = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _DATE = re.compile(r"([12][0-9]{3})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
-_PUBLISHED = re.compile(rf"{_DATE.pattern}(?:[T ].*)?", re.DOTALL)
+_PUBLISHED = re.compile(r"([12][0-9]{3})(?:-([0-9]{2})(?:-([0-9]{2})(?:[T ].*)?)?)?", re.DOTALL)
 
 _QUOTED = re.compile(r"\s|[?!.,;)]$")
 """What a value has that is only kept in quotation marks: after a bare one, a full stop is that of the sentence."""

@@ -550,6 +550,24 @@ def test_a_question_that_comes_before_the_browser_has_its_name_is_kept_under_it(
     assert "1 question" not in site.client("tab").send("conversations-tab.select", ["", None])[1]
 
 
+def test_a_question_asked_while_the_home_opens_and_the_page_give_the_browser_one_name(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, new = threading.Barrier(2, timeout=20), Owners.new
+
+    def new_at_once(owners: Owners) -> str:
+        made = new(owners)
+        both.wait()  # neither is told before both have none
+        return made
+
+    monkeypatch.setattr(Owners, "new", new_at_once)
+    client = site.client()
+    for event, data in (("page.load", [None]), ("ask.click", [QUESTION, None, "", "", ""])):
+        assert client.post("queue/join", client.body(event, data))[0] == 200
+    owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", client.stream(client.tab))[0]
+    assert "1 question" in client.send("conversations-tab.select", ["", {"owner": owner}], tab="reloaded")[1]
+
+
 def test_sessions_are_bounded_and_one_that_is_busy_stays() -> None:
     sessions = Sessions()
     busy = sessions.of("busy", "ann")

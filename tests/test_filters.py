@@ -139,7 +139,7 @@ def test_a_filter_goes_through_json_and_back() -> None:
     [
         ("2018", True), ("2018-12", True), ("2018-12-31T23:59:59-11:00", True), ("2018-01-01 00:00", True),
         ("2017-12-31", False), ("2019", False), ("", False), (None, False), ("yesterday", False), ("2018-99", False),
-        ("20180", False),
+        ("20180", False), ("2018 <img src=x>", False), ("2018-05 or so", False),
     ],
 )  # fmt: skip
 def test_the_day_an_article_gives_is_taken_as_written(published: str | None, passes: bool) -> None:

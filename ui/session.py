@@ -235,6 +235,17 @@ class Sessions:
                 self._known.move_to_end(key)
             return known
 
+    def name(self, tab: str | None, person: str, *, renewed: str | None, new: str) -> str:
+        """The name of the browser of a tab: `renewed` if it has one, else the one that the tab was given first.
+
+        Events that come at the same time, before the browser has a name, all get the same one: `new` of the first.
+        """
+        session = self.of(tab, person)
+        with self._lock:
+            session = self._known.get((person, tab or ""), session)  # it may have been renewed meanwhile
+            session.owner = renewed or session.owner or new
+            return session.owner
+
     def known(self, tab: str | None, person: str = "") -> Session:
         """The session of a tab, or an empty one that is not remembered: for events that only read or stop."""
         with self._lock:

@@ -150,10 +150,10 @@ class Frame:
 
         A tab gets the same new name again until its browser has it.
         """
-        owners, session = self.backend.owners(), self.session(request)
+        owners = self.backend.owners()
         known = memory.get("owner") if isinstance(memory, dict) else None
-        session.owner = owners.renewed(known) or session.owner or owners.new()
-        return session.owner
+        renewed, new = owners.renewed(known), owners.new()
+        return self.sessions.name(request.session_hash, person(request), renewed=renewed, new=new)
 
 
 def region(value: Any, name: str, *, live: bool = False, js: str = "") -> gr.HTML:
