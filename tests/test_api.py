@@ -25,12 +25,13 @@ from pydantic import BaseModel
 from index import Article, Index
 from index.errors import ModelError
 from index.run import SyncReport
-from rag import Engine
+from rag import Engine, Progress, Token
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import cli
 from ui.api import door, programs, schema, tokens
 from ui.api.asking import Asking
 from ui.api.door import Rates
+from ui.api.service import seldom_writing
 from ui.backend import Backend
 from ui.folders import Folders
 
@@ -664,3 +665,17 @@ def test_the_server_runs_until_a_signal(home: Path) -> None:
             assert connection.getresponse().status == 200
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
+
+
+def test_a_client_hears_seldom_how_many_words_are_written_and_always_how_many_in_the_end() -> None:
+    ticks = iter(range(1000))
+    written = [Progress("write", done, 200) for done in range(1, 41)]
+    heard = list(
+        seldom_writing(
+            [Progress("read", 1, 1), *written, Token("a"), Token("b"), *written[:1]], now=lambda: next(ticks) / 64
+        )
+    )
+    assert heard[0] == Progress("read", 1, 1)
+    assert heard[1] == written[0]
+    assert heard[-4:] == [written[-1], Token("a"), Token("b"), written[0]]
+    assert len(heard) < 10

@@ -30,7 +30,7 @@ from ui.html.markup import safe_url
 from ui.uploads import harmless
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from starlette.requests import Request
 
@@ -56,6 +56,9 @@ MODEL = "citewire"
 MOST_SEARCHING = 256
 """Searches that run or wait; each takes some milliseconds."""
 LOADING_POLL_S = 0.05
+WRITING_S = 0.25
+"""Between two reports of how many words are written: each wakes the server and the client, and the model writes on the
+same cores meanwhile."""
 
 
 class Service:
@@ -125,7 +128,7 @@ class Service:
                 articles=articles,
                 settings=settings,
             )
-            for event in events:
+            for event in seldom_writing(events):
                 tokens += isinstance(event, Token)
                 if isinstance(event, Progress) and event.stage == "write":
                     unseen = max(unseen, event.done)
@@ -284,6 +287,23 @@ class Service:
             if cancel.wait(LOADING_POLL_S):
                 return None
         return engine
+
+
+def seldom_writing(events: Iterable[Event], *, now: Callable[[], float] = time.monotonic) -> Iterator[Event]:
+    """The events, without most of those that only say how many words are written: one in WRITING_S, and the last."""
+    reported_s, held = -WRITING_S, None
+    for event in events:
+        if isinstance(event, Progress) and event.stage == "write":
+            held = event
+            if now() < reported_s + WRITING_S:
+                continue
+            reported_s = now()
+        elif held is not None:
+            yield held
+        held = None
+        yield event
+    if held is not None:
+        yield held
 
 
 def _shortened(listed: Listed) -> Listed:
