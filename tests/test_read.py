@@ -338,6 +338,22 @@ def test_a_page_says_its_language_and_when_it_was_updated(tmp_path: Path) -> Non
     assert (article.language, article.updated, article.published) == ("pt-BR", "2018-03-22T10:00:00+00:00", None)
 
 
+def test_what_the_style_sheet_of_a_page_hides_is_no_article(tmp_path: Path) -> None:
+    words = "and it is long enough to be a paragraph, as all of them are here.</p>"
+    style = "<style>.a, p#b {display:none} .c{display:none} p.c{display:block} @media print {.d{display:none}}</style>"
+    kept = "".join(f"<p class='{name}'>Seen {name}, {words}" for name in "cdef")
+    lost = f"<p class='a'>Hidden one, {words}<p id='b'>Hidden two, {words}" + (
+        f"<p style='position: absolute; left: -9999px'>Hidden three, {words}<p style='font-size:0'>Hidden four, {words}"
+    )
+    text = one(put(tmp_path, "a.html", page(style, body=kept * 2 + lost))).text
+    assert all(f"Seen {name}" in text for name in "cdef")
+    assert "Hidden" not in text
+    shown = one(
+        put(tmp_path, "b.html", page("<style>.x{display:none}</style>", f"<div class='x'>{kept * 4}</div>"))
+    ).text
+    assert "Seen c" in shown  # by scripts
+
+
 def test_what_the_page_hides_and_what_readers_comment_is_no_article(tmp_path: Path) -> None:
     body = (
         "<p>Seen by all, and it is long enough to be a paragraph.</p>"

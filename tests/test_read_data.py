@@ -70,6 +70,27 @@ def test_what_is_no_utf_8_is_recognized_without_a_declaration(encoding: str) -> 
             assert decode(text.encode(encoding)) == text
 
 
+@pytest.mark.parametrize(
+    ("encodings", "text"),
+    [
+        ("cp1250 iso8859-2", "Port został zamknięty w środę z powodu burzy. Nikt nie ucierpiał."),
+        ("cp1250", "Přístav byl ve středu uzavřen kvůli bouři. Nikdo nebyl zraněn."),
+        ("cp1254", "Liman çarşamba günü fırtına nedeniyle kapatıldı. Başkan gitti."),
+        ("cp1257", "Uostas buvo uždarytas trečiadienį dėl audros, sakė meras šį rytą."),
+        ("cp1252 mac-roman cp850", "Der Hafen wird geschlossen, weil die Mauer nicht hält. Größe, Äpfel, öffnet."),
+        ("cp1251 koi8-r cp866", "Порт закрыли в среду."),
+        ("cp1253 iso8859-7", "Το λιμάνι έκλεισε."),
+        ("cp932 euc_jp", "港は閉鎖された。"),
+        ("gb18030 utf-16-le utf-16-be", "港口星期三关闭，没有人受伤。"),
+        ("big5", "港口星期三關閉，沒有人受傷。"),
+        ("euc_kr", "항구는 수요일에 폐쇄된다."),
+    ],
+)
+def test_a_sentence_shows_its_encoding_by_the_letters_of_its_language(encodings: str, text: str) -> None:
+    for encoding in encodings.split():
+        assert decode(text.encode(encoding)) == text
+
+
 def test_headers_of_mail_are_decoded_as_the_body_is() -> None:
     for name, encoding, text in (
         ("gb2312", "gbk", "朱镕基"),
@@ -189,6 +210,29 @@ def test_toml_front_matter_is_read() -> None:
         assert (draft.title, draft.published, draft.author) == ("Harbour", "2018-03-21", "Ann, Ben")
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        '{"title": "Harbour", "date": "2018-03-21",\n"author": "Ann"}',
+        '---json\n{"title": "Harbour", "date": "2018-03-21", "author": "Ann"}\n---',
+        '---toml\ntitle = "Harbour"\ndate = 2018-03-21\nauthor = "Ann"\n---',
+        "title: Harbour\ndate: 2018-03-21\nauthor: Ann\ntags:\n- a\n---",
+        "Title: Harbour\nDate: 2018-03-21\nAuthor: Ann\nTags:\nSlug: a",
+        "<!--\n.. title: Harbour\n.. date: 2018-03-21\n.. author: Ann\n-->",
+    ],
+)
+def test_front_matter_of_other_generators_is_read(block: str) -> None:
+    draft = with_matter(block)
+    assert (draft.title, draft.published, draft.author) == ("Harbour", "2018-03-21", "Ann")
+
+
+@pytest.mark.parametrize(
+    "text", ["Ann: Where is it?\nBen: It is gone.\n\nThey left.", '{"a": 1}', "{% x %}\n\nThey left."]
+)
+def test_what_looks_like_front_matter_is_text(text: str) -> None:
+    assert [draft.title for draft in drafts(text, ".md")] == [None]
+
+
 def test_notes_of_obsidian_become_plain_words() -> None:
     note = (
         "---\naliases: [x]\n---\n> [!note]- A title\n> Its text.\n\nSee [[Page]], [[Page|the page]] and ![[a.png]]it "
@@ -211,6 +255,33 @@ def test_notes_of_obsidian_become_plain_words() -> None:
         ({"rendered": "<p>One.</p>"}, "One."),
         ({"blocks": [{"type": "paragraph", "data": {"text": "One."}}, {"data": {"text": "Two."}}]}, "One.\n\nTwo."),
         (["One ", {"type": "bold", "text": "two"}, "."], "One two."),
+        ({"*": "<p>One.</p>"}, "One."),
+        (
+            {
+                "en-US": {
+                    "nodeType": "document",
+                    "content": [
+                        {
+                            "nodeType": "paragraph",
+                            "content": [{"nodeType": "text", "value": "One "}, {"nodeType": "text", "value": "two."}],
+                        }
+                    ],
+                }
+            },
+            "One two.",
+        ),
+        (
+            [{"_type": "block", "children": [{"_type": "span", "text": "One "}, {"_type": "span", "text": "two."}]}],
+            "One two.",
+        ),
+        ([{"type": "paragraph", "children": [{"text": "One "}, {"text": "two.", "bold": True}]}], "One two."),
+        ('{"root": {"children": [{"type": "paragraph", "children": [{"type": "text", "text": "One."}]}]}}', "One."),
+        ([{"type": "paragraph", "paragraph": {"rich_text": [{"type": "text", "plain_text": "One."}]}}], "One."),
+        (
+            [{"heading": "A", "paragraphs": ["One.", "Two."]}, {"heading": "B", "text": "Three."}],
+            "A\n\nOne.\n\nTwo.\n\nB\n\nThree.",
+        ),
+        ({"p1": "One.", "p2": "Two."}, "One.\n\nTwo."),
     ],
 )
 def test_text_may_be_markup_paragraphs_or_blocks(value: object, text: str) -> None:
@@ -244,6 +315,21 @@ def test_keys_have_the_names_that_programs_give_them(known: dict[str, Any], expe
     assert (draft.text, draft.title, draft.source, draft.url, draft.published, draft.author) == (TALKS, *expected)
 
 
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"kop": "Haven", "artikeltekst": f"{TALKS} {TALKS}", "code": "x" * 400},
+        {"tweet": {"full_text": f"{TALKS} {TALKS}"}},
+        {"_source": {"story_text": f"{TALKS} {TALKS}", "summary": "Short."}},
+        {"type": "constructor", "kwargs": {"page_content": f"{TALKS} {TALKS}"}},
+        [{"kop": "Haven", "artikeltekst": f"{TALKS} {TALKS}"}],
+        {"results": {"hits": [{"kop": "Haven", "artikeltekst": f"{TALKS} {TALKS}"}]}},
+    ],
+)
+def test_running_text_under_a_name_that_nobody_knows_is_the_article(known: object) -> None:
+    assert [draft.text for draft in drafts(known)] == [f"{TALKS} {TALKS}"]
+
+
 ITEMS = [{"title": f"T{n}", "text": f"{n}. {TALKS}"} for n in (1, 2)]
 
 
@@ -257,6 +343,11 @@ ITEMS = [{"title": f"T{n}", "text": f"{n}. {TALKS}"} for n in (1, 2)]
         json.dumps({"hits": {"hits": [{"_source": item} for item in ITEMS]}}),
         json.dumps({"data": {"a": ITEMS[0], "b": ITEMS[1]}}),
         json.dumps({"content": ITEMS, "totalPages": 1}),
+        json.dumps({name: {str(n): item[name] for n, item in enumerate(ITEMS)} for name in ("title", "text")}),
+        json.dumps({"columns": ["title", "text"], "index": [0, 1], "data": [list(item.values()) for item in ITEMS]}),
+        json.dumps({f"a{n}": item for n, item in enumerate(ITEMS)}),
+        json.dumps({"features": [{"properties": {"title": i["title"], "description": i["text"]}} for i in ITEMS]}),
+        "\n".join(json.dumps({"index": {"_id": n}}) + "\n" + json.dumps(item) for n, item in enumerate(ITEMS)),
         json.dumps({"title": "T1", "text": ITEMS[0]["text"], "comments": ITEMS}) + "\n" + json.dumps(ITEMS[1]),
         "\n".join(map(json.dumps, ITEMS)).encode("utf-16"),
         "\n".join(map(json.dumps, ITEMS)).encode("utf-16-be"),

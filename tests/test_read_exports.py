@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import quopri
+import zipfile
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,12 @@ def xlsx(sheets: Mapping[str, Sequence[Sequence[object]]], hidden: str = "") -> 
             **members,
         }
     )
+
+
+def rezipped(content: bytes, members: Mapping[str, str]) -> bytes:
+    """A zip archive with these files in it, or in the place of those that it has."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return zipped({**{name: archive.read(name) for name in archive.namelist()}, **members})
 
 
 def odt(body: str) -> bytes:
@@ -155,6 +162,9 @@ def test_a_row_with_running_text_is_an_article() -> None:
         ("sep=|\nRegion|Population\nNorth|12\nSouth|14.5\n", None),
         ("Name,City\nAnn,Oslo\n", "Name: Ann; City: Oslo"),
         ("1,2\n3,4\n", "1 | 2\n\n3 | 4"),
+        ("Region,Population\nNorth,12\nSouth,14.5\n\nCity,Schools\nBonn,7\n\nOslo,8\n",
+         "Region: North; Population: 12\n\nRegion: South; Population: 14.5\n\nCity: Bonn; Schools: 7\n\n"
+         "City: Oslo; Schools: 8"),
         ("The count,,\n,,\nRegion,Population,Area\nNorth,12,3\n",
          "The count\n\nRegion: North; Population: 12; Area: 3"),
     ],
@@ -179,6 +189,31 @@ def test_each_visible_sheet_of_a_workbook_is_read(tmp_path: Path) -> None:
     assert one(put(tmp_path, "b.xlsx", xlsx({"Sheet1": REGIONS}))).title is None
 
 
+def test_a_sheet_is_read_as_it_looks(tmp_path: Path) -> None:
+    numbers = '<numFmts><numFmt numFmtId="164" formatCode="0.0%"/></numFmts>'
+    styles = f'<styleSheet xmlns="{OFFICE}/spreadsheetml/2006/main">{numbers}<cellXfs><xf numFmtId="0"/>' + (
+        '<xf numFmtId="164"/><xf numFmtId="9"/></cellXfs></styleSheet>'
+    )
+    texts = ["".join(f'<c r="{column}{{row}}" t="inlineStr"><is><t>{cell}</t></is></c>' for column, cell in cells)
+             for cells in ([("A", "Region"), ("B", "City"), ("C", "Share"), ("D", "Remark")], [("A", "North")],
+                           [("B", "Bonn")], [("A", "South")])]  # fmt: skip
+    rows = (
+        f'<row r="1">{texts[0].format(row=1)}</row><row r="2">{texts[1].format(row=2)}<c r="B2"><v>1</v></c>'
+        '<c r="C2" s="1"><v>0.125</v></c><c r="D2"><v>7</v></c></row>'
+        f'<row r="3">{texts[2].format(row=3)}<c r="C3" s="2"><v>0.5</v></c></row>'
+        f'<row r="4" hidden="1">{texts[3].format(row=4)}<c r="C4"><v>0.9</v></c></row>'
+    )
+    sheet = (
+        f'<worksheet xmlns="{OFFICE}/spreadsheetml/2006/main"><cols><col min="4" max="4" hidden="1"/></cols>'
+        f'<sheetData>{rows}</sheetData><mergeCells><mergeCell ref="A2:A3"/></mergeCells></worksheet>'
+    )
+    content = rezipped(xlsx({"Sheet1": REGIONS}), {"xl/styles.xml": styles, "xl/worksheets/s0.xml": sheet})
+    reasons: list[str] = []
+    (article,) = read(put(tmp_path, "a.xlsx", content), left_out=reasons.append)
+    assert article.text == "Region: North; City: 1; Share: 12.5%\n\nRegion: North; City: Bonn; Share: 50%"
+    assert ["1 hidden rows and 1 hidden columns" in reason for reason in reasons] == [True]
+
+
 # Documents
 
 
@@ -199,6 +234,45 @@ def test_odt_is_read_in_order_with_its_notes_last() -> None:
     )
     assert draft.text == "Head\n\nOne  two,\nthree.\n\n- a\n- b\n\nRegion: North; Population: 12\n\nThe note."
     assert (draft.title, draft.author, draft.language, draft.published) == ("Talks", "Ann Author", "en-GB", None)
+
+
+def test_odt_leaves_out_what_is_hidden_and_marks_of_notes_and_fills_merged_cells() -> None:
+    cell, covered = "<table:table-cell{}><text:p>{}</text:p></table:table-cell>".format, "<table:covered-table-cell/>"
+    table = "".join(
+        f"<table:table-row>{row}</table:table-row>"
+        for row in (
+            cell("", "Region") + cell("", "Men"),
+            cell(' table:number-rows-spanned="2"', "North") + cell("", "12"),
+            covered + cell("", "13"),
+        )
+    )
+    names = 'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" ' + (
+        'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+    )
+    styles = f"<s {names}>" + (
+        '<style:style style:name="Up"><style:text-properties style:text-position="super 58%"/></style:style>'
+        '<style:style style:name="T1" style:parent-style-name="Up"/>'
+        '<style:style style:name="T2"><style:text-properties text:display="none"/></style:style></s>'
+    )
+    content = odt(
+        '<text:p>In 2009<text:span text:style-name="T1">1</text:span> over 3 km<text:span '
+        'text:style-name="T1">2</text:span><text:span text:style-name="T2">secret</text:span>.</text:p>'
+        f'<text:section text:display="none"><text:p>secret</text:p></text:section><table:table>{table}</table:table>'
+    )
+    (draft,), reasons = parsed(".odt", rezipped(content, {"styles.xml": styles}))
+    assert draft.text == "In 2009 over 3 km².\n\nRegion: North; Men: 12\n\nRegion: North; Men: 13"
+    assert ["hidden text (12 characters)" in reason for reason in reasons] == [True]
+
+
+def test_rtf_leaves_out_what_is_hidden_and_marks_of_notes_and_reads_boxes_last() -> None:
+    (draft,), reasons = parsed(
+        ".rtf",
+        r"{\rtf1\ansi\uc0{\stylesheet{\s1\super note;}}In 2009{\super 1} and 2012\super 2\nosupersub  over 3 km{\up6 2}"
+        r"{\v secret}.{\shp{\*\shpinst{\shptxt In a box.}}}"
+        r'{\field{\*\fldinst{HYPERLINK "https://x.example/"}}{\fldrslt{ A link.}}}\par}',
+    )
+    assert draft.text == "In 2009 and 2012 over 3 km². A link.\n\nIn a box."
+    assert ["hidden text (6 characters)" in reason for reason in reasons] == [True]
 
 
 def test_rtf_is_plain_words_with_its_notes_last() -> None:

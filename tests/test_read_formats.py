@@ -346,6 +346,23 @@ def test_all_text_of_a_message_is_read(tmp_path: Path, kind: str, parts: list[st
     ]
 
 
+@pytest.mark.parametrize(
+    ("headers", "body", "text"),
+    [
+        ("Content-Type: text/plain; format=flowed; delsp=yes", "The har \nbour  \ncloses.\n> So  \n> it is.\n-- \nAnn",
+         "The harbour closes.\n> So it is.\n--\nAnn"),
+        ("Content-Type: text/plain; format=flowed", "The harbour \ncloses.\nA line.", "The harbour closes.\nA line."),
+        ("Content-Type: text/plain", f"{HARBOUR}\n\nbegin 644 a.jpg\n" + f"M{'A' * 60}\n" * 9 + "`\nend\n", HARBOUR),
+        ("Content-Type: multipart/mixed; boundary=b", "--b\nContent-Type: application/octet-stream; name=old.eml\n\n"
+         f"From: c@x.example\nSubject: Old\n\n{HARBOUR}\n--b--", f"From: c@x.example\nSubject: Old\n\n{HARBOUR}"),
+    ],
+)  # fmt: skip
+def test_text_of_a_message_is_unfolded_and_freed_of_files(tmp_path: Path, headers: str, body: str, text: str) -> None:
+    mail = f"From: a@x.example\nSubject: Notes\n{headers}\n\n{body}\n"
+    (article,) = read(put(tmp_path, "a.eml", mail), left_out=lambda _: None)
+    assert article.text == text
+
+
 def test_mails_of_an_mbox_are_articles_of_their_own(tmp_path: Path) -> None:
     mail = f"From a@x.example Wed Mar 21 09:30:00 2018\nFrom: J\xfcrgen <a@x.example>\nSubject: Fr\xfch\n\n{HARBOUR}\n"
     other = mail.replace("Fr\xfch", "Sp\xfct")

@@ -106,6 +106,25 @@ def test_columns_drawn_row_by_row_are_read_one_after_the_other(tmp_path: Path) -
     assert text.split("\n\n") == [heading[0][3], " ".join(LEFT), " ".join(RIGHT)]
 
 
+def test_wide_spaces_of_a_narrow_justified_column_are_no_table(tmp_path: Path) -> None:
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    lines = [
+        "The board decided yesterday",
+        "Karlheinz Mayer-Weber",
+        "Luebbecke explained",
+        "the choice of the board and",
+    ]
+    drawn = []
+    for number, line in enumerate([*lines, "nobody was there any more,", *lines]):
+        widths = [stringWidth(word, "Helvetica", 10) for word in line.split()]
+        x = 72.0
+        for word, width in zip(line.split(), widths, strict=True):
+            drawn.append((x, 700.0 - 12 * number, 10.0, word))
+            x += width + (150 - sum(widths)) / (len(widths) - 1)
+    assert " ".join(lines) in one(put(tmp_path, "a.pdf", pdf(drawn))).text
+
+
 def test_a_short_heading_parts_the_columns_above_from_those_below(tmp_path: Path) -> None:
     above = lines(LEFT) + lines(RIGHT, x=320)
     heading = [(50.0, 620.0, 18.0, "Later news")]

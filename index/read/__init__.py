@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 READER_VERSION = "3"
 """Part of every fingerprint: raise it when any format reads differently, and all files are read again."""
-FORMAT_VERSIONS = {".pdf": ".1", ".docx": ".1", ".epub": ".1"}
+FORMAT_VERSIONS = dict.fromkeys(formats.PARSERS, ".1") | {".pdf": ".2", ".docx": ".2", ".epub": ".2"}
 """Follows READER_VERSION for formats that alone read differently: raise it, and only their files are read again."""
 MAX_BYTES = 32 * 1024 * 1024
 """Default size limit of a file; CITEWIRE_MAX_FILE_BYTES overrides it."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from index.errors import ReadError
 from index.read.draft import LeftOut
+from index.read.encoding import LATIN, LATIN_SHARE, encoding_of_letters, latin_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -379,11 +380,14 @@ def _sample(content: bytes) -> bytes:
 
 
 def _detected(sample: bytes) -> str | None:
-    """The encoding if one is clearly best.
+    """The encoding if one is clearly best: by the letters of the language (encoding.py), else by charset-normalizer.
 
     Western and Central European code pages often tie, as they differ in a few letters; then Windows-1252 is
     taken, by far the most common (the HTML standard's default).
     """
+    if (found := encoding_of_letters(sample)) is not None:
+        return encoding_of(found)
+
     from charset_normalizer import from_bytes
 
     matches = from_bytes(sample)
@@ -397,8 +401,10 @@ def _detected(sample: bytes) -> str | None:
         return None
     tied = [match for match in matches if match.chaos <= best.chaos and match.coherence >= best.coherence]
     if any("cp1252" in (match.encoding, *match.could_be_from_charset) for match in tied):
-        return "cp1252"
-    return encoding if len(tied) == 1 else None
+        encoding = "cp1252"
+    elif len(tied) > 1:
+        return None
+    return encoding if encoding not in LATIN or latin_share(sample, encoding) >= LATIN_SHARE else None
 
 
 def _checked(text: str) -> str:

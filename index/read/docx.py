@@ -21,7 +21,7 @@ from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
 from index.read.placing import placed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
@@ -36,6 +36,8 @@ _NOTES = re.compile(r"word/(?:footnotes|endnotes)\d*\.xml")
 _DIAGRAMS = re.compile(r"word/diagrams/data\d*\.xml")
 CELL_CHARS = 300
 """A longer cell is prose, and its table lays out the page."""
+MOST_BASES = 10
+"""Styles that one is based on, one on the other; damaged files have circles."""
 MOST_COLUMNS = 63
 """Word has no wider tables."""
 
@@ -129,7 +131,8 @@ class _Text:
 
     def __init__(self, styles: Any) -> None:
         self._names = {style.style_id: style.name or "" for style in styles}
-        self._hidden_styles = {style.style_id for style in styles if _is_on(style.element.find(f"{_W}rPr/{_W}vanish"))}
+        self._hidden_styles = {one.style_id for one in styles if _inherits(one, _hides)}
+        self._raised_styles = {one.style_id for one in styles if _inherits(one, _raises)}
         self.hidden = 0
         self.is_foreign = False
 
@@ -194,19 +197,9 @@ class _Text:
 
     def _paragraph(self, paragraph: Any) -> str:
         """The words that are shown; superscripts as what they are read as (index/read/raised.py)."""
-        pieces: list[tuple[str, bool]] = []
-        for text, is_raised, is_hidden in self._runs(paragraph):
-            if is_hidden:
-                self.hidden += len(text)
-            elif is_raised and pieces and pieces[-1][1]:
-                pieces[-1] = (pieces[-1][0] + text, True)
-            elif text:
-                pieces.append((text, is_raised))
-        out = ""
-        for place, (text, is_raised) in enumerate(pieces):
-            after = pieces[place + 1][0] if place + 1 < len(pieces) else ""
-            out += raised.read_as(text, before=out, after=after) if is_raised else text
-        return out.strip()
+        runs = list(self._runs(paragraph))
+        self.hidden += sum(len(text) for text, _, is_hidden in runs if is_hidden)
+        return raised.joined((text, is_raised) for text, is_raised, is_hidden in runs if not is_hidden).strip()
 
     def _runs(self, paragraph: Any) -> Iterator[tuple[str, bool, bool]]:
         """(text, whether it is raised, whether it is hidden) of the pieces of a paragraph."""
@@ -222,22 +215,18 @@ class _Text:
             elif node.tag == _W + "r":
                 properties = node.find(_W + "rPr")
                 if properties is not None:
-                    align = properties.find(_W + "vertAlign")
-                    is_raised = align is not None and align.get(_W + "val") == "superscript"
-                    is_hidden = self._is_hidden(properties, is_hidden)
+                    style = properties.find(_W + "rStyle")
+                    name = None if style is None else style.get(_W + "val")
+                    own = _raises(properties)
+                    is_raised = name in self._raised_styles if own is None else own
+                    own = _hides(properties)
+                    is_hidden = (is_hidden or name in self._hidden_styles) if own is None else own
                 stack += [(child, is_raised, is_hidden) for child in reversed(node) if child.tag != _W + "rPr"]
             elif node.tag in (_M + "oMath", _M + "oMathPara"):
                 yield f" {_equation(node).strip()} ", False, is_hidden
             else:
                 yield _SIGNS.get(node.tag, node.text or "" if node.tag == _W + "t" else ""), is_raised, is_hidden
                 stack += [(child, is_raised, is_hidden) for child in reversed(node)]
-
-    def _is_hidden(self, properties: Any, inherited: bool) -> bool:
-        own = properties.find(_W + "vanish")
-        if own is not None:
-            return _is_on(own)
-        style = properties.find(_W + "rStyle")
-        return inherited or (style is not None and style.get(_W + "val") in self._hidden_styles)
 
 
 _SIGNS = {
@@ -248,6 +237,32 @@ _SIGNS = {
 def _is_on(element: Any) -> bool:
     """Whether a property is there and not switched off."""
     return element is not None and element.get(_W + "val", "1") not in ("0", "false", "off")
+
+
+def _hides(properties: Any) -> bool | None:
+    """Whether the properties of a run hide it; None if they do not say."""
+    found = properties.find(_W + "vanish")
+    return None if found is None else _is_on(found)
+
+
+def _raises(properties: Any) -> bool | None:
+    """Whether the properties of a run raise it above the line; None if they do not say."""
+    align, position = properties.find(_W + "vertAlign"), properties.find(_W + "position")
+    if align is None and position is None:
+        return None
+    height = "0" if position is None else position.get(_W + "val", "0")
+    return (align is not None and align.get(_W + "val") == "superscript") or (height.isdecimal() and int(height) > 0)
+
+
+def _inherits(style: Any, says: Callable[[Any], bool | None]) -> bool:
+    """What a style, or the nearest of those that it is based on, says."""
+    for _ in range(MOST_BASES):
+        properties = None if style is None else style.element.find(_W + "rPr")
+        found = None if properties is None else says(properties)
+        if found is not None:
+            return found
+        style = getattr(style, "base_style", None)
+    return False
 
 
 def _within(parent: Any, tag: str) -> Iterator[Any]:

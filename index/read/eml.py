@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
 from index.read import html, markup
-from index.read.charset import decode
+from index.read.charset import decode, narrow
 from index.read.clean import strip_furniture, tidy
 from index.read.draft import Draft, LeftOut, language_tag, one_line
 from index.read.metadata import web_date
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 _HEADER = re.compile(rb"[!-9;-~]{1,76}:")
-_FROM_LINE = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*\r?\n(?=[!-9;-~]{1,76}:)")
-"""The line by which an mbox parts its mails: after a blank line, before headers."""
+_FROM_LINE = re.compile(
+    rb"(?:(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]*"
+    rb"|(?<=\n)From \S+ +[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d[^\r\n]*)\r?\n(?=[!-9;-~]{1,76}:)"
+)
+"""The line by which an mbox parts its mails: before headers, and after a blank line or with the time of a delivery."""
 _QUOTED_FROM = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 _HEADERS = ("Message-ID", "Content-Language")
+_UUENCODED = re.compile(r"^begin [0-7]{3,4} (.{1,200})\r?\n(?:[\x20-`]{1,62}\r?\n)*+end[ \t]*$", re.MULTILINE)
+"""A file within the text of a mail, as programs attached it before MIME."""
 _FORWARDED = ("From", "Date", "Subject")
 _TEXT_ENDINGS = frozenset((".txt", ".md", ".markdown", ".html", ".htm"))
 _NO_PROSE = frozenset(("calendar", "vcard", "x-vcard", "directory", "css", "javascript", "rfc822-headers"))
@@ -59,7 +64,7 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
 
 def split(content: bytes) -> list[bytes]:
     """The mails that stand one after the other, each without the line "From …" that parts it from the one before."""
-    content = content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    content = narrow(content).removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     found = list(_FROM_LINE.finditer(content))
     if not found or found[0].start():
         return [content]
@@ -173,11 +178,42 @@ def _text(part: EmailMessage, left_out: list[ReadError], depth: int = 0) -> str:
         texts = [one for one in within if _holds_text(one)]
         return _text(texts[0], left_out, depth + 1) if texts else ""
     if kind == "message/rfc822" and within:
-        headers = [f"{name}: {value}" for name in _FORWARDED if (value := one_line(_header(within[0], name)))]
-        return "\n\n".join(("\n".join(headers), _text(within[0], left_out, depth + 1)))
+        return _forwarded(within[0], left_out, depth)
     if within:
         return "\n\n".join(filter(None, (_text(one, left_out, depth + 1) for one in within)))
-    return _leaf(part, left_out)
+    return _leaf(part, left_out, depth)
+
+
+def _forwarded(message: EmailMessage, left_out: list[ReadError], depth: int) -> str:
+    """A message within another, under the headers that say whose it is."""
+    headers = [f"{name}: {value}" for name in _FORWARDED if (value := one_line(_header(message, name)))]
+    return "\n\n".join(("\n".join(headers), _text(message, left_out, depth + 1)))
+
+
+def _note(left_out: list[ReadError], name: str, kind: str) -> str:
+    """Note an attachment that is left out; nothing stands in its place."""
+    what = f"the attachment {name!r}" if name else "an attachment"
+    left_out.append(LeftOut(f"{what} ({kind}); save it by itself to have it read"))
+    return ""
+
+
+def _unflowed(text: str, is_space_of_break: bool) -> str:
+    """Text with "format=flowed" (RFC 3676) with its paragraphs on one line each. `is_space_of_break` is its "DelSp"."""
+    lines: list[str] = []
+    quoted_before = None  # how deep the line before is quoted, if it goes on
+    for line in text.splitlines():
+        body = line.lstrip(">")
+        quoted = len(line) - len(body)
+        body = body.removeprefix(" ")
+        is_signature = body == "-- "
+        goes_on = body.endswith(" ") and not is_signature
+        shown = body[:-1] if goes_on and is_space_of_break else body
+        if quoted_before == quoted and not is_signature:
+            lines[-1] += shown
+        else:
+            lines.append(f"{'>' * quoted}{' ' if quoted else ''}{shown}")
+        quoted_before = quoted if goes_on else None
+    return "\n".join(lines)
 
 
 def _best(parts: list[EmailMessage], left_out: list[ReadError], depth: int) -> str:
@@ -197,17 +233,21 @@ def _holds_text(part: EmailMessage) -> bool:
     return part.is_multipart() or part.get_content_type() in ("text/html", "text/plain", "text/enriched")
 
 
-def _leaf(part: EmailMessage, left_out: list[ReadError]) -> str:
+def _leaf(part: EmailMessage, left_out: list[ReadError], depth: int) -> str:
     kind, name = part.get_content_type(), one_line(part.get_filename()) or ""
     main, _, sub = kind.partition("/")
     ending = PurePath(name).suffix.lower()
     is_text = main == "text" and sub not in _NO_PROSE
     if not is_text and main not in ("image", "audio", "video"):
         is_text = ending in _TEXT_ENDINGS or main == "multipart"
+    if not is_text and ending == ".eml":
+        attached = part.get_payload(decode=True)
+        if isinstance(attached, bytes) and _HEADER.match(attached.lstrip()):
+            message = BytesParser(policy=policy.default).parsebytes(attached.lstrip())
+            return _forwarded(message, left_out, depth)
     if not is_text:
         if kind not in _SIGNATURES:
-            what = f"the attachment {name!r}" if name else "an attachment"
-            left_out.append(LeftOut(f"{what} ({kind}); save it by itself to have it read"))
+            _note(left_out, name, kind)
         return ""
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes) or not content.strip():
@@ -218,7 +258,9 @@ def _leaf(part: EmailMessage, left_out: list[ReadError]) -> str:
         left_out.append(ReadError(f"the part {name!r}: {error}" if name else f"a part of it: {error}"))
         return ""
     if sub not in ("html", "enriched") and ending not in (".html", ".htm"):
-        return text
+        text = _UUENCODED.sub(lambda file: _note(left_out, one_line(file[1]) or "", "in its text"), text)
+        is_flowed = str(part.get_param("format") or "").lower() == "flowed"
+        return _unflowed(text, str(part.get_param("delsp") or "").lower() == "yes") if is_flowed else text
     tree = markup.parse_tree(text)
     if tree is None:
         return ""

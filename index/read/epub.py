@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from index.errors import ReadError
-from index.read import markup
+from index.read import html, markup
 from index.read.archive import Archive
 from index.read.charset import decode
 from index.read.clean import tidy
@@ -46,7 +46,9 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
             except ReadError as error:
                 left_out.append(ReadError(f"{name[:80]!r} in it: {error}"))
             else:
-                chapters += [] if tree is None else [tree]
+                if tree is not None:
+                    html.drop_hidden(tree)
+                    chapters.append(tree)
     if encrypted and not chapters:
         raise ReadError("the book is encrypted; get a copy that is not")
     if not chapters:

@@ -30,6 +30,10 @@ _JSON_VERSION = re.compile(rb"\"version\"\s*:\s*\"https?:(?:\\?/){2}jsonfeed\.or
 """What every JSON Feed says of itself (https://jsonfeed.org/version/1.1)."""
 _NO_CHARACTER = re.compile(rb"&#(?:x0*[1-9a-f][0-9a-f]{5,}|0*[1-9]\d{6,});?", re.IGNORECASE)
 """References to characters beyond Unicode (and its last plane, of private use), which feedparser cannot take."""
+_NO_ARTICLE = re.compile(r"nav_menu_item|wp_|revision|custom_css|oembed_cache|customize_changeset")
+"""Types of the entries of an export of WordPress that only make up its pages."""
+_SHORTCODE = re.compile(r"\[/?(?:caption|gallery|embed|audio|video|playlist)\b[^\[\]]{0,500}\]")
+"""Shortcodes of WordPress itself, which it puts pictures in the place of."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -79,8 +83,9 @@ def parse(content: bytes, *, address: str | None = None) -> tuple[Draft | ReadEr
 
 def _xml_entries(content: bytes, address: str | None) -> list[Draft]:
     found = _parsed(content, address)
-    outlet, language = one_line(found.feed.get("title")), found.feed.get("language")
-    return [_draft(entry, address, outlet, language_tag(str(language or ""))) for entry in found.entries[:MAX_ENTRIES]]
+    outlet, language = one_line(_words(found.feed.get("title") or "")), found.feed.get("language")
+    entries = [entry for entry in found.entries if not _NO_ARTICLE.match(str(entry.get("wp_post_type") or ""))]
+    return [_draft(entry, address, outlet, language_tag(str(language or ""))) for entry in entries[:MAX_ENTRIES]]
 
 
 def _parsed(content: bytes, address: str | None) -> Any:
@@ -148,7 +153,8 @@ def transcripts(content: bytes, *, address: str | None = None) -> tuple[Draft, .
 
 def _draft(entry: Any, address: str | None, outlet: str | None, language: str | None) -> Draft:
     contents = [item.get("value", "") for item in entry.get("content", ())] or [entry.get("summary", "")]
-    text = _words(max(contents, key=len))
+    text = max(contents, key=len)
+    text = _words(_SHORTCODE.sub("", text) if "wp_post_type" in entry else text)
     url = _address(entry.get("link"), address)
     return Draft(
         str(entry.get("id") or url or hashlib.sha256(text.encode()).hexdigest())[:500],

@@ -7,6 +7,7 @@ index/read/fields.py has them. Any other grid is one article, whose rows say the
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -54,14 +55,31 @@ def drafts(rows: Sequence[Sequence[str]], *, title: str | None = None) -> tuple[
             *found,
             *([LeftOut(f"the columns {names}, which hold no title, day, name or address")] if unknown else []),
         )
-    shown = below[:MAX_ROWS]
-    lines = table.rows_as_text([heads, *shown] if heads else shown, has_head=bool(heads))
+    lines: list[str] = []
+    for number, part in enumerate(_tables(filled[len(filled) - len(below) :][:MAX_ROWS])):
+        if number:
+            lines += table.lines_of(part)
+        else:
+            lines += table.rows_as_text([heads, *part] if heads else part, has_head=bool(heads))
     text = "\n\n".join([*above, *lines])
     rest = len(below) - MAX_ROWS
     left_out = (
         [LeftOut(f"{rest} rows beyond the first {MAX_ROWS}; split the file to have them read")] if rest > 0 else []
     )
     return Draft("", text, title=one_line(title) or (one_line(above[0]) if above else None)), *left_out
+
+
+def _tables(rows: Sequence[tuple[int, list[str]]]) -> Iterator[list[list[str]]]:
+    """The tables that stand below each other: after a blank row, one begins with heads or words over it of its own."""
+    part: list[list[str]] = []
+    blocks = itertools.groupby(enumerate(rows), key=lambda item: item[1][0] - item[0])  # without a gap
+    for block in ([row for _, (_, row) in items] for _, items in blocks):
+        titles, heads, _ = table.headed(block)
+        if part and (heads or titles):
+            yield part
+            part = []
+        part += block
+    yield part
 
 
 def _without_title(rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -31,8 +31,23 @@ _CHARSET = re.compile(
 )
 _HIDDEN = (
     "//*[@hidden or @aria-hidden='true' or contains(translate(@style, ' ', ''), 'display:none') "
-    "or contains(translate(@style, ' ', ''), 'visibility:hidden')][not(self::html or self::body)]"
+    "or contains(translate(@style, ' ', ''), 'visibility:hidden')"
+    # Beside the page, where only programs read it; set in no size, and nothing within it in another.
+    " or (contains(translate(@style, ' ', ''), 'position:absolute') "
+    "and contains(translate(@style, ' ', ''), 'left:-9'))"
+    " or ((contains(concat(translate(@style, ' ', ''), ';'), 'font-size:0;') "
+    "or contains(translate(@style, ' ', ''), 'font-size:0px')) and not(.//*[@style or @class]))"
+    "][not(self::html or self::body)]"
 )
+HIDDEN_SHARE = 0.5
+"""A style sheet is believed when it hides no more of the letters of a page."""
+SHEET_CHARS = 512 * 1024
+"""How much of a page's style sheets is read."""
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_AT_RULE = re.compile(r"@[^{};]*+(?:;|\{(?:[^{}]*+\{[^{}]*+\})*+[^{}]*+\})")
+_RULE = re.compile(r"([^{}]++)\{([^{}]*+)\}")
+_SIMPLE = re.compile(r"[a-z0-9]*([.#][\w-]+)", re.IGNORECASE)
+_SHOWS = re.compile(r"(?:^|[;\s])(?:display|visibility)\s*:\s*([\w-]+)", re.IGNORECASE)
 _COMMENTS = re.compile(
     r"(?:^|\s)(?:comments?|comment-?list|comments-(?:area|section)|respond|disqus_thread)(?:\s|$)", re.IGNORECASE
 )
@@ -76,9 +91,37 @@ def article_text(tree: Any) -> str:
 
 
 def drop_hidden(tree: Any) -> None:
-    """Take out of the tree what the page itself hides from its readers."""
+    """Take out of the tree what the page itself hides from its readers, by attributes or by its own style sheet."""
     for element in tree.xpath(_HIDDEN):
         element.drop_tree()
+    shows = _shown_by_style(tree)
+    if False not in shows.values():
+        return
+    hidden: dict[Any, None] = {}
+    for element in tree.xpath("//body//*[@class or @id]"):
+        names = (f"#{element.get('id')}", *(f".{name}" for name in (element.get("class") or "").split()))
+        says = {shows[name] for name in names if name in shows}
+        if says == {False}:
+            hidden[element] = None
+    outermost = [one for one in hidden if not any(other in hidden for other in one.iterancestors())]
+    letters = sum(_letters("".join(one.itertext())) for one in outermost)
+    # A page that hides most of itself is shown by its scripts.
+    if letters <= HIDDEN_SHARE * _letters("".join(tree.itertext())):
+        for element in outermost:
+            element.drop_tree()
+
+
+def _shown_by_style(tree: Any) -> dict[str, bool]:
+    """Whether the style sheet in the page shows what has a class or an id, where it says so of that alone: ".note",
+    "#menu", "p.note". Rules that hold for some screens only are passed over."""
+    sheet = "\n".join(element.text or "" for element in tree.iter("style"))[:SHEET_CHARS]
+    shows: dict[str, bool] = {}
+    for selectors, declared in _RULE.findall(_AT_RULE.sub("", _COMMENT.sub("", sheet))):
+        said = _SHOWS.findall(declared)
+        for selector in selectors.split(",") if said else ():
+            if (name := _SIMPLE.fullmatch(selector.strip())) is not None:
+                shows[name[1]] = said[-1].lower() not in ("none", "hidden")
+    return shows
 
 
 def _better(first: str, second: str) -> str:

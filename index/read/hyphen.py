@@ -112,6 +112,8 @@ def _by_dictionary(places: Sequence[_Place], known: Mapping[str, int], words: Se
             decisions.append(True)
         elif place.has_hyphen:
             decisions.append(False)
+        elif words and not any(side in words or known[side] > 1 for side in (place.before, place.after)):
+            decisions.append(True)  # "reor-ganisation": a compound has at least one word that is known
         elif are_words(place) and not place.is_name:
             decisions.append(prior * missing * by_chance > 1)
         else:

@@ -37,6 +37,8 @@ _NO_OBJECT = 'not an article; an object such as {"title": "…", "text": "…"} 
 _NOTHING = Draft("", "")
 _NEXT_OBJECT = re.compile(r"\n[ \t]*(?=[{\[])")
 _BETWEEN = re.compile(r"[\s,\x1e]*")
+_ACTIONS = frozenset(("index", "create", "update", "delete"))
+"""What a bulk file of a search engine has on the line before an object."""
 _NO_ARTICLES = frozenset("comments replies related relatedarticles recommended tags keywords categories images".split())
 
 
@@ -133,11 +135,19 @@ def _in_object(
     known: dict[str, Any], written: str | None, place: str, around: Draft
 ) -> Iterator[tuple[str, _Item | ReadError]]:
     """The object itself, or the objects of the lists within it that are articles."""
+    if (rows := _rows(known)) is not None:
+        yield from ((f"row {number}", _Item(row, None, around, {})) for number, row in enumerate(rows, start=1))
+        return
     if fields.has_text(known, least=TEXT_CHARS):
         yield place, _Item(known, written, around, {})
         return
     own = fields.text_keys(known)
-    found = list(_lists({key: value for key, value in known.items() if key not in own}, "", around, 0))
+    others = {key: value for key, value in known.items() if key not in own}
+    found = list(_lists(others, "", around, 0)) or list(_lists(others, "", around, 0, is_any_name=True))
+    while not found and len(known) == 1 and isinstance(inner := next(iter(known.values())), dict):
+        if known.keys() <= _ACTIONS and not fields.has_text(inner):
+            return
+        known = inner  # {"tweet": {…}}
     if not found:
         yield place, _Item(known, written, around, {})
     for name, items, its_around in found:
@@ -147,27 +157,49 @@ def _in_object(
                 yield f"item {number} of {name!r}", _Item(item, None, its_around, nodes)
 
 
-def _lists(value: object, name: str, around: Draft, depth: int) -> Iterator[tuple[str, list[dict[str, Any]], Draft]]:
-    """Lists of objects with texts in a value, with the name that they have and what is known of all in them."""
+def _rows(known: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The objects of a table that is written by columns, as pandas writes it: {"title": {"0": …}, "text": {"0": …}}, or
+    {"columns": […], "data": [[…]]}; None for what is no such table."""
+    columns, data = known.get("columns"), known.get("data")
+    if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
+        return [dict(zip(map(str, columns), row, strict=False)) for row in data]
+    if len(known) < 2 or not all(isinstance(column, dict) for column in known.values()):
+        return None
+    keys = next(iter(known.values())).keys()
+    if not keys or not all(key.isdecimal() for key in keys) or any(one.keys() != keys for one in known.values()):
+        return None
+    return [{name: column[key] for name, column in known.items()} for key in keys]
+
+
+def _lists(
+    value: object, name: str, around: Draft, depth: int, *, is_any_name: bool = False
+) -> Iterator[tuple[str, list[dict[str, Any]], Draft]]:
+    """Lists of objects with texts in a value, with the name that they have and what is known of all in them. With
+    `is_any_name` running text under any name is one."""
     if depth > MAX_DEPTH or fields.plain(name) in _NO_ARTICLES:
         return
     items: list[Any] = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
     objects = [item for item in items if isinstance(item, dict)]
-    if depth and (isinstance(value, list) or len(objects) == len(items)) and any(map(_may_be_article, objects)):
+    is_list = isinstance(value, list) or len(objects) == len(items)
+    is_list = is_list and (depth > 0 or (len(objects) > 1 and all(map(_may_be_article, objects))))
+    if is_list and any(_may_be_article(one) or (is_any_name and fields.prose(one)[1]) for one in objects):
         yield name, objects, around
     elif isinstance(value, dict):
         around = _merged(fields.metadata(value), around, is_feed="jsonfeed.org" in str(value.get("version")))
         for key, item in value.items():
-            yield from _lists(item, key, around, depth + 1)
+            yield from _lists(item, key, around, depth + 1, is_any_name=is_any_name)
     else:
         for item in objects:
-            yield from _lists(item, name, around, depth + 1)
+            yield from _lists(item, name, around, depth + 1, is_any_name=is_any_name)
 
 
 def _may_be_article(known: Mapping[str, Any]) -> bool:
-    return fields.has_text(known) or (
-        fields.has_text(known, texts=fields.SUMMARIES) and bool({"title", "headline", "url", "link"} & known.keys())
-    )
+    if fields.has_text(known):
+        return True
+    if not fields.has_text(known, texts=fields.SUMMARIES):
+        return False
+    # A name and a description are those of a package or a person as well.
+    return bool(fields.text_of(known, ("title", "headline"))[1] or fields.metadata(known).url)
 
 
 def _is_article(known: Mapping[str, Any]) -> bool:
@@ -187,8 +219,11 @@ def _article(item: _Item) -> Draft:
     if item.written is not None and len(item.written) > LINE_BYTES:
         raise ReadError(f"{len(item.written)} characters are over the limit of {LINE_BYTES} for an article")
     found = record.draft(item.known, nodes=item.nodes)
-    if not any(map(str.isalnum, found.text)) and _may_be_article(item.known):
-        found = record.draft(item.known, texts=fields.SUMMARIES, nodes=item.nodes)
+    if not any(map(str.isalnum, found.text)):
+        is_summed_up = _may_be_article(item.known)
+        summaries = [fields.text_of(item.known, (name,)) for name in fields.SUMMARIES if is_summed_up]
+        name, text = max((*summaries, fields.prose(item.known)), key=lambda one: len(one[1]))
+        found = record.draft(item.known, texts=(name,) if text else (), nodes=item.nodes)
     if not any(map(str.isalnum, found.text)):
         raise ReadError("no text; it is looked for under names such as text, content, body and articleBody")
     return replace(

@@ -50,6 +50,8 @@ GLUED_EM = 0.25
 TOUCHING_EM = 0.12
 """What is no further apart is one word, where one of the two is raised or lowered or PDFium takes the letters of a line
 for a column."""
+JUSTIFIED_EM = 0.15
+"""How far the ends of justified lines are apart at most."""
 FILLED_SHARE = 0.7
 """Half of the lines of prose fill at least this share of the width of their column."""
 WRAPPED_SHARE = 0.3
@@ -281,10 +283,29 @@ def _band(page: Sequence[Sequence[Line]], size: float) -> tuple[int, int, float]
             while end < len(page) and _is_free(page[end], at, NARROW_EM * size / 2):
                 end += 1
             seen.update((key, inside) for inside in range(first, end))
+            if _is_justified(page, first, end, size):
+                continue
             score = _score(page[first:end], at, size)
             if score > best_score:
                 best, best_score = (first, end, at), score
     return best
+
+
+def _is_justified(page: Sequence[Sequence[Line]], first: int, end: int, size: float) -> bool:
+    """Whether the rows [first, end) are lines of a justified column with wide spaces: between its edges, as a full line
+    right above or below them is. A table stands apart from the text, or is not as wide to the point."""
+    rows = page[first:end]
+    left, right = min(row[0].left for row in rows), max(piece.right for row in rows for piece in row)
+
+    def fills(row: Sequence[Line]) -> bool:
+        ends = abs(row[0].left - left), abs(max(piece.right for piece in row) - right)
+        return max(ends) < JUSTIFIED_EM * size
+
+    if not all(map(fills, rows)):
+        return False
+    gaps = [above[0].base - below[0].base for above, below in pairwise(page[max(first - 1, 0) : end + 1])]
+    beside = [(page[at], gap) for at, gap in ((first - 1, gaps[0]), (end, gaps[-1])) if 0 <= at < len(page)]
+    return any(fills(row) and gap < ROW_GAP_SHARE * min(gaps) for row, gap in beside)
 
 
 def _free(pieces: Sequence[Line]) -> list[tuple[float, float]]:

@@ -27,7 +27,7 @@ _SHORTCODE = re.compile(r"\{\{[<%].{0,500}?[%>]\}\}|\{%.{0,500}?%\}", re.DOTALL)
 """{{< figure src="a.jpg" >}} of Hugo, {% include a.html %} of Jekyll and DEV."""
 _EMBED = re.compile(r"!\[\[[^\[\]\n]{0,300}\]\]")
 _WIKI_LINK = re.compile(r"\[\[([^\[\]|\n]{0,300})(?:\|([^\[\]\n]{0,300}))?\]\]")
-_FOOTNOTE = re.compile(r"(?<=[^\s\[])\[\^[\w-]{1,40}\]|^\[\^[\w-]{1,40}\]:[ \t]*", re.MULTILINE)
+_FOOTNOTE = re.compile(r"(?<=[^\s\[])\[\^[\w-]{1,40}\]|(?:^|(?<=\s))\[\^[\w-]{1,40}\]:[ \t]*", re.MULTILINE)
 _CALLOUT = re.compile(r"\[![\w-]{1,40}(?:\|[^\]\n]{0,80})?\][+-]?[ \t]*")
 _TAG = re.compile(r"</?[a-zA-Z]+")
 _COMMENT = re.compile(r"%%.{0,2000}?%%", re.DOTALL)

@@ -32,6 +32,10 @@ _BLOCKS = frozenset(
 )
 BREAKING = _BLOCKS | _ITEMS | _ROWS | _CELLS
 """Elements that no run of text goes across."""
+_TABLE_ROLES = {
+    "table": "table", "rowgroup": "tbody", "row": "tr", "cell": "td", "gridcell": "td", "columnheader": "th",
+    "rowheader": "th",
+}  # fmt: skip
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -51,7 +55,16 @@ def parse_tree(page: str) -> Any:
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
     raised.settle(tree)
+    _settle_tables(tree)
     return tree
+
+
+def _settle_tables(tree: Any) -> None:
+    """Make tables of what is none in HTML but says that it is one (WAI-ARIA), such as rows of div elements."""
+    for table in tree.xpath("//*[@role='table'][not(self::table)][.//*[@role='cell' or @role='gridcell']]"):
+        for element in table.iter():
+            if isinstance(element.tag, str) and (tag := _TABLE_ROLES.get(element.get("role") or "")):
+                element.tag = tag
 
 
 def text_of(tree: Any, *, is_table_layout: bool = False) -> str:

@@ -29,6 +29,8 @@ def lines_of(element: Any, text_of: Callable[[Any], str]) -> list[str] | None:
 
     `text_of` gives the text of a cell. A cell that spans several rows or columns is in each of them.
     """
+    if element.get("role") in ("presentation", "none"):  # WAI-ARIA: it only lays out
+        return None
     caption = next((" ".join(text_of(one).split()) for one in element.iterchildren("caption")), "")
     rows = [row for row in element.iter(*_ROWS) if next(row.iterancestors("table"), None) is element]
     if len(rows) < 2 or element.xpath(_PROSE):

@@ -29,7 +29,10 @@ def parse(content: bytes) -> Draft:
         message = BytesParser(policy=policy.default).parsebytes(content)
         pages = [part for part in message.walk() if part.get_content_type() in _PAGES]
         start = str(message.get_param("start") or "")
-        page = next((part for part in pages if start and part["Content-ID"] == start), pages[0] if pages else None)
+        saved = str(message["Snapshot-Content-Location"] or "")
+        named = [part for part in pages if start and part["Content-ID"] == start]
+        named += [part for part in pages if saved and str(part["Content-Location"] or "") == saved]
+        page = next(iter([*named, *pages]), None)
         if page is None or not any(name in message for name in ("Content-Type", "MIME-Version")):
             raise ReadError("there is no page in it, whatever its name says; save the page again")
         written = page.get_payload(decode=True)

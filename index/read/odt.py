@@ -1,7 +1,7 @@
 """ODT → Draft: OpenDocument text, as LibreOffice writes it. The words are collected from the XML itself.
 
-Insertions count, deleted words do not. Footnotes stand at the end. Comments, headers and footers are no part of the
-text. The dates in the properties are those of the file, so they are not used.
+Insertions count, deleted words do not. Hidden text is left out, and reported. Footnotes stand at the end. Comments,
+headers and footers are no part of the text. The dates in the properties are those of the file, so they are not used.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from index.errors import ReadError
-from index.read import table
+from index.read import raised, table
 from index.read.archive import Archive
 from index.read.clean import tidy
 from index.read.draft import Draft, LeftOut, byline, language_tag, one_line
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 _NS = "urn:oasis:names:tc:opendocument:xmlns:"
 _TEXT, _TABLE, _OFFICE, _META = (f"{{{_NS}{name}:1.0}}" for name in ("text", "table", "office", "meta"))
+_STYLE = f"{{{_NS}style:1.0}}"
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _SKIPPED = frozenset(
     {
         _OFFICE + "annotation", _OFFICE + "annotation-end", _OFFICE + "forms", _TEXT + "tracked-changes",
         _TEXT + "note-citation", _TEXT + "table-of-content", _TEXT + "alphabetical-index", _TEXT + "ruby-text",
-        _TEXT + "sequence-decls", _TEXT + "hidden-text", "{http://www.w3.org/1998/Math/MathML}annotation",
+        _TEXT + "sequence-decls", "{http://www.w3.org/1998/Math/MathML}annotation",
         f"{{{_NS}drawing:1.0}}glue-point", f"{{{_NS}svg-compatible:1.0}}desc", f"{{{_NS}svg-compatible:1.0}}title",
     }
 )  # fmt: skip
+MOST_PARENTS = 10
+"""Styles that one inherits from, one from the other; damaged files have circles."""
 MAX_REPEATED = 50
 """Cells and spaces that are written once with a number; a sheet may repeat an empty cell a million times."""
 
@@ -43,10 +46,12 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
     manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in archive.names else b""
     if b"encryption-data" in manifest:
         raise ReadError("it is encrypted; save it without a password")
-    body = next(_xml(archive.read("content.xml")).iter(_OFFICE + "body"), None)
+    content_tree = _xml(archive.read("content.xml"))
+    body = next(content_tree.iter(_OFFICE + "body"), None)
     if body is None:
         raise ReadError("the ODT is damaged (it has no text); save it again from its program")
-    reader = _Reader()
+    styles = _xml(archive.read("styles.xml")) if "styles.xml" in archive.names else None
+    reader = _Reader([tree for tree in (styles, content_tree) if tree is not None])
     blocks = [*reader.blocks(body), *reader.notes]
     meta = _xml(archive.read("meta.xml")) if "meta.xml" in archive.names else None
     draft = Draft(
@@ -60,6 +65,10 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
         name.split("/")[0] for name in archive.names if name.startswith("Object ") and name.endswith("content.xml")
     }
     left_out = [LeftOut(f"{len(objects)} embedded charts, formulas or sheets; add them as files")] if objects else []
+    if reader.hidden:
+        left_out.append(
+            LeftOut(f"hidden text ({reader.hidden} characters); to have it read, show it in its program and save it")
+        )
     return draft, *left_out
 
 
@@ -88,10 +97,20 @@ def _joined(blocks: list[tuple[str, str]]) -> str:
 
 
 class _Reader:
-    """Takes the words out of the XML; notes are kept for the end."""
+    """Takes the words out of the XML; notes are kept for the end, hidden characters are counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, trees: list[Any]) -> None:
+        """With the trees that define styles."""
+        styles = {style.get(_STYLE + "name"): style for tree in trees for style in tree.iter(_STYLE + "style")}
+        self._hidden_styles = {name for name in styles if _style_says(styles, name, _TEXT + "display") == "none"}
+        positions = {name: _style_says(styles, name, _STYLE + "text-position") for name in styles}
+        self._raised_styles = {name for name, position in positions.items() if _is_raised(position)}
         self.notes: list[tuple[str, str]] = []
+        self.hidden = 0
+
+    def _is_hidden(self, element: Any) -> bool:
+        is_hidden = element.get(_TEXT + "display") == "none" or element.tag == _TEXT + "hidden-text"
+        return is_hidden or element.get(_TEXT + "style-name") in self._hidden_styles
 
     def blocks(self, parent: Any) -> Iterator[tuple[str, str]]:
         """(kind, text) of paragraphs, list items and table rows, in order; kinds are "title", "item" and ""."""
@@ -100,51 +119,86 @@ class _Reader:
             element, is_item = stack.pop()
             if element.tag in _SKIPPED or not isinstance(element.tag, str):
                 continue
-            if element.tag in (_TEXT + "p", _TEXT + "h"):
+            if self._is_hidden(element):
+                self.hidden += len("".join(element.itertext()))
+            elif element.tag in (_TEXT + "p", _TEXT + "h"):
                 style = element.get(_TEXT + "style-name") or ""
                 yield "item" if is_item else "title" if style == "Title" else "", self._words(element)
             elif element.tag == _TABLE + "table":
-                rows = [self._row(row) for row in element.iter(_TABLE + "table-row") if _table_of(row) is element]
+                rows: list[list[str]] = []
+                for row in element.iter(_TABLE + "table-row"):
+                    if _table_of(row) is element:
+                        rows.append(self._row(row, rows[-1] if rows else []))
                 marked = len(element.findall(f"{_TABLE}table-header-rows/{_TABLE}table-row"))
                 yield from (("", line) for line in table.lines_of(rows, marked=marked))
             else:
                 inside = is_item or element.tag == _TEXT + "list-item"
                 stack.extend((child, inside) for child in reversed(element))
 
-    def _row(self, row: Any) -> list[str]:
+    def _row(self, row: Any, above: list[str]) -> list[str]:
+        """The texts in the columns where they stand; a cell that is merged downwards is in each of its rows."""
         cells: list[str] = []
+        merged = 0  # columns that the cell before covers beside itself
         for cell in row:
-            if cell.tag in (_TABLE + "table-cell", _TABLE + "covered-table-cell"):
-                text = " ".join(filter(None, (words.strip() for _, words in self.blocks(cell))))
-                cells += [text] * _repeated(cell, _TABLE + "number-columns-repeated")
+            if cell.tag not in (_TABLE + "table-cell", _TABLE + "covered-table-cell"):
+                continue
+            is_covered = cell.tag == _TABLE + "covered-table-cell"
+            text = " ".join(filter(None, (words.strip() for _, words in self.blocks(cell))))
+            for _ in range(_repeated(cell, _TABLE + "number-columns-repeated")):
+                is_below = is_covered and not merged and len(cells) < len(above)
+                cells.append(above[len(cells)] if is_below else text)
+                merged = max(merged - 1, 0) if is_covered else _repeated(cell, _TABLE + "number-columns-spanned") - 1
         return cells
 
     def _words(self, paragraph: Any) -> str:
-        pieces = [paragraph.text or ""]
-        stack = [(child, False) for child in reversed(paragraph)]
+        """The words that are shown; superscripts as what they are read as (index/read/raised.py)."""
+        pieces = [(paragraph.text or "", False)]
+        # Each node comes twice, the second time for the text that follows it.
+        stack = [(child, False, False) for child in reversed(paragraph)]
         while stack:
-            node, is_done = stack.pop()
+            node, is_raised, is_done = stack.pop()
             if is_done:
-                pieces.append(node.tail or "")
+                pieces.append((node.tail or "", is_raised))
                 continue
-            stack.append((node, True))
+            stack.append((node, is_raised, True))
             if not isinstance(node.tag, str) or node.tag in _SKIPPED:
                 continue
-            if node.tag == _TEXT + "note":
+            if self._is_hidden(node):
+                self.hidden += len("".join(node.itertext()))
+            elif node.tag == _TEXT + "note":
                 self.notes += self.blocks(node)
             elif node.tag == _TEXT + "s":
-                pieces.append(" " * _repeated(node, _TEXT + "c"))
+                pieces.append((" " * _repeated(node, _TEXT + "c"), is_raised))
             elif node.tag == _TEXT + "tab":
-                pieces.append(" ")
+                pieces.append((" ", False))
             elif node.tag == _TEXT + "line-break":
-                pieces.append("\n")
-            elif node.tag in (_TEXT + "p", _TEXT + "h"):  # of a text box
-                pieces += ["\n", node.text or ""]
-                stack.extend((child, False) for child in reversed(node))
+                pieces.append(("\n", False))
             else:
-                pieces.append(node.text or "")
-                stack.extend((child, False) for child in reversed(node))
-        return "".join(pieces).strip()
+                if node.tag in (_TEXT + "p", _TEXT + "h"):  # of a text box
+                    pieces.append(("\n", False))
+                within = is_raised or node.get(_TEXT + "style-name") in self._raised_styles
+                pieces.append((node.text or "", within))
+                stack.extend((child, within, False) for child in reversed(node))
+        return raised.joined(pieces).strip()
+
+
+def _style_says(styles: dict[Any, Any], name: str | None, attribute: str) -> str:
+    """An attribute of the text of a style, or of the nearest of those that it inherits from; "" if none has it."""
+    for _ in range(MOST_PARENTS):
+        style = styles.get(name)
+        if style is None:
+            return ""
+        properties = style.find(_STYLE + "text-properties")
+        if properties is not None and (value := properties.get(attribute)):
+            return str(value)
+        name = style.get(_STYLE + "parent-style-name")
+    return ""
+
+
+def _is_raised(position: str) -> bool:
+    """Whether a text-position is above the line: "super 58%", "33% 58%"."""
+    height = position.split(" ")[0]
+    return height == "super" or (height.endswith("%") and height != "0%" and not height.startswith("-"))
 
 
 def _table_of(row: Any) -> Any:

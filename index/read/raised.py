@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 MARK_CHARS = 12
 """Longer superscripts are no marks but text that somebody set small."""
@@ -26,6 +26,9 @@ _NUMBERS = re.compile(r"\d{1,3}(?:\s?[,;–-]\s?\d{1,3})*,?")
 _EXPONENT = re.compile(r"[+−–-]?\d{1,3}|[+−–-]?n(?:[+−–-]\d)?|\d?[+−–-]")
 _SYMBOLS = re.compile(r"(?:[*†‡§¶#]{1,3}|[↑↩↵^︎]+|[\[(].{1,30}[\])]|[,;–-])+")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th|e|er|re|ère|ème|d|nde?|o|a|os|as|°|º|ª)", re.IGNORECASE)
+_BRACKETED = re.compile(r"\[\d{1,3}\]")
+_RAISED_STYLE = re.compile(r"vertical-align\s*:\s*super", re.IGNORECASE)
+_RAISED_CLASS = re.compile(r"(?:^|\s)(?:sup|superscript)(?:\s|$)", re.IGNORECASE)
 _SIGNS = {"tm": "™", "sm": "℠", "r": "®", "(r)": "®"}
 _NOTE_LINK = re.compile(r"(?:note|fn|ref)?\s*(?:\d{1,3}|[a-z]{1,2}|[ivxl]{1,5}|[*†‡§¶]+)\.?", re.IGNORECASE)
 _LENGTHS = re.compile(
@@ -68,6 +71,21 @@ def read_as(mark: str, *, before: str, after: str = "", is_link: bool = False) -
     return mark
 
 
+def joined(pieces: Iterable[tuple[str, bool]]) -> str:
+    """The text of (text, whether it is raised), each superscript as what it is read as."""
+    whole: list[tuple[str, bool]] = []
+    for text, is_raised in pieces:
+        if is_raised and whole and whole[-1][1]:
+            whole[-1] = (whole[-1][0] + text, True)
+        elif text:
+            whole.append((text, is_raised))
+    out = ""
+    for place, (text, is_raised) in enumerate(whole):
+        after = whole[place + 1][0] if place + 1 < len(whole) else ""
+        out += read_as(text, before=out, after=after) if is_raised else text
+    return out
+
+
 def _is_footnote(mark: str, before: str) -> bool:
     """Whether these figures are the mark of a footnote and not an exponent."""
     if not _EXPONENT.fullmatch(mark):
@@ -104,13 +122,19 @@ def settle(tree: Any) -> None:
     for element in list(tree.iter("rt", "rp", "rtc")):
         _replace(element, "")
     etree.strip_tags(tree, "ruby", "rb")
+    for element in tree.iter("span", "font", "small", "i", "em"):
+        if _RAISED_STYLE.search(element.get("style") or "") or _RAISED_CLASS.search(element.get("class") or ""):
+            element.tag = "sup"
     for element in list(tree.iter("a")):
         if _is_note_link(element) and not _within_sup(element):
             mark = _text(element)
             is_bare_number = element.find(".//sup") is None and bool(_NUMBERS.fullmatch(mark))
             # A number after a row of dots is that of a page, in a table of contents.
-            touches = bool(re.search(r"(?<!\.)\S$", _before(element))) and (element.get("href") or "").startswith("#")
-            if _is_mark_by_name(element) or not any(map(str.isalnum, mark)) or (is_bare_number and touches):
+            is_within_page = (element.get("href") or "").startswith("#")
+            touches = is_within_page and bool(re.search(r"(?<!\.)\S$", _before(element)))
+            is_bracketed = is_within_page and bool(_BRACKETED.fullmatch(mark))
+            is_mark = _is_mark_by_name(element) or is_bracketed or (is_bare_number and touches)
+            if is_mark or not any(map(str.isalnum, mark)):
                 _replace(element, "")
     for element in list(tree.iter("sup")):
         if element.getparent() is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import zlib
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,12 +26,15 @@ MAX_PAGE_BYTES = 16 * 1024 * 1024
 MAX_BYTES = 256 * 1024 * 1024
 """Limits on what pages unpack to, one and all."""
 MAX_PAGES = 5000
+_GZIP = b"\x1f\x8b"
 
 
 def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
     """An article for each page, with its address as id, and what is left out. Raises ReadError for what is no WARC."""
     counts: Counter[str] = Counter()
     found = record.collected(_pages(content, counts), "pages")
+    if not counts and content.startswith(_GZIP):  # packed as a whole and not record by record, as warcio wants it
+        found = record.collected(_pages(_unpacked(content), counts), "pages")
     if not counts:
         raise ReadError("this is no WARC, whatever its name says, or holds no pages; get it again")
     others = {kind: number for kind, number in counts.items() if kind not in ("pages", "page parts")}
@@ -38,6 +43,14 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
         *found,
         *([LeftOut(f"records that are no pages ({named}); save what is wanted by itself")] if others else []),
     )
+
+
+def _unpacked(content: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            return packed.read(MAX_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ReadError(f"the archive is damaged ({type(error).__name__}); get it again") from error
 
 
 def _pages(content: bytes, counts: Counter[str]) -> Iterator[tuple[str, Draft | ReadError]]:
@@ -52,7 +65,12 @@ def _pages(content: bytes, counts: Counter[str]) -> Iterator[tuple[str, Draft | 
             counts[kind] += 1
             if kind != "pages":
                 continue
-            body = entry.content_stream().read(MAX_PAGE_BYTES + 1)
+            try:
+                body = entry.content_stream().read(MAX_PAGE_BYTES + 1)
+            except Exception as error:  # noqa: BLE001 - such as a way of packing that warcio does not know
+                reason = f"the page cannot be unpacked ({type(error).__name__}); get it again"
+                yield f"record {number}", ReadError(reason)
+                continue
             total += len(body)
             if counts["pages"] > MAX_PAGES or total > MAX_BYTES:
                 yield (
@@ -80,8 +98,10 @@ def _kind(entry: Any) -> str:
     media_type = _media_type(entry)
     if status not in ("200", "203"):
         return "page parts" if status.startswith("3") else f"status {status[:3]}"
-    if media_type in _PAGES or (media_type == "text/plain" and entry.rec_type == "conversion"):
+    if media_type in _PAGES or not media_type:
         return "pages"
+    if media_type == "text/plain":
+        return "page parts" if _address(entry).endswith("/robots.txt") else "pages"
     return "page parts" if media_type.startswith(_PARTS) else media_type[:80] or "an unknown type"
 
 
@@ -90,15 +110,19 @@ def _media_type(entry: Any) -> str:
     return str(headers.get_header("Content-Type") or "").partition(";")[0].strip().lower()
 
 
+def _address(entry: Any) -> str:
+    return str(entry.rec_headers.get_header("WARC-Target-URI") or "").strip("<>")
+
+
 def _draft(entry: Any, body: bytes) -> Draft:
     if len(body) > MAX_PAGE_BYTES:
         raise ReadError(f"the page is larger than {MAX_PAGE_BYTES >> 20} MiB")
-    given = str(entry.rec_headers.get_header("WARC-Target-URI") or "").strip("<>")
+    given = _address(entry)
     try:
         address: str | None = web_address(given)
     except ReadError:
         address = None
-    if entry.rec_type == "conversion":
+    if _media_type(entry) == "text/plain":
         draft = replace(text.parse(body), url=address)
     else:
         headers = entry.http_headers or entry.rec_headers
