@@ -10,8 +10,6 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from index.database import sync_file
 from index.errors import ModelError
@@ -170,6 +168,10 @@ def _alone(model: Model, progress: Progress) -> Iterator[None]:
 
 @contextmanager
 def _bar(model: Model) -> Iterator[Progress]:
+    # Every command imports this module, and few draw a bar.
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
     interval_s = 0.2 if sys.stderr.isatty() else 10.0
     with (
         tqdm(total=model.size_bytes, unit="B", unit_scale=True, mininterval=interval_s, file=sys.stderr) as bar,
