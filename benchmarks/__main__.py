@@ -13,6 +13,7 @@ MEASUREMENTS = {
     "answers": "whether answers are right, cited, refused when they should be, and quick, beside a naive prompt",
     "answerability": "fit and measure the decision whether to answer",
     "beside": "how much longer a search takes while articles are indexed",
+    "cluster": "whether shards on a Ray cluster give the hits of one index, and what they cost",
     "collection": "questions about the collection: their kinds, lists, timelines, comparisons, summaries",
     "disagreement": "how often changed numbers are noticed, and how often articles that agree raise an alarm",
     "doors": "what `citewire serve` costs beside the engine, and whether it stands crowds and broken requests",

@@ -85,7 +85,7 @@ class ClusterEmbedder:
         self._actors: list[_Actor] = []
         self._starting: dict[Any, _Actor] = {}
         self._joined_s = float("-inf")
-        self._ray = _connect(address)
+        self._ray = connect(address)
 
     def __enter__(self) -> Self:
         """The embedder itself."""
@@ -176,7 +176,7 @@ class ClusterEmbedder:
             try:
                 vectors = ray.get(result, timeout=LOAD_S)
             except RayTaskError as error:
-                raise ModelError(f"{actor.node}: {_reason(error.cause)}") from error
+                raise ModelError(f"{actor.node}: {reason(error.cause)}") from error
             except (RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.GetTimeoutError):
                 self._actors.remove(actor)
                 yield from ((number, None) for number in sorted(actor.batches.values(), reverse=True))
@@ -213,7 +213,7 @@ class ClusterEmbedder:
                 release, embedder = ray.get(identity)
             except ray.exceptions.RayActorError as error:
                 if not self._starting and not self._actors:
-                    raise ModelError(f"{actor.node} cannot embed: {_reason(error)}") from error
+                    raise ModelError(f"{actor.node} cannot embed: {reason(error)}") from error
                 continue
             if (release, embedder) != (__version__, self.name):
                 raise ModelError(
@@ -229,7 +229,7 @@ class ClusterEmbedder:
         there = Counter(actor.node for actor in (*self._actors, *self._starting.values()))
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
         for node in nodes:
-            name, cores = _shown(node), int(node["Resources"].get("CPU", 0))
+            name, cores = shown(node), int(node["Resources"].get("CPU", 0))
             wanted = max(1, cores // CORES) if node["Alive"] and cores else 0
             for _ in range(wanted - there[name]):
                 # Ray gives the actor as many threads as it has processors, by OMP_NUM_THREADS.
@@ -260,7 +260,7 @@ class Embedding:
         return self._embedder.embed_documents(texts)
 
 
-def _connect(address: str) -> Any:
+def connect(address: str) -> Any:
     """Ray, connected to the cluster whose head is at `address`."""
     try:
         import ray
@@ -279,20 +279,22 @@ def _connect(address: str) -> Any:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
             pass
+        # Else Ray writes to standard output of machines that it has lost, where what a program reads may be printed.
+        ray._private.worker._worker_logs_enabled = False
         ray.init(address=address, namespace="citewire", log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, OverflowError) as error:
         raise InputError(f"no cluster answers at {printable(address)} ({error}); start it: ray start --head") from error
     except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise InputError(f"the cluster at {printable(address)} cannot be used: {_reason(error)}") from error
+        raise InputError(f"the cluster at {printable(address)} cannot be used: {reason(error)}") from error
     return ray
 
 
-def _shown(node: dict[str, Any]) -> str:
+def shown(node: dict[str, Any]) -> str:
     """How a node is named: by its host and, since one machine may have several, the first letters of its id."""
     return f"{printable(str(node['NodeManagerHostname']), 60)} ({node['NodeID'][:6]})"
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The last line of what Ray says, which is what happened; before it is where in Ray it did."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return printable(lines[-1] if lines else type(error).__name__, 400)

@@ -9,6 +9,8 @@ from index import passage
 from index.article import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from index.article import Article
 
 
@@ -76,3 +78,12 @@ class Hit:
             "also_in": list(self.also_in),
             "superseded_by": None if self.superseded_by is None else self.superseded_by.id,
         }
+
+
+class Hits(list[Hit]):
+    """Hits, best first. `missing` names the shards of the index that were not searched, or not as they are to be."""
+
+    def __init__(self, hits: Iterable[Hit] = (), missing: tuple[str, ...] = ()) -> None:
+        """Of an index without shards none is missing."""
+        super().__init__(hits)
+        self.missing = missing

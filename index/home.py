@@ -21,6 +21,7 @@ DATABASE = "index.sqlite"
 OURS = (
     f"{DATABASE}*", "conversations.sqlite*", "vectors-*.faiss*", "database.id", "write.lock", "page-token",
     "browsers.key", ".page-token-*", ".browsers.key-*", "uploads", "derived", "rebuild", ".restore*", "restore*",
+    "shard.json*",
 )  # fmt: skip
 """What may lie in a home. Other files there are the user's, and their modes are left alone."""
 SECRETS = ("page-token", "browsers.key")

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 
 from index import tokens
 from index.alike import Wanted
+from index.article import also_in
+from index.errors import StoreError
+from index.hit import Hit
 from index.language import function_words, language_of, stemmer_of
 from index.store.words import expression
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from index.article import Span
+    from index.article import Article, Span
     from index.filters import Filter
     from index.store import Generation, StoredPassage
     from index.tokens import Token
@@ -88,15 +91,72 @@ NOTHING = Found(None, {}, {}, ())
 """What no words find."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the word index is asked for by a query and its context: words, each an `expression`, and pairs of words.
+
+    `alike` are the words, each an `expression`, that are `looked_for` in any form, of a query in a language that the
+    embedder does not know well.
+    """
+
+    words: tuple[str, ...]
+    pairs: tuple[str, ...]
+    context: tuple[str, ...]
+    alike: tuple[str, ...] = ()
+    looked_for: tuple[Token, ...] = ()
+    language: str | None = None
+
+    @classmethod
+    def of(cls, query: str, context: str, languages: Sequence[str]) -> Asked:
+        """What is looked for in articles in these languages."""
+        asked = cls(tuple(terms(query, languages)), tuple(pairs(query, languages)), tuple(terms(context, languages)))
+        # Not for a query in English, as far as it tells, or its articles.
+        language = language_of(query)
+        if language == "English" or (language is None and "English" in (languages or ("English",))):
+            return asked
+        words = content(query, languages)
+        if not words or any(token.kind == "pair" for token in words):  # pairs are pieces already
+            return asked
+        algorithm = stemmer_of(language or next(iter(languages), None))
+        alike = tuple(expression(tokens.term(word, algorithm)) for word in words)
+        return replace(asked, alike=alike, looked_for=tuple(words), language=language)
+
+    def wanted(self, held: Sequence[int], passages: int) -> Wanted | None:
+        """The words to be looked for in any form, `held` by so many of the `passages` each; None where none are."""
+        return Wanted.of(self.looked_for, self.language, held, passages) if self.alike else None
+
+
 def look_up(generation: Generation, query: str, *, context: str = "", only: Filter | None = None) -> Found:
     """What the words of `query` and of `context` find in articles that pass the filter `only`."""
     # The filter comes before the candidates are chosen: a rare outlet would have none among the best of all.
     among = generation.passing(only) if only else None
-    bm25 = _shares(_matches(generation, query, among), WORDS_WEIGHT)
-    words_of_context = terms(context, generation.languages)
-    of_context = _shares(generation.words.match(words_of_context, MATCHES, among=among), CONTEXT_WEIGHT)
-    passages = tuple(generation.passages(_first(bm25) | _first(of_context)))
-    return Found(among, bm25, of_context, passages, _wanted(generation, query))
+    asked = Asked.of(query, context, generation.languages)
+    words = generation.words
+    bm25, of_context = shared(
+        words.match(asked.words, MATCHES, among=among),
+        words.match_phrases(asked.pairs, among=among),
+        words.match(asked.context, MATCHES, among=among),
+    )
+    passages = tuple(generation.passages(put_forward(bm25, of_context)))
+    wanted = None
+    if asked.alike:
+        wanted = asked.wanted(words.frequencies(asked.alike), generation.counts()["passage"])
+    return Found(among, bm25, of_context, passages, wanted)
+
+
+def shared(
+    matches: dict[int, float], phrases: dict[int, float], context: dict[int, float]
+) -> tuple[dict[int, float], dict[int, float]]:
+    """The shares of passages in the words and pairs of a query, and in the words of its context: id → share."""
+    scores = dict(matches)
+    for passage_id, score in phrases.items():
+        scores[passage_id] = scores.get(passage_id, 0.0) + PAIR_WEIGHT * score
+    return _shares(scores, WORDS_WEIGHT), _shares(context, CONTEXT_WEIGHT)
+
+
+def put_forward(bm25: dict[int, float], context: dict[int, float]) -> set[int]:
+    """Ids of the passages that the words of a query or its context put forward."""
+    return _first(bm25) | _first(context)
 
 
 def rank(
@@ -108,22 +168,36 @@ def rank(
     `look_up` gave for it.
     """
     sentences = None if found.among is None else generation.vectors.ids_of_passages(found.among)
-    # What the embedder cannot read has a zero vector, to which all are equally near: there the words alone count.
-    read = [wording for wording in wordings if wording.any()] or (() if found.passages else wordings)
+    read = readable(wordings) or (() if found.passages else wordings)
     near = {vector_id for wording in read for vector_id in vectors.search(wording, CANDIDATES, among=sentences)}
-    nearby = generation.vectors.passages_with(list(near))
-    # Another article may have the very sentence.
-    nearby = nearby if found.among is None else nearby & found.among
-    nearby -= {passage.id for passage in found.passages}
+    nearby = nearby_passages(generation, list(near), found.among) - {passage.id for passage in found.passages}
     ranked = scored(generation, wordings, found, [*found.passages, *generation.passages(nearby)])
-    ranked.sort(key=_best_first)
-    return ranked if found.wanted is None else _with_alike(generation, found.wanted, ranked)
+    return in_order(ranked, found.wanted, generation.texts)
 
 
-def _with_alike(generation: Generation, wanted: Wanted, ranked: Sequence[Ranked]) -> list[Ranked]:
-    """The ranked passages, the first of which get what they have of the words of the query in any form."""
-    first, rest = ranked[:ALIKE_CANDIDATES], ranked[ALIKE_CANDIDATES:]
-    texts = generation.texts([one.passage.id for one in first])
+def readable(wordings: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """The vectors of what the embedder can read. What it cannot has a zero vector, to which all are equally near: there
+    the words alone count."""
+    return [wording for wording in wordings if wording.any()]
+
+
+def nearby_passages(generation: Generation, vector_ids: Sequence[int], among: frozenset[int] | None) -> set[int]:
+    """Ids of the passages with one of these vectors, of those `among` which they are to be."""
+    nearby = generation.vectors.passages_with(vector_ids)
+    # Another article may have the very sentence.
+    return nearby if among is None else nearby & among
+
+
+def in_order(
+    ranked: Sequence[Ranked], wanted: Wanted | None, texts_of: Callable[[Sequence[int]], Mapping[int, str]]
+) -> list[Ranked]:
+    """The ranked passages, best first. The first get what they have of the words of the query in any form, if `wanted`;
+    `texts_of` gives the texts of passages."""
+    best = sorted(ranked, key=_best_first)
+    if wanted is None:
+        return best
+    first, rest = best[:ALIKE_CANDIDATES], best[ALIKE_CANDIDATES:]
+    texts = texts_of([one.passage.id for one in first])
     better = [replace(one, bm25=one.bm25 + ALIKE_WEIGHT * wanted.share(texts[one.passage.id])) for one in first]
     return [*sorted(better, key=_best_first), *rest]
 
@@ -141,37 +215,15 @@ def scored(
     """Passages with how well they fit the query; see `rank`."""
     vector_ids = {vector_id for passage in passages for _, vector_id in passage.sentences}
     near_to = generation.vectors.similarities(wordings, vector_ids)
-    of_article = _by_article(passages, found.context)
+    return with_words([Ranked(one, *_nearest(one, near_to), 0.0, 0.0) for one in passages], found.bm25, found.context)
+
+
+def with_words(ranked: Sequence[Ranked], bm25: dict[int, float], context: dict[int, float]) -> list[Ranked]:
+    """Passages with their shares in the words of the query and of its context; see `shared`."""
+    of_article = _by_article([one.passage for one in ranked], context)
     return [
-        Ranked(
-            passage,
-            *_nearest(passage, near_to),
-            found.bm25.get(passage.id, 0.0),
-            of_article[passage.article_id],
-        )
-        for passage in passages
+        replace(one, bm25=bm25.get(one.passage.id, 0.0), context=of_article[one.passage.article_id]) for one in ranked
     ]
-
-
-def _matches(generation: Generation, query: str, among: Collection[int] | None) -> dict[int, float]:
-    """Passage id → BM25 of the words of `query` and, for less, of its pairs of words."""
-    scores = generation.words.match(terms(query, generation.languages), MATCHES, among=among)
-    for passage_id, score in generation.words.match_phrases(pairs(query, generation.languages), among=among).items():
-        scores[passage_id] = scores.get(passage_id, 0.0) + PAIR_WEIGHT * score
-    return scores
-
-
-def _wanted(generation: Generation, query: str) -> Wanted | None:
-    """The words of a query that is not in English, as far as it tells, or its articles; None for one that is."""
-    language = language_of(query)
-    if language == "English" or (language is None and "English" in (generation.languages or ("English",))):
-        return None
-    words = content(query, generation.languages)
-    if not words or any(token.kind == "pair" for token in words):  # pairs are pieces already
-        return None
-    algorithm = stemmer_of(language or next(iter(generation.languages), None))
-    held = generation.words.frequencies([expression(tokens.term(word, algorithm)) for word in words])
-    return Wanted.of(words, language, held, generation.counts()["passage"])
 
 
 def _shares(scores: dict[int, float], weight: float) -> dict[int, float]:
@@ -196,6 +248,29 @@ def _by_article(passages: Collection[StoredPassage], scores: dict[int, float]) -
 def _nearest(passage: StoredPassage, near_to: dict[int, float]) -> tuple[Span, float]:
     span, vector_id = max(passage.sentences, key=lambda sentence: near_to[sentence[1]])
     return span, near_to[vector_id]
+
+
+def hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...], query: str) -> Hit:
+    """A ranked passage as it is given to whoever searched. `newer` are the newer versions of its article."""
+    passage = ranked.passage
+    article = generation.article(passage.article_id)
+    if article is None:
+        raise StoreError(f"passage {passage.id} has lost its article; run: citewire index rebuild")
+    sentences = tuple(span for span, _ in passage.sentences)
+    is_read = ranked.similarity != 0.0 or len(sentences) == 1
+    return Hit(
+        article,
+        passage.start,
+        passage.end,
+        ranked.score,
+        ranked.similarity,
+        ranked.bm25,
+        ranked.nearest if is_read else most_words(query, article.text, sentences),
+        ranked.context,
+        also_in=also_in(article, generation.copies(article.id)),
+        newer=newer,
+        sentences=sentences,
+    )
 
 
 def most_words(query: str, text: str, spans: Sequence[Span]) -> Span:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,12 +17,12 @@ from index import mentions as mentioning
 from index import reranker as rerankers
 from index import source_file as source_files
 from index import sync as syncing
-from index.article import Span, also_in
+from index.article import Span
 from index.embedder import Embedder, SentenceEmbedder, named
-from index.errors import InputError, StoreError
+from index.errors import Error, InputError
 from index.fetch import Fetcher
 from index.filters import EVERYTHING, Filter
-from index.hit import Hit
+from index.hit import Hits
 from index.home import DATABASE
 from index.listed import Listed
 from index.location import UPLOADS, Locations, is_address, is_storable, storable, within
@@ -37,7 +38,7 @@ from index.store import Store
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -46,15 +47,18 @@ if TYPE_CHECKING:
     from index.article import Article
     from index.change import Change
     from index.edit import Edit
+    from index.hit import Hit
     from index.picture import Picture
-    from index.ranking import Ranked
     from index.rebuild import Repair
     from index.reranker import Reranker
+    from index.sharded import Shards, Spread
     from index.source_file import SourceFile
-    from index.store import Fault, Generation
+    from index.store import Fault
     from index.sync import Removed
 
 __all__ = ["DATABASE", "Index"]
+
+_log = logging.getLogger(__name__)
 
 
 class Index:
@@ -69,9 +73,11 @@ class Index:
         embedder: Embedder,
         fetcher: Fetcher | None = None,
         reranker: Reranker | None = None,
+        shards: Shards | None = None,
     ) -> None:
         """Use `Index.open`."""
         self.home = home
+        self._shards = shards
         self.embedder = embedder
         self.reranker = reranker
         self.fetcher = fetcher or Fetcher(offline=homes.is_offline())
@@ -87,11 +93,13 @@ class Index:
         embedder: Embedder | None = None,
         fetcher: Fetcher | None = None,
         reranker: Reranker | None = None,
+        shards: Shards | None = None,
     ) -> Self:
         """Open the index in `home` (default: see index/home.py), creating it when there never was one. In a home that
         cannot be written, an index can be searched and read.
 
-        Without `reranker`, that of CITEWIRE_RERANKER is used, if it is set.
+        Without `reranker`, that of CITEWIRE_RERANKER is used, if it is set. With `shards` (docs/scale.md), `search` is
+        theirs, and what is published goes to them as well.
 
         Opening is quick, as models load at first use. Raises LayoutError for an index of another embedder or layout,
         StoreError for a database that cannot be used, InputError for a home that cannot be written.
@@ -99,7 +107,7 @@ class Index:
         folder = homes.resolve(home)
         _make(folder)
         lock.finish_restore(folder)
-        return cls(folder, embedder or _chosen(), fetcher, reranker or rerankers.chosen())
+        return cls(folder, embedder or _chosen(), fetcher, reranker or rerankers.chosen(), shards)
 
     @classmethod
     def rebuild(
@@ -379,8 +387,9 @@ class Index:
         after: str | None = None,
         articles: Iterable[str] | None = None,
         tags: Iterable[str] = (),
-    ) -> list[Hit]:
-        """The `k` passages that fit `query` best, best first; of an empty index, none.
+    ) -> Hits:
+        """The `k` passages that fit `query` best, best first; of an empty index, none. Of an index with shards, the
+        hits name those that were not searched.
 
         `rewordings` say what is meant at greater length, for a query that cannot be understood by itself: a sentence
         is as similar as it is to the nearest wording. `context` is the conversation before it: passages with its words
@@ -398,31 +407,84 @@ class Index:
             raise InputError(f"the query is empty{f' beside {only}' if only else ''}; ask for something")
         if k < 1:
             raise InputError(f"k={k}: at least one hit must be asked for")
+        first = k if self.reranker is None else max(k, rerankers.CANDIDATES)
+        if self._shards is not None:
+            return self._search_shards(self._shards, query, k, first, rewordings, context, only)
         with self._store.read() as generation:
             vectors = self._snapshots.of(generation)
             if vectors is None:
-                return []
+                return Hits()
             only = generation.resolved(only)
             # Words are looked up while the query is embedded; the transaction ends after both.
             with ThreadPoolExecutor(1) as beside:
                 found = beside.submit(ranking.look_up, generation, query, context=context, only=only)
                 wordings = [self.embedder.embed_query(wording) for wording in (query, *rewordings)]
             ranked = ranking.rank(generation, vectors, wordings, found.result())
-            first = k if self.reranker is None else max(k, rerankers.CANDIDATES)
             ranked, superseding, newer = precedence.with_newer(generation, wordings, found.result(), ranked, first)
             ranked = precedence.ordered(ranked, lambda one: one.passage.id, superseding)[:first]
-            hits = [_hit(generation, one, newer.get(one.passage.article_id, ()), query) for one in ranked]
+            hits = [ranking.hit(generation, one, newer.get(one.passage.article_id, ()), query) for one in ranked]
             if self.reranker is None:
-                return hits
+                return Hits(hits)
             names = {one.passage.id: (one.passage.article_id, one.passage.start) for one in ranked}
         # Outside the transaction: reading two dozen passages takes long enough to hold up a writer's checkpoint.
-        hits = _reranked(self.reranker, [query, *rewordings][-1], hits)
-        by_place = {
-            names[older]: [names[one] for one in others if one in names]
-            for older, others in superseding.items()
-            if older in names
-        }
-        return precedence.ordered(hits, lambda hit: (hit.article.id, hit.start), by_place)[:k]
+        return Hits(_reranked(self.reranker, [query, *rewordings][-1], hits, superseding, names)[:k])
+
+    def _search_shards(
+        self,
+        shards: Shards,
+        query: str,
+        k: int,
+        first: int,
+        rewordings: Sequence[str],
+        context: str,
+        only: Filter,
+    ) -> Hits:
+        """`search` over the shards; the hits name those that are missing."""
+        from index.sharded import Search
+
+        with self._store.read() as generation:
+            of = generation.database, generation.number
+            only, languages = generation.resolved(only), generation.languages
+        asked = Search(query, tuple(rewordings), context, only, first, of, languages)
+        hits, superseding, names = asked.run(shards, self.embedder)
+        if self.reranker is None:
+            return hits
+        ordered = _reranked(self.reranker, [query, *rewordings][-1], hits, superseding, names)
+        return Hits(ordered[:k], hits.missing)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The shards of the index that do not answer, or are not in step with it; () for an index without shards."""
+        if self._shards is None:
+            return ()
+        from index.sharded import missing
+
+        with self._store.read() as generation:
+            return missing(self._shards, (generation.database, generation.number))
+
+    def spread(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        replace_other: bool = False,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Spread:
+        """Bring the shards in step with this index: copy to them what they miss, and drop what they are not to have.
+        `names` are those that are to have articles, by default all that are there; from others all articles move away.
+
+        A change of the index brings them in step as well. Raises StoreError when a shard is gone, InputError, unless
+        `replace_other`, when one has articles of another index, and for an index without shards; Cancelled. What was
+        copied by then stays, and the next run goes on from there.
+        """
+        from index.sharded import spread
+
+        if self._shards is None:
+            raise InputError("this index has no shards; open it with those of a cluster: citewire cluster init")
+        interrupt = Interrupt(progress, cancel)
+        chosen = self._shards.live if names is None else names
+        with self._writing(interrupt):
+            return spread(self._store, self._shards, chosen, interrupt, replace_other=replace_other)
 
     def around(
         self,
@@ -462,7 +524,7 @@ class Index:
             visits = walk.best(starts, k, cancel)
             most = max(visits.values())
             return [
-                replace(_hit(generation, one, (), query), score=visits[one.passage.id] / most)
+                replace(ranking.hit(generation, one, (), query), score=visits[one.passage.id] / most)
                 for one in ranking.scored(generation, [wording], ranking.NOTHING, walk.passages(list(visits)))
             ]
 
@@ -741,8 +803,20 @@ class Index:
         derived.forget(self.home, changed)
         if change:
             with self._store.read() as generation:
-                self._snapshots.of(generation)
+                if self._shards is None:
+                    self._snapshots.of(generation)
                 derived.keep_only(self.home, generation.article_ids())
+        if self._shards is not None:
+            self._follow(self._shards)
+
+    def _follow(self, shards: Shards) -> None:
+        """Let the shards follow what was published. If that fails, searches say that they are not in step."""
+        from index.sharded import follow
+
+        try:
+            follow(self._store, shards, Interrupt(None, None))
+        except Error as error:
+            _log.warning("the shards are not in step with the index: %s", error)
 
 
 def _chosen() -> Embedder:
@@ -751,39 +825,30 @@ def _chosen() -> Embedder:
     return RemoteEmbedder(name) if name is not None and is_of_server(name) else SentenceEmbedder()
 
 
-def _reranked(reranker: Reranker, query: str, hits: list[Hit]) -> list[Hit]:
-    """The hits in the order of the reranker; those it is not shown follow in theirs."""
+def _reranked(
+    reranker: Reranker,
+    query: str,
+    hits: list[Hit],
+    superseding: Mapping[int, Sequence[int]],
+    names: Mapping[int, tuple[str, int]],
+) -> list[Hit]:
+    """The hits in the order of the reranker, but after those that supersede them; those it is not shown follow in
+    theirs. `names` says of a passage where it stands: its article and start."""
     read, rest = hits[: rerankers.CANDIDATES], hits[rerankers.CANDIDATES :]
     scores = reranker.scores(query, [hit.text for hit in read])
     scored = [replace(hit, reranked=score) for hit, score in zip(read, scores, strict=True)]
-    return [*sorted(scored, key=lambda hit: -(hit.reranked or 0.0)), *rest]
+    ordered = [*sorted(scored, key=lambda hit: -(hit.reranked or 0.0)), *rest]
+    by_place = {
+        names[older]: [names[one] for one in others if one in names]
+        for older, others in superseding.items()
+        if older in names
+    }
+    return precedence.ordered(ordered, lambda hit: (hit.article.id, hit.start), by_place)
 
 
 def _listed(names: Iterable[str | Path] | str | Path) -> list[str | Path]:
     """One name is as good as a list of one; taken as an iterable, a string would be a list of letters."""
     return [names] if isinstance(names, (str, os.PathLike)) else list(names)
-
-
-def _hit(generation: Generation, ranked: Ranked, newer: tuple[Article, ...], query: str) -> Hit:
-    passage = ranked.passage
-    article = generation.article(passage.article_id)
-    if article is None:
-        raise StoreError(f"passage {passage.id} has lost its article; run: citewire index rebuild")
-    sentences = tuple(span for span, _ in passage.sentences)
-    is_read = ranked.similarity != 0.0 or len(sentences) == 1
-    return Hit(
-        article,
-        passage.start,
-        passage.end,
-        ranked.score,
-        ranked.similarity,
-        ranked.bm25,
-        ranked.nearest if is_read else ranking.most_words(query, article.text, sentences),
-        ranked.context,
-        also_in=also_in(article, generation.copies(article.id)),
-        newer=newer,
-        sentences=sentences,
-    )
 
 
 def _make(home: Path) -> None:

@@ -246,7 +246,8 @@ class Answer:
 
     A refusal has `refused` set, a `reason`, a calm sentence as `text` and no claims. A cancelled answer keeps
     what was written so far, with `reason` set to `Reason.CANCELLED`. A partial answer has Reason.PARTLY and names in
-    `unanswered` what the articles do not say. `searched` is the query that was looked up, in the index of
+    `unanswered` what the articles do not say. `missing` names the shards of the index (docs/scale.md) that were not
+    searched, or not as they are to be. `searched` is the query that was looked up, in the index of
     `generation`. `model` is the LLM's name and `model_sha256` the hash of its file, where the manifest has it.
     `signals` are what the decision to answer was made by (rag/grounding/answerability.py), `timings` seconds by stage.
 
@@ -274,6 +275,7 @@ class Answer:
     sections: tuple[Section, ...] = ()
     total: int | None = None
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """One line: what was asked, what was said, and how many claims and citations there are."""
@@ -300,6 +302,8 @@ class Answer:
             parts.append(f"{'No answer' if self.refused else 'Incomplete'}: {self.reason}.")
         if self.unanswered:
             parts.append(f"The articles do not say: {self.unanswered}")
+        if self.missing:
+            parts.append(self.not_searched)
         for one in self.citations:
             quote = "" if one.number in self.quoted_in_text else f"“{one.quote}”\n    "
             parts.append(f"[{one.number}] {quote}{_place(one)}")
@@ -310,6 +314,11 @@ class Answer:
         return "\n\n".join(
             "\\\n".join(_escaped(line) for line in paragraph.splitlines()) for paragraph in str(self).split("\n\n")
         )
+
+    @property
+    def not_searched(self) -> str:
+        """That a part of the articles was not searched, in words; "" where all were."""
+        return f"Not all articles were searched: {', '.join(self.missing)}." if self.missing else ""
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -386,6 +395,7 @@ class Answer:
                 sections=tuple(_section(section, articles) for section in mapping.get("sections", ())),
                 total=mapping.get("total"),
                 counts=mapping.get("counts", {}),
+                missing=tuple(mapping.get("missing", ())),
             )
         except (KeyError, TypeError) as error:
             raise InputError(f"this is no answer as Answer.to_dict gives it: {error!r}") from error
@@ -411,6 +421,7 @@ class Answer:
             "sections": [section.to_dict() for section in self.sections],
             "total": self.total,
             "counts": {name: dict(numbers) for name, numbers in self.counts.items()},
+            "missing": list(self.missing),
         }
 
 

@@ -25,6 +25,7 @@ def combine(question: str, answers: Sequence[Answer]) -> Answer:
         answers[-1],
         question=question,
         sources=merge_sources([answer.sources for answer in answers]),
+        missing=tuple(dict.fromkeys(name for answer in answers for name in answer.missing)),
         searched=" ".join(dict.fromkeys(answer.searched for answer in answers)),
         timings=_sums([answer.timings for answer in answers]),
     )

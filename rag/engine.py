@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from index import Index
 from index import home as homes
-from index.errors import InputError
+from index.errors import InputError, StoreError
 from index.filters import EVERYTHING, Filter
 from index.mentions import SORTS
 from index.model_address import Address, is_address
@@ -213,6 +213,11 @@ class Engine:
         """The sentences of `check`, each as soon as it is checked. Takes what `check` takes, and raises what it
         raises."""
         self._process.check()
+        if missing := self.index.missing:
+            raise StoreError(
+                f"{', '.join(missing)}: not searched, so what is there would be taken for not found; see: citewire "
+                "cluster status"
+            )
         among = self.index.resolve((only or EVERYTHING).also(Filter.of(articles=articles)))
         return checked.stream(text, self.index, only=among, cancel=cancel or threading.Event())
 

@@ -29,12 +29,13 @@ that a long article does not hide the others."""
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a search gave, in the index of `generation`. `sources` are the passages to read; with a `reason`, nothing
-    is to be read and `sources` are the nearest passages."""
+    is to be read and `sources` are the nearest passages. `missing` are the shards that were not searched."""
 
     hits: tuple[Hit, ...] = ()
     sources: tuple[Source, ...] = ()
     reason: Reason | None = None
     generation: int = 0
+    missing: tuple[str, ...] = ()
 
     def unread(self) -> Iterator[Hit]:
         """What was found and is not among the passages to read."""
@@ -45,19 +46,20 @@ class Found:
 def find(question: Question, index: Index, model: LoadedModel, settings: Settings, clock: Clock) -> Found:
     """Search, and choose what to read. Raises InputError for a filter that is wrong, ModelError for a model that
     cannot be used."""
-    wide = tuple(
-        index.search(
-            question.text,
-            WIDE * settings.passages,
-            rewordings=question.rewordings,
-            context=question.context,
-            **question.only.to_dict(),
-        )
+    searched = index.search(
+        question.text,
+        WIDE * settings.passages,
+        rewordings=question.rewordings,
+        context=question.context,
+        **question.only.to_dict(),
     )
+    wide = tuple(searched)
     hits = wide[: NARROW * settings.passages]
-    found = Found(hits, generation=index.generation)
+    found = Found(hits, generation=index.generation, missing=searched.missing)
     clock.mark("search")
-    if not hits:
+    if not hits and found.missing:
+        found = replace(found, reason=Reason.NOTHING_RELEVANT)
+    elif not hits:
         found = replace(found, reason=Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX)
     elif not is_relevant(question, hits):
         nearest = tuple(Source(number, hit) for number, hit in enumerate(hits[: settings.passages], start=1))

@@ -66,6 +66,8 @@ REFUSALS = {
     Reason.CANCELLED: "",
 }
 """What a refusal says."""
+SEARCHED = ("timeline", "comparison", "summary")
+"""Kinds whose rows begin with a search; the others read all articles of the index itself, whatever shards it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Reply:
             cancel=self.channel.cancel,
         )
         part.clock.mark("overview")
+        if question.kind in SEARCHED:
+            part = replace(part, found=replace(part.found, missing=self.index.missing))
         if not found.sections and question.kind != "library" and not self.index.stats().articles:
             return replace(self._refusal(part, Reason.EMPTY_INDEX), kind=question.kind)
         refusal = REFUSALS[found.reason] if found.reason else ""
@@ -321,6 +325,7 @@ class Reply:
             "question": part.question.asked,
             "searched": part.question.full,
             "generation": part.found.generation,
+            "missing": part.found.missing,
             "model": self.model.name,
             "model_sha256": self.model.sha256,
             "signals": (signals or Signals()).to_dict(),

@@ -318,7 +318,7 @@ def test_json_of_an_answer_has_the_documented_keys(
     assert set(answer) == {
         "question", "text", "claims", "sources", "refused", "reason", "unanswered", "disagreements", "searched",
         "generation", "model", "model_sha256", "signals", "timings",
-        "kind", "sections", "total", "counts",
+        "kind", "sections", "total", "counts", "missing",
     }  # fmt: skip
     citation = answer["claims"][0]["citations"][0]
     with Index.open() as opened:

@@ -1,7 +1,8 @@
-"""A sync on a Ray cluster: a real one, of a head and two nodes on this machine."""
+"""A sync and shards on a Ray cluster: a real one, of a head and two nodes on this machine."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import time
@@ -15,8 +16,11 @@ from index import Index
 from index.article import Article
 from index.cluster import IN_FLIGHT, ClusterEmbedder
 from index.errors import InputError, ModelError
+from index.shard_actors import ShardActors
 from index.sync import SAVE_EVERY
-from tests.fakes import BagOfWordsEmbedder
+from rag import Engine
+from rag.settings import Settings
+from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui.cli import main
 
 if TYPE_CHECKING:
@@ -163,3 +167,72 @@ def test_a_cluster_has_nothing_to_do_for_a_model_server(monkeypatch: pytest.Monk
     monkeypatch.setenv("CITEWIRE_EMBEDDER", "http://127.0.0.1:8080/v1#minilm")
     with pytest.raises(InputError, match="leave out --cluster"):
         ClusterEmbedder("127.0.0.1:6379", BagOfWordsEmbedder)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """What a command prints as JSON."""
+    main([*arguments, "--json"])
+    printed = capsys.readouterr()
+    assert printed.out, printed.err
+    return json.loads(printed.out)
+
+
+def test_shards_are_searched_as_one_index_and_come_and_go(
+    cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.search.SentenceEmbedder", BagOfWordsEmbedder)
+    home, at = tmp_path / "home", ("--home", str(tmp_path / "home"))
+    on, folder = ("--cluster", cluster.address), ("--folder", str(tmp_path / "shards"))
+    with Index.open(home) as index:
+        index.add(articles(60))
+    with pytest.raises(SystemExit):
+        main(["cluster", "init"])  # without an address
+
+    assert main([*at, "search", "bridge", *on]) == 1
+    assert "citewire cluster init" in capsys.readouterr().err
+    lost = cluster.add_node(object_store_memory=STORE_BYTES, include_dashboard=False, num_cpus=1)
+    made = run(capsys, *at, "cluster", "init", *on, *folder)
+    assert (len(made["articles"]), sum(made["articles"].values()), made["copied"]) == (3, 60, 60)
+    with ShardActors(cluster.address) as shards, Index.open(home) as one, Index.open(home, shards=shards) as several:
+        for question in ("bridge number 7", "How many lamps has the bridge number 12?", "opened"):
+            found = several.search(question)
+            assert list(found) == list(one.search(question))
+            assert found.missing == ()
+
+        killed = next(one.name for one in shards.placed()[0] if lost.node_id[:6] in one.node)
+        cluster.remove_node(lost, allow_graceful=False)
+        until = time.monotonic() + 60
+        while not several.missing and time.monotonic() < until:  # its process outlives the node for a moment
+            time.sleep(0.2)
+        llm = ScriptedLLM("The bridge number 12 has 84 lamps.")
+        with Engine.open(index=several, llm=llm, settings=Settings(read_ahead="off")) as engine:
+            answer = engine.ask("How many lamps has the bridge number 12?")
+        assert answer.missing == (killed,)
+        assert f"Not all articles were searched: {killed}." in str(answer)
+    assert main([*at, "search", "bridge", *on]) == 0
+    assert f"not all articles were searched: {killed}" in capsys.readouterr().err
+    status = run(capsys, *at, "cluster", "status", *on)
+    assert status["missing"] == [killed]
+
+    moved = run(capsys, *at, "cluster", "rebalance", *on, *folder)
+    assert (len(moved["articles"]), sum(moved["articles"].values())) == (2, 60)
+    assert moved["copied"] == made["articles"][killed]
+    drained, kept = sorted(moved["articles"])
+    assert run(capsys, *at, "cluster", "drain", drained, *on)["articles"] == {kept: 60}
+    assert not (tmp_path / "shards" / drained).exists()
+    assert main([*at, "cluster", "drain", kept, *on]) == 1
+    assert "the only shard" in capsys.readouterr().err
+
+    with ShardActors(cluster.address) as shards:  # as when the head was started again: no actor is there
+        shards.end(kept)
+        until = time.monotonic() + 60
+        while kept in shards.live and time.monotonic() < until:
+            time.sleep(0.2)
+            shards.find()
+    again = run(capsys, *at, "cluster", "init", *on, *folder)
+    assert sum(again["articles"].values()) == 60
+    assert again["copied"] <= 60 - again["articles"][kept]  # what it has is found on its disk
+    assert all(row["in_step"] for row in run(capsys, *at, "cluster", "status", *on)["shards"])
+    with ShardActors(cluster.address) as shards:
+        for name in shards.live:
+            shards.stop(name)

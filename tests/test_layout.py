@@ -33,7 +33,7 @@ HEAVY = {
     "onnxruntime": {"index/onnx_encoder.py"},
     "tokenizers": {"index/onnx_encoder.py"},
     "httpx": {"index/model_server.py"},
-    "ray": {"index/cluster.py"},
+    "ray": {"index/cluster.py", "index/shard_actors.py"},
     "llama_cpp": {"rag/llm/native.py"},
     "mcp": {"ui/api/mcp.py"},
     # Each tab of the page wires its own components.

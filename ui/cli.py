@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import index
 from index import embedder
 from index.errors import Error
-from ui.commands import accounts, articles, backups, briefing, drafts, installation, page, questions, serving
+from ui.commands import accounts, articles, backups, briefing, cluster, drafts, installation, page, questions, serving
 from ui.commands.command import BROKEN_PIPE, ERROR, INTERRUPTED, NOT_ANSWERED, NOT_SUPPORTED, OK
 from ui.commands.output import complain
 
@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.set_defaults(run=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for group in (articles, questions, drafts, briefing, page, serving, backups, accounts, installation):
+    for group in (articles, questions, drafts, briefing, page, serving, backups, accounts, cluster, installation):
         group.declare(commands)
     return top
 

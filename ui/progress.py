@@ -15,6 +15,7 @@ STAGES = {
     "read": "reading",
     "embed": "embedding sentences",
     "copy": "copying, pages",
+    "shards": "copying articles to their shards",
     "uploads": "uploads",
     "pack": "packing, KiB",
     "unpack": "unpacking, KiB",

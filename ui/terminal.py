@@ -109,6 +109,8 @@ def render_answer(answer: Answer, *, columns: int = 0) -> str:
         parts.append("Stopped.")
     if answer.unanswered:
         parts.append(_fold(f"Not answered: {line(answer.unanswered)}", columns, hanging="    "))
+    if answer.missing:
+        parts.append(_fold(line(answer.not_searched), columns, hanging="    "))
     parts += [_differing(disagreement, columns) for disagreement in answer.disagreements]
     others = {source.hit.article.id: source.hit.also_in for source in answer.sources}
     in_text = answer.quoted_in_text

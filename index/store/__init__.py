@@ -9,6 +9,7 @@ embedder and no file formats.
     connections  connections to the file, which a rebuild or restore may replace
     generation   what can be read: sources, articles, passages; with their `words` and `vectors`
     writer       what a change writes
+    rows         all that there is of some articles, for another database
     check        whether every row is as it was written
     migrate      layout 1, 2 or 3 → 4
 """
@@ -24,7 +25,7 @@ from index import database, location
 from index.checksum import vector_checksums
 from index.errors import LayoutError, StoreError
 from index.home import opener
-from index.store import check, migrate, schema, writer
+from index.store import check, migrate, rows, schema, writer
 from index.store.check import Fault
 from index.store.connections import MARKER, Connections, empty_log, lost, traces, write_ahead_log
 from index.store.generation import Generation, StoredPassage
@@ -33,13 +34,14 @@ from index.store.words import maker
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from index.change import Change
+    from index.store.rows import Rows
 
 __all__ = ["LAYOUT", "MEND", "Fault", "Generation", "Store", "StoredPassage"]
 
@@ -131,6 +133,48 @@ class Store:
             if change:
                 empty_log(connection)
         return generation
+
+    def rows(self, article_ids: Collection[str]) -> Rows:
+        """All that there is of these articles, for `copy_in` of another database."""
+        with self._connections.connection() as connection, database.transaction(connection, "DEFERRED"):
+            return rows.read(connection, article_ids)
+
+    def digests(self) -> dict[str, bytes]:
+        """Article id → a digest of all that there is of it: the same in two databases that have the same of it."""
+        with self._connections.connection() as connection, database.transaction(connection, "DEFERRED"):
+            return rows.digests(connection)
+
+    def documents(self) -> dict[str, str]:
+        """Article id → the id of the first added of those that have to be in one database with it: copies, versions."""
+        with self._connections.connection() as connection, database.transaction(connection, "DEFERRED"):
+            return rows.documents(connection)
+
+    def inherited(self) -> dict[str, str]:
+        """What is known of the articles as a whole, such as their languages, for `copy_in` of another database."""
+        with self._connections.connection() as connection, database.transaction(connection, "DEFERRED"):
+            return rows.inherited(connection)
+
+    def copy_in(
+        self, copied: Sequence[Rows], *, drop: Collection[str] = (), meta: Mapping[str, str] | None = None
+    ) -> None:
+        """Drop articles, and put or replace others with `rows` of another database, in one transaction, as the next
+        generation. `meta` is what is known of the articles as a whole, if there are no rows that say it."""
+        with self._connections.connection() as connection:
+            with database.transaction(connection, "IMMEDIATE"):
+                self._refuse_other(connection)
+                self._refuse_altered(connection)
+                put = {row[1] for some in copied for row in some.tables["article"]}
+                writer.delete_articles(connection, {*drop, *put})
+                rows.delete_beside(connection, {*drop, *put})
+                for some in copied:
+                    rows.insert(connection, some)
+                writer.forget_unused_vectors(connection)
+                for key, value in (meta or {}).items():
+                    schema.set_meta(connection, key, value)
+                generation = int(schema.meta(connection)["generation"]) + 1
+                schema.set_meta(connection, "generation", str(generation))
+                schema.seal(connection)
+            empty_log(connection)
 
     def succeed(self, generation: int) -> None:
         """Make this database another one, which comes after `generation` of the one that it is to replace."""

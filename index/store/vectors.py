@@ -72,7 +72,9 @@ class StoredVectors:
         if not len(ids):
             return {}
         ids.sort()  # neighbours share pages
-        nearest = (self.of(ids) @ np.stack(wordings, axis=1)).max(axis=1)
+        # Not by a product of matrices, of which the last digits depend on how many vectors there are: in a shard there
+        # are others than in the whole index, and equal passages are to compare as equal.
+        nearest = np.einsum("ij,kj->ik", self.of(ids), np.stack(wordings)).max(axis=1)
         return dict(zip(ids.tolist(), nearest.tolist(), strict=True))
 
     def ids_of_passages(self, passage_ids: Collection[int]) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from index.store.words import word_columns
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
     from index.article import Article
     from index.change import Change, Put
@@ -54,19 +55,29 @@ def write_articles(connection: sqlite3.Connection, change: Change) -> bool:
     """Delete, replace and insert articles; returns whether any was deleted or replaced."""
     replaced = {*change.drop, *(put.article.id for put in change.put)}
     places = Generation(connection).places(replaced)
-    for article_id in places:
-        _delete_article(connection, article_id)
-    if places:
-        # The word index forgets deleted words only when its segments are merged.
-        connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+    delete_articles(connection, places)
     # What is replaced takes its old place before new places are given.
     for put in sorted(change.put, key=lambda put: put.article.id not in places):
         _insert_article(connection, put, places.get(put.article.id))
     for article_id, newer in change.superseded.items():
         _supersede(connection, article_id, newer)
-    # Vectors that no sentence uses: those of removed text, and leftovers of interrupted runs.
-    connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
+    forget_unused_vectors(connection)
     return bool(places)
+
+
+def delete_articles(connection: sqlite3.Connection, article_ids: Collection[str]) -> None:
+    """Delete those of these articles that there are, with all that follows from their texts."""
+    there = Generation(connection).places(article_ids)
+    for article_id in there:
+        _delete_article(connection, article_id)
+    if there:
+        # The word index forgets deleted words only when its segments are merged.
+        connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+
+
+def forget_unused_vectors(connection: sqlite3.Connection) -> None:
+    """Delete vectors that no sentence uses: those of removed text, and leftovers of interrupted runs."""
+    connection.execute("DELETE FROM vector WHERE NOT EXISTS (SELECT 1 FROM sentence WHERE vector_id = vector.id)")
 
 
 def write_edits(connection: sqlite3.Connection, change: Change) -> None:

@@ -151,7 +151,7 @@ def _column(question: Question, index: Index, subject: str, named: Named) -> _Co
     if named.is_unknown or only is None:
         return _Column(named)
     thing = named.name if named.kind == "thing" else ""
-    hits = index.search(f"{thing} {subject}".strip(), HITS, **only.to_dict())
+    hits: list[Hit] = index.search(f"{thing} {subject}".strip(), HITS, **only.to_dict())
     if named.kind == "outlet":  # a filter takes words of a name: the Times is not the New York Times
         hits = [hit for hit in hits if hit.article.source == named.name or named.name in hit.also_in]
     return _best(named, subject, hits)

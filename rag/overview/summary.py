@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from index import Index
     from index.article import Article, Span
+    from index.hit import Hit
     from rag.question import Question
 
 SENTENCES = 5
@@ -149,7 +150,7 @@ def summarize(
     most = min(limit or asked.limit or SENTENCES, MOST_SENTENCES)
     query: NDArray[np.float32] | None = None
     if words(asked.subject):
-        hits = index.search(asked.subject, SUBJECT_PASSAGES, **asked.only.to_dict())
+        hits: list[Hit] = index.search(asked.subject, SUBJECT_PASSAGES, **asked.only.to_dict())
         if not hits:
             return Overview("", reason=Reason.FILTERED_OUT if asked.only else Reason.EMPTY_INDEX)
         hits = [hit for hit in hits if relevance(asked.subject, hit) >= RELEVANT]

@@ -215,6 +215,7 @@ class AnswerOut(Got):
     sections: list[SectionOut]
     total: int | None
     counts: dict[str, dict[str, int]]
+    missing: list[str]
 
 
 class CheckedOut(Got):

@@ -11,6 +11,7 @@ from index import models
 from index.errors import InputError
 from rag.settings import READ_AHEAD, Settings
 from ui import auth, page_token, proxy, terminal
+from ui.commands.cluster import add_cluster, opened
 from ui.commands.command import OK, add_answering, add_command, add_group, port, settings_of
 from ui.commands.output import columns, complain, show, show_json
 from ui.commands.taking import add_export, now, require_exportable, take
@@ -29,6 +30,7 @@ def declare(commands: Commands) -> None:
     command = add_command(commands, "chat", run_chat, "--llm")
     add_answering(command)
     add_listening(command)
+    add_cluster(command)
     command.add_argument("--no-browser", action="store_true", help="do not open the page in a browser")
 
     add_command(commands, "feedback", run_feedback, "--json")
@@ -91,9 +93,20 @@ def add_listening(command: argparse.ArgumentParser) -> None:
 def run_chat(options: argparse.Namespace) -> int:
     """Serve the page and open it in a browser, until Ctrl-C or SIGTERM."""
     served = listening(options)
-    from ui.web import serve
+    if options.cluster is None:
+        from ui.web import serve
 
-    serve(options.home, open_browser=not options.no_browser, **served)
+        serve(options.home, open_browser=not options.no_browser, **served)
+        return OK
+    from rag.engine import Engine
+
+    with (
+        opened(options.home, options.cluster) as found,
+        Engine.open(index=found, settings=served.pop("settings")) as engine,
+    ):
+        from ui.web import serve
+
+        serve(engine=engine, open_browser=not options.no_browser, **served)
     return OK
 
 

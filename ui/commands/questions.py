@@ -6,13 +6,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-import index
 import rag
 from index import filters, models
 from index.errors import Error
 from rag.grounding import answerability
 from rag.kind import KINDS
 from ui import terminal
+from ui.commands.cluster import add_cluster, opened
 from ui.commands.command import (
     NOT_ANSWERED,
     OK,
@@ -43,6 +43,7 @@ def declare(commands: Commands) -> None:
     command.add_argument("query", help="what to look for, in words or as a question; may have operators")
     command.add_argument("-k", type=int, default=5, help="how many passages (default: 5)")
     command.add_argument("--explain", action="store_true", help="show why each passage was found")
+    add_cluster(command)
     add_operators(command)
 
     command = add_command(commands, "ask", run_ask, "--json", "--llm")
@@ -68,13 +69,16 @@ def declare(commands: Commands) -> None:
     )
     add_export(command)
     add_answering(command)
+    add_cluster(command)
 
 
 def run_search(options: argparse.Namespace) -> int:
     """Show the passages nearest to a query, best first. No language model is involved."""
     query, only = filters.parse(typed(options.query))
-    with index.Index.open(options.home) as opened:
-        hits = opened.search(query, options.k, **only.to_dict())
+    with opened(options.home, options.cluster) as found:
+        hits = found.search(query, options.k, **only.to_dict())
+    if hits.missing:
+        complain(f"citewire: not all articles were searched: {', '.join(hits.missing)}; see: citewire cluster status")
     if options.json:
         rows = [rag.Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)]
         reasons = [{**hit.to_dict(), "filter": only.to_dict()} if options.explain else {} for hit in hits]
@@ -89,7 +93,7 @@ def run_ask(options: argparse.Namespace) -> int:
     settings = settings_of(options.llm, options.mode, options.caution)
     models.require_known(settings.llm, "llm")  # an empty index would not ask for it
     require_exportable(options)
-    with rag.Engine.open(options.home, settings=settings) as engine:
+    with opened(options.home, options.cluster) as found, rag.Engine.open(index=found, settings=settings) as engine:
         complain_of_sending(engine.sends_to)
         if options.question is None and sys.stdin.isatty():
             return _converse(engine, options)

@@ -106,6 +106,8 @@ def of_answer(answer: Answer, *, place: int = 1) -> tuple[Block, ...]:
         blocks.append(note(f"{state}: {answer.reason}."))
     if answer.unanswered:
         blocks.append(note(f"Not answered: {answer.unanswered}"))
+    if answer.missing:
+        blocks.append(note(answer.not_searched))
     blocks += [_differing(disagreement) for disagreement in answer.disagreements]
     if answer.citations:
         blocks.append(References(answer.citations, answer.quoted_in_text, place))

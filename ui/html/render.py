@@ -121,13 +121,14 @@ def answer(checked: Answer, *, exchange_number: int, draft: str = "") -> str:
     """
     if checked.reason == Reason.CANCELLED:
         return _stopped(checked, exchange_number, draft)
+    missing = f'<p class="note open">◌ {_inline(checked.not_searched)}</p>' if checked.missing else ""
     if checked.refused:
-        return _refusal(checked)
+        return _refusal(checked) + missing
     parts = [_body(checked, exchange_number)]
     if checked.unanswered:
         parts.append(f'<p class="note open">◌ No answer found: {_inline(checked.unanswered)}</p>')
     parts += [_differing(one, exchange_number) for one in checked.disagreements]
-    return "".join(parts)
+    return "".join([*parts, missing])
 
 
 def stopped() -> str:

@@ -80,8 +80,8 @@ def _summaries(index: Index, embedder: CachedEmbedder, about: str, date: str) ->
     question = understand(f"Summarise the coverage of {about} before:{date}", kind="summary")
     quiet = threading.Event()
     ours = summarize(question, index, limit=LENGTH, report=lambda _: None, cancel=quiet)
-    hits = index.search(about, SUBJECT_PASSAGES, before=date)
-    hits = [hit for hit in hits if relevance(about, hit) >= RELEVANT]
+    found = index.search(about, SUBJECT_PASSAGES, before=date)
+    hits = [hit for hit in found if relevance(about, hit) >= RELEVANT]
     sentences = [
         (span.of(hit.article.text), hit.article.id, hit.article.published or "")
         for hit in sorted(hits, key=lambda hit: (hit.article.published or "", hit.article.id, hit.start))
