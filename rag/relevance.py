@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import known, words
+from rag.grounding.lexicon import known, otherwise, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +33,16 @@ def relevance(question: str, hit: Hit) -> float:
 
 
 def covered(question: str, text: str) -> float:
-    """Share of the question's weighted words that a text has, in [0, 1]."""
+    """Share of the question's weighted words that a text has, in [0, 1], written so or in another way."""
     wanted, has = words(question), known(text)
     weight = sum(word.weight for word in wanted)
-    return sum(word.weight for word in wanted if word.stem in has) / weight if weight else 0.0
+    written = [(start, end) for start, end, forms in otherwise(question) if not forms.isdisjoint(has)]
+    held = (
+        word.weight
+        for word in wanted
+        if word.stem in has or any(start <= word.start and word.end <= end for start, end in written)
+    )
+    return sum(held) / weight if weight else 0.0
 
 
 def is_relevant(question: Question, hits: Sequence[Hit]) -> bool:

@@ -16,7 +16,7 @@ from index.tokens import fold, tokens
 from rag.grounding import support
 from rag.grounding.lexicon import known, words
 from rag.question import understand
-from rag.relevance import is_relevant
+from rag.relevance import covered, is_relevant
 from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:
@@ -256,6 +256,24 @@ def test_a_number_with_a_decimal_comma_and_its_unit_are_one_clause() -> None:
     quote = "Sie kostete 4,3 Millionen Euro und ist 120 Meter lang."
     nearby = f"Die neue Brücke ist in Verden. {quote}"
     assert support.flaws(support.Pair("Die neue Brücke hat 4,3 Millionen Euro gekostet.", (quote,), nearby)) == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("start-ups", "The startups grew."),
+        ("health care", "Healthcare grew."),
+        ("e-mail", "An email came."),
+        ("Covid 19", "COVID19 spread."),
+        ("COVID-19", "Covid 19 spread."),
+        ("March 4, 2021", "It opened on 4.3.2021."),
+        ("4. März 2021", "Eröffnet am 04.03.2021."),
+        ("Straße", "Die Strasse ist lang."),
+    ],
+)
+def test_a_question_is_covered_by_a_text_that_writes_it_in_another_way(question: str, text: str) -> None:
+    assert covered(question, text) == 1.0
+    assert covered(question, "The harbour closes soon.") == 0.0
 
 
 def test_what_a_text_may_be_spelt_as_is_known_of_it() -> None:

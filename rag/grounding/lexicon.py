@@ -229,13 +229,29 @@ def known(text: str, language: str | None = None) -> frozenset[str]:
             others |= {_stem(form, each) for form in forms if form for each in languages}
     for run in tokens.compounds(read):
         others |= {_stem("".join(token.text for token in run), spoken), _code(run)}
-    # "ISO 9001" may be written "ISO-9001"
+    # "ISO 9001" may be written "ISO-9001", "Covid 19" "COVID-19"
     for one, other in itertools.pairwise(read):
-        if other.text[0].isdecimal() and text[one.start : one.end].isupper():
+        if other.text[0].isdecimal() and text[one.start].isupper():
             others.add(_code((one, other)))
     others |= {day.isoformat() for _, _, day in foreign.full_dates(text)}
     others |= {digits for _, _, digits in foreign.han_numbers(text, spoken, is_any=True)}
     return found | others
+
+
+@lru_cache(maxsize=256)
+def otherwise(text: str) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """Stretches of a text that may be written in another way elsewhere, and how: "start-ups" as "startups", "Covid 19"
+    as "COVID-19", "March 4, 2021" as "2021-03-04"; each form as `known` has it."""
+    spoken = language_of(text)
+    read = tokens.tokens(text, spoken)
+    runs = [(run, {_stem("".join(token.text for token in run), spoken), _code(run)}) for run in tokens.compounds(read)]
+    for pair in itertools.pairwise(read):
+        if pair[1].text[0].isdecimal():
+            runs.append((pair, {_code(pair)}))
+        elif all(token.text.isalpha() and token.kind == "word" for token in pair):
+            runs.append((pair, {_stem(pair[0].text + pair[1].text, spoken)}))  # "health care"
+    days = ((start, end, frozenset((day.isoformat(),))) for start, end, day in foreign.full_dates(text))
+    return (*((run[0].start, run[-1].end, frozenset(forms)) for run, forms in runs), *days)
 
 
 def negations(text: str, language: str | None = None) -> tuple[list[re.Match[str]], bool]:
@@ -337,6 +353,6 @@ def _starts_sentence(text: str, start: int) -> bool:
 
 def _stem(word: str, language: str | None = None) -> str:
     if language in (None, "English") or language not in STEMMERS:
-        return tokens.stem(_IRREGULAR.get(word, word), "english")
+        return tokens.stem(_IRREGULAR.get(word) or tokens.fold(word), "english")  # "Straße", as "Strasse" is
     # Snowball leaves German participles apart: "kostete", "gekostet".
     return tokens.stem(_PARTICIPLE.sub(r"\1", word) if language == "German" else word, stemmer_of(language))
