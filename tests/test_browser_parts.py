@@ -23,12 +23,23 @@ from ui.conversations import Conversations
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Browser
+
 __all__ = ["browser", "site", "visit"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
 NAME = "input[type=text], input:not([type]), textarea"
 """Where a login is typed on Gradio's own page."""
+LOSES_A_WRITE = """
+const set = Storage.prototype.setItem;
+let lost = 0;
+Storage.prototype.setItem = function (key, value) {
+  if (key === 'citewire' && !lost++) return;
+  set.call(this, key, value);
+};
+"""
+"""As Gradio does now and then while its page is being put together."""
 OTHER = "Japan and Russia dispute four Kuril Islands."
 MARKS = (
     "<script>{}</script>",
@@ -300,6 +311,23 @@ def test_a_reload_finds_the_conversation_and_nobody_else_does(site: Site, visit:
     other.expect("#conversations", "You have not asked anything yet.")
     with Conversations(site.engine.index.home) as kept:
         assert [(one.thumb, one.reason) for one in kept.all_feedback()] == [("down", "too short <b>")]
+
+
+def test_a_browser_whose_name_was_not_stored_at_first_finds_its_conversation_as_well(
+    site: Site, browser: Browser, visit: Visitor
+) -> None:
+    site.gate.set()
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(LOSES_A_WRITE)
+        page.goto(site.url)
+        tab = Visit(page, [], [])
+        tab.ask(QUESTION)
+        tab.finished()
+        page.wait_for_function("localStorage.getItem('citewire')", timeout=PATIENCE_MS)
+        page.reload()
+        tab.open("Conversations")
+        tab.expect("#conversations .title", QUESTION[:20])
 
 
 def test_a_conversation_is_renamed_saved_and_deleted(site: Site, visit: Visitor) -> None:

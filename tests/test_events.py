@@ -134,6 +134,7 @@ TABLE = {
     "bus.conversations": Row("recall, memory", "conversations of its owner", "nothing"),
     "bus.briefings": Row("memory", "briefings of its owner", "nothing"),
     "bus.reopen": Row("memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
+    "bus.remember": Row("memory", "the name of its browser", "a new name"),
     "bus.rename": Row("recall, memory; conversation, title", "one of its owner", "an error", {"conversation": "x"}),
     "bus.delete": Row("recall, memory; conversation", "one of its owner", "an error", {"conversation": "x"}),
     "bus.undo": Row("recall, memory; conversation", "what its tab deleted last", "an error", {"conversation": "x"}),
@@ -528,10 +529,14 @@ def test_a_name_of_a_browser_counts_only_if_it_was_made_here(tmp_path: Path) -> 
     assert Owners(tmp_path, has_kept=kept.__contains__).owner(owners.renewed(old)) == f"browser:{old}"
 
 
+def named(reply: str) -> str:
+    """The name that a browser is given."""
+    return str(re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", reply)[0])
+
+
 def test_a_short_guessed_or_forged_owner_finds_and_keeps_nothing(site: Site, home: Path) -> None:
     mine, other = site.client(), site.client()
-    opened = mine.send("page.load", [None])[1]
-    owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", opened)[0]
+    owner = named(mine.send("bus.remember", [None])[1])
     mine.send("ask.click", [QUESTION, {"owner": owner}, "", "", ""])
     assert "1 question" in mine.send("conversations-tab.select", ["", {"owner": owner}])[1]
     for forged in ("x" * 16, "x" * 32, f"{owner[:32]}.{'A' * 22}x", f"{'B' * 32}{owner[32:]}"):
@@ -544,8 +549,7 @@ def test_a_short_guessed_or_forged_owner_finds_and_keeps_nothing(site: Site, hom
 def test_a_question_that_comes_before_the_browser_has_its_name_is_kept_under_it(site: Site) -> None:
     client = site.client()
     client.send("ask.click", [QUESTION, None, "", "", ""])
-    opened = client.send("page.load", [None])[1]
-    owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", opened)[0]
+    owner = named(client.send("bus.remember", [None])[1])
     assert "1 question" in client.send("conversations-tab.select", ["", {"owner": owner}], tab="reloaded")[1]
     assert "1 question" not in site.client("tab").send("conversations-tab.select", ["", None])[1]
 
@@ -562,9 +566,9 @@ def test_a_question_asked_while_the_home_opens_and_the_page_give_the_browser_one
 
     monkeypatch.setattr(Owners, "new", new_at_once)
     client = site.client()
-    for event, data in (("page.load", [None]), ("ask.click", [QUESTION, None, "", "", ""])):
-        assert client.post("queue/join", client.body(event, data))[0] == 200
-    owner = re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", client.stream(client.tab))[0]
+    assert client.post("queue/join", client.body("ask.click", [QUESTION, None, "", "", ""]))[0] == 200
+    owner = named(client.send("bus.remember", [None])[1])
+    client.stream(client.tab)
     assert "1 question" in client.send("conversations-tab.select", ["", {"owner": owner}], tab="reloaded")[1]
 
 
@@ -641,8 +645,7 @@ def test_an_event_is_not_given_up_for_one_before_it(site: Site, monkeypatch: pyt
 
 def test_an_exchange_that_is_past_is_sent_once_and_still_opens_at_its_words(site: Site) -> None:
     client = site.client()
-    opened = client.send("page.load", [None])[1]
-    memory = {"owner": re.findall(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{22}", opened)[0]}
+    memory = {"owner": named(client.send("bus.remember", [None])[1])}
     sizes = []
     for number in range(session.WHOLE_EXCHANGES + 4):
         told = client.send("ask.click", [f"{QUESTION} {number}", memory, "", "", ""])[1]
@@ -688,7 +691,7 @@ def test_a_list_without_an_owner_leaves_what_is_shown(site: Site) -> None:
     client = site.client()
     assert "not asked anything" not in client.send("conversations-tab.select", ["", None])[1]
     assert "Save a question here" not in client.send("briefings-tab.select", [None])[1]
-    client.send("page.load", [None])
+    client.send("bus.remember", [None])
     assert "not asked anything" in client.send("bus.conversations", ["", None])[1]
 
 

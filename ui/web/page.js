@@ -1,6 +1,6 @@
 // What only a browser can do. Runs once; `trigger` hands an event to the server, where page.py says who hears it.
 const EVENTS = ['about', 'ask', 'brief', 'briefed', 'briefings', 'choose', 'chooseall', 'close', 'conversations', 'correct', 'delete', 'edit', 'forget', 'keep', 'narrow', 'open', 'pull',
-  'rate', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'showpage', 'summarize', 'tag', 'turn', 'unchoose',
+  'rate', 'remember', 'remove', 'removechosen', 'rename', 'reopen', 'reread', 'restore', 'retry', 'save', 'showpage', 'summarize', 'tag', 'turn', 'unchoose',
   'unbrief', 'undo', 'unpick', 'visit'];
 const ASK_TAB = 0;
 const box = () => document.querySelector('#question textarea');
@@ -108,6 +108,14 @@ document.addEventListener('keydown', (event) => {
   }
 }, true);
 
+// A browser without a name asks for one. What is answered before Gradio is ready to store it is lost, so it asks again.
+const isNamed = () => { try { return !!localStorage.getItem('citewire'); } catch { return true; } };  // nothing can be stored
+const named = (then, waited = 300) => {
+  if (isNamed()) return then();
+  send('remember', {});
+  if (waited < 20000) setTimeout(() => named(then, 2 * waited), waited);
+};
+
 // Where the page is, in its address: `article/ID?start=…&end=…`, `c/ID` or nothing. What is shown writes the address;
 // an address that is opened, or come back to, asks for what it names.
 const ROOT = new URL('.', document.baseURI).href;
@@ -126,10 +134,12 @@ window.citewirePlaced = () => {
   if (!isOpened && document.querySelector('#place [data-opened]')) {
     isOpened = true;
     arrive(3);
-    // A list that was asked for before the browser's memory was known was nobody's.
-    for (const list of ['conversations', 'briefings']) {
-      if (document.querySelector(`#${list}-tab-button[aria-selected=true]`)) send(list, {});
-    }
+    // A list that was asked for before the browser had its name, or its memory was known, was nobody's.
+    named(() => {
+      for (const list of ['conversations', 'briefings']) {
+        if (document.querySelector(`#${list}-tab-button[aria-selected=true]`)) send(list, {});
+      }
+    });
   }
   const read = document.querySelector('#reader .reading[data-address]');
   const {chat: current, conversation, title} = place();

@@ -19,7 +19,7 @@ from ui.web.ask_tab import AskTab
 from ui.web.briefings_tab import BriefingsTab
 from ui.web.check_tab import CheckTab
 from ui.web.conversations_tab import ConversationsTab
-from ui.web.frame import QUIET, Frame, Updates, is_uploaded, person, region
+from ui.web.frame import AT_ONCE, QUIET, Frame, Updates, is_uploaded, person, region
 from ui.web.library_tab import LibraryTab
 from ui.web.saving import Saving
 from ui.web.settings_tab import SettingsTab
@@ -97,6 +97,7 @@ class Page:
         opened += [self.library.narrowed, self.ask.drop, self.frame.beside, self.frame.place]
         opened += [self.settings.model, self.settings.mode, self.settings.caution, self.settings.length]
         demo.load(self._opened, memory, opened, **QUIET)
+        self.frame.bus.remember(self._named, memory, memory, **AT_ONCE)
         demo.unload(self._closed)
 
     def _opened(self, memory: Any, request: gr.Request) -> Iterator[Updates]:
@@ -107,8 +108,10 @@ class Page:
         yield {self.status: self.frame.status(request, known), **may_add}
         opened = {self.frame.place: links.OPENED}
         with contextlib.suppress(Exception):  # the status line says what it was
-            known = self.settings.remembered({**known, "owner": self.frame.named(known, request)})
-            yield {self.frame.memory: known, **opened}
+            if isinstance(memory, dict):
+                known = self._named(memory, request)
+                yield {self.frame.memory: known}
+            yield opened  # a browser that remembers nothing asks for a name, see page.js
             opened = {}
             _, outlets = self.library.outlets()
             yield {
@@ -121,6 +124,15 @@ class Page:
             }
             self.backend.loaded(threading.Event())
         yield {self.status: self.frame.status(request, known), **opened}
+
+    def _named(self, memory: Any, request: gr.Request) -> dict[str, Any]:
+        """What the browser of an event is to remember: its name, an accepted one or a new one, and its settings.
+
+        A new one is never sent unasked: what the browser remembers may have been read too late to come with the event,
+        and would be replaced.
+        """
+        known = memory if isinstance(memory, dict) else {}
+        return self.settings.remembered({**known, "owner": self.frame.named(known, request)})
 
     def _given_up(self, event: Any) -> None:
         """Nobody listens to an event of Gradio's queue any more: stop the question of its tab, if it asks one."""

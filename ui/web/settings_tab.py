@@ -98,8 +98,7 @@ class SettingsTab:
     ) -> tuple[dict[str, Any], str]:
         """What the browser is to remember, and the status, which names the machines that questions are sent to."""
         chosen = {"model": model, "mode": mode, "caution": caution, "length": length}
-        owner = memory.get("owner") if isinstance(memory, dict) else None
-        known = self.remembered({"owner": owner, "settings": chosen})
+        known = self.remembered({"owner": self.frame.named(memory, request), "settings": chosen})
         return known, self.frame.status(request, known)
 
     def remembered(self, memory: dict[str, Any]) -> dict[str, Any]:
