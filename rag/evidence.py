@@ -92,7 +92,14 @@ def trim_history(
     question: str, hits: Sequence[Hit], history: Sequence[Turn], llm: LLM, settings: Settings
 ) -> tuple[Turn, ...]:
     """The latest turns of `history` that fit the context beside the passages, in order."""
-    kept = tuple(history)
-    while kept and (llm.count(prompt.build(question, hits, kept)) + settings.answer_tokens > llm.context_tokens):
-        kept = kept[1:]
+    room = llm.context_tokens - settings.answer_tokens
+    if llm.count(prompt.build(question, hits, history)) <= room:
+        return tuple(history)
+    # From the latest on, so that no more is counted than fits: programs send conversations of hundreds of turns.
+    kept: tuple[Turn, ...] = ()
+    for turn in reversed(history):
+        longer = (turn, *kept)
+        if llm.count(prompt.build(question, hits, longer)) > room:
+            break
+        kept = longer
     return kept

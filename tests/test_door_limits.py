@@ -154,6 +154,44 @@ def test_a_wrong_method_names_the_right_one(server: Running) -> None:
     assert "POST" in server.ask("PUT", "/api/v1/ask").json["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/v1/health", 200), ("/api/v1/articles/talks", 200), ("/v1/models", 200), ("/metrics", 200),
+     ("/openapi.json", 200), ("/api/v1/nothing", 404), ("/api/v1/ask", 405), ("/mcp", 405)],
+)  # fmt: skip
+def test_a_head_is_that_of_a_get(server: Running, path: str, status: int) -> None:
+    head, get = server.ask("HEAD", path), server.ask("GET", path)
+    assert (head.status, head.body) == (status, b"")
+    if path not in ("/metrics", "/mcp"):  # counts change, and a GET of /mcp waits for events
+        assert {**head.headers, "date": ""} == {**get.headers, "date": ""}
+    assert server.ask("HEAD", path, headers={"Origin": "https://evil.example"}).status == 403
+
+
+@pytest.mark.parametrize(
+    ("deep", "status"),
+    [
+        ("[" * 63 + "]" * 63, 422),  # the object around it is one more
+        ("[" * 64 + "]" * 64, 400),
+        ('{"a":[' * 32 + "]}" * 32, 400),
+        ("[" * 200, 400),
+        ("[" + "[]," * 50_000 + "[]]", 422),
+        (json.dumps("[{" * 500), 422),
+        (json.dumps('\\"[{' * 500), 422),
+        ('"' + '\\"' * 100_000, 400),
+    ],
+)
+def test_json_may_be_wide_but_not_deep(server: Running, deep: str, status: int) -> None:
+    reply = server.ask("POST", "/api/v1/search", body=f'{{"query": "talks", "surprise": {deep}}}'.encode())
+    assert reply.status == status, reply.body
+
+
+def test_a_compressed_body_is_refused_with_the_reason(server: Running) -> None:
+    for path in ("/api/v1/search", "/v1/responses", "/mcp", "/api/v1/uploads?name=a.txt"):
+        reply = server.ask("POST", path, body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+        assert reply.status == 415
+        assert "without the header Content-Encoding" in reply.body.decode()
+
+
 def test_two_servers_share_a_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with served(home) as one, served(home) as other:

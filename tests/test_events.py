@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks.measures.events import fuzz
-from index import Article, Index, InputError
+from index import Article, Index, InputError, ModelError
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui import event_queue, session, uploads, web
@@ -374,6 +374,51 @@ def test_an_article_that_the_tab_was_shown_is_summarised_and_chosen(site: Site) 
     assert "One sentence of" in client.send("bus.retry", scope, {"exchange": "1", "limit": "3"})[1]
     assert "talks" in client.send("bus.save", [None], {"exchange": "1", "format": "csv"})[1]
     assert "1 chosen article" in client.send("bus.about", [], {"article": SHOWN})[1]
+
+
+def test_a_model_server_that_dies_half_way_leaves_the_conversation_as_it_was(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, scope = site.client(), [None, "", "", ""]
+    store, alive = site.page.backend.conversations(), site.llm.stream
+
+    def dies(*asked: Any, **options: Any) -> Iterator[str]:
+        yield next(iter(alive(*asked, **options)))
+        raise ModelError("127.0.0.1:8080 broke off; look whether the model server at http://127.0.0.1:8080/v1 runs")
+
+    def held() -> tuple[list[str], list[str]]:
+        [session] = site.page.frame.sessions._known.values()
+        owner = site.page.backend.owners().owner(session.owner)
+        [summary] = store.list(owner)
+        kept = store.get(summary.id, owner)
+        return [turn.question for turn in session.history()], [one.question for one in kept.turns]
+
+    first, second = "When did the talks break down?", "Where were the talks held?"
+    client.send("ask.click", [first, *scope])
+    client.send("ask.click", [second, *scope])
+    before = held()
+    assert before == ([first, second], [first, second])
+
+    monkeypatch.setattr(site.llm, "stream", dies)
+    shown = client.send("ask.click", ["Who held the talks?", *scope])[1]
+    assert "The question could not be answered." in shown
+    assert "look whether the model server at http://127.0.0.1:8080/v1 runs" in shown
+    assert held() == before
+
+    shown = client.send("bus.retry", scope, {"exchange": "1"})[1]
+    assert "The question could not be answered." in shown
+    assert held() == before
+    client.send("bus.edit", [], {"exchange": "2"})
+    last = client.send("ask.click", ["Where did they end?", *scope])[1].split("process_completed")[-1]
+    assert "Where did they end?" in last
+    assert second in last
+    assert held() == before
+
+    monkeypatch.setattr(site.llm, "stream", alive)
+    client.send("bus.retry", scope, {"exchange": "2"})
+    assert held() == before
+    client.send("bus.retry", scope, {"exchange": "1"})
+    assert held() == ([first], [first])
 
 
 def test_what_is_no_event_is_refused_without_a_word_in_the_log(site: Site, capfd: pytest.CaptureFixture[str]) -> None:

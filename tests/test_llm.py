@@ -130,6 +130,23 @@ def test_a_cut_off_download_is_a_model_error_and_llama_cpp_stays_quiet(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("layers", "passed_on"), [(0, 0), (12, 12), (-1, None)])
+def test_the_layers_for_a_gpu_are_passed_on_to_llama_cpp(
+    layers: int, passed_on: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import llama_cpp
+
+    path = tmp_path / "any.gguf"
+    path.write_bytes(b"GGUF")
+    wanted: list[int] = []
+    monkeypatch.setattr(
+        llama_cpp, "llama_model_load_from_file", lambda _, parameters: wanted.append(parameters.n_gpu_layers)
+    )
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        LlamaCpp.load(path, gpu_layers=layers)
+    assert wanted == [llama_cpp.llama_model_default_params().n_gpu_layers if passed_on is None else passed_on]
+
+
 @pytest.mark.parametrize(("processor", "laid_out_anew"), [("AVX2 = 1 | AMX_INT8 = 1 | ", False), ("AVX2 = 1 | ", True)])
 def test_amx_is_not_used(processor: str, laid_out_anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import llama_cpp

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from index import models
 from index.errors import ManifestError, ModelError
 from index.models import Status, verified
 from rag.reply import usual_mode
-from ui import cli, doctor
+from ui import cli, doctor, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -659,6 +660,33 @@ def test_the_largest_model_that_fits_is_recommended(
     machine = models.Machine(memory * GB, cores, "a GPU" if gpu else "", gpu * GB)
     best = models.recommended(models.fits(machine))
     assert (best.model.name if best else None) == name
+
+
+def test_a_gpu_that_llama_cpp_cannot_use_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CITEWIRE_MANIFEST")
+    machine = models.Machine(16 * GB, 8, "a GPU", 24 * GB, uses_gpu=False)
+    found = models.fits(machine)
+    best = models.recommended(found)
+    assert best is not None
+    assert best.model.name == "qwen3-8b"
+    assert not best.on_gpu
+    assert "The GPU is not used: llama-cpp-python is installed without it." in terminal.render_fits(machine, found)
+    used = replace(machine, uses_gpu=True)
+    assert "CITEWIRE_GPU_LAYERS" in terminal.render_fits(used, models.fits(used))
+
+
+@pytest.mark.parametrize("is_built_for_it", [True, False])
+def test_the_command_asks_llama_cpp_whether_it_can_use_the_gpu(
+    is_built_for_it: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CITEWIRE_MANIFEST")
+    machine = models.Machine(16 * GB, 8, "a GPU", 24 * GB)
+    monkeypatch.setattr(models.Machine, "here", lambda: machine)
+    monkeypatch.setattr("llama_cpp.llama_supports_gpu_offload", lambda: is_built_for_it)
+    assert cli.main(["models", "recommend", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["uses_gpu"] is is_built_for_it
+    assert found["recommended"] == ("qwen3-30b-a3b" if is_built_for_it else "qwen3-8b")
 
 
 def test_this_machine_is_measured() -> None:

@@ -77,6 +77,16 @@ def test_a_stream_has_the_checked_answer_and_its_annotations(client: OpenAI) -> 
     assert chunks[-1].usage.total_tokens > 0
 
 
+def test_what_the_client_library_puts_together_of_a_stream_has_the_annotations(client: OpenAI) -> None:
+    asked: Any = [{"role": "user", "content": QUESTION}]
+    with client.chat.completions.stream(model="citewire", messages=asked) as stream:
+        last = [one for one in stream if one.type == "chunk"][-1].chunk
+        final = stream.get_final_completion()
+    [annotation] = final.choices[0].message.annotations or ()
+    assert annotation.url_citation.title == "Talks"
+    assert last.search_results[0]["snippet"]  # type: ignore[attr-defined]
+
+
 def test_the_history_is_used(client: OpenAI) -> None:
     messages: Any = [
         {"role": "system", "content": "Answer like a pirate."},
@@ -113,6 +123,9 @@ def test_a_response_streams(client: OpenAI) -> None:
     assert "response.output_text.annotation.added" in kinds
     assert kinds[-1] == "response.completed"
     assert final.output_text == ANSWERED
+    message: Any = final.output[0]
+    assert message.content[0].annotations[0].title == "Talks"
+    assert final.search_results[0]["snippet"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +159,94 @@ def test_images_paths_and_unanswered_conversations_are_refused(client: OpenAI) -
             client.chat.completions.create(model="citewire", messages=messages)  # type: ignore[arg-type]
     with pytest.raises(NotFoundError):
         client.chat.completions.create(model="/etc/passwd", messages=[{"role": "user", "content": "a"}])
+
+
+CALL = {"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [{"role": "assistant", "content": "Ask me anything."}],
+        [{"role": "user", "content": [IMAGE]}, {"role": "assistant", "content": "A cat."}],
+        [{"role": "user", "content": ""}, {"role": "assistant", "content": None, "refusal": "No."}],
+        [{"role": "user", "content": "What?"}, {"role": "assistant", "content": ""}],
+        [{"role": "user", "content": one} for one in ("One.", "Two.")] + [{"role": "assistant", "content": []}],
+        [{"role": role, "content": "Hello."} for _ in range(499) for role in ("user", "assistant")],
+        [{"role": "user", "content": "word " * 100_000}, {"role": "assistant", "content": "word " * 50_000}],
+        [
+            {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
+            {"role": "user", "content": "What is the weather?"},
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+            {"role": "tool", "tool_call_id": "1", "content": "Sun."},
+            {"role": "assistant", "content": "It is sunny."},
+        ],
+    ],
+)
+def test_a_conversation_with_something_else_before_is_gone_on_with(client: OpenAI, before: list[Any]) -> None:
+    messages = [*before, {"role": "user", "content": QUESTION}]
+    completion = client.chat.completions.create(model="citewire", messages=messages)
+    assert completion.choices[0].message.content == ANSWERED
+
+
+def test_what_tools_gave_before_is_left_out_and_the_words_after_it_are_kept(client: OpenAI, server: Running) -> None:
+    items: Any = [
+        {"role": "user", "content": "Who broke off the talks?"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "function_call", "call_id": "1", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "1", "output": "secret"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Nobody did."}]},
+        {"role": "assistant", "content": "They ended."},
+        {"role": "user", "content": "When did they break down?"},
+    ]
+    assert not client.responses.create(model="citewire", input=items).citewire["refused"]  # type: ignore[attr-defined]
+    [turn] = next(one for one in reversed(server.llm.prompts) if not one.task).history
+    assert (turn.question, turn.answer) == ("Who broke off the talks?", "Nobody did.\nThey ended.")
+
+
+@pytest.mark.parametrize(
+    ("messages", "wrong"),
+    [
+        ([{"role": "system", "content": "Be brief."}], "the last message must be a question of the user"),
+        ([{"role": "user", "content": "  "}], "the last message is empty; ask something"),
+        ([{"role": "user", "content": None}], "the last message is empty; ask something"),
+        ([{"role": "user", "content": [{"type": "text", "text": "What?"}, IMAGE]}], "messages.0.content: pictures"),
+        ([{"role": "user", "content": {"text": "What?"}}], "messages.0.content: must be text or a list"),
+        ([{"role": "user", "content": [{"text": "What?"}]}], "messages.0.content.0.type: is needed"),
+        ([{"role": "owner", "content": "What?"}], "messages.0.role: Input should be 'system'"),
+        ([{"role": "user", "content": "a"}] * 1001, "messages: List should have at most 1000 items"),
+        ([{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}], "the last message must be a question"),
+    ],
+)
+def test_what_is_no_question_says_so(client: OpenAI, messages: Any, wrong: str) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        client.chat.completions.create(model="citewire", messages=messages)
+    assert wrong in refused.value.message
+    assert str(refused.value.param).startswith("messages")
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong"),
+    [
+        ([], "input: List should have at least 1 item"),
+        (7, "input: must be text or a list"),
+        ([{"type": "item_reference", "id": "msg_1"}], "input.0: nothing is stored that could be referred to"),
+        ([{"content": "What?"}], "input.0: a message needs a role"),
+        ([{"role": "user", "content": "a"}, {"type": "function_call_output", "output": "b"}], "the last message must"),
+    ],
+)
+def test_an_input_that_is_no_question_says_so(client: OpenAI, sent: Any, wrong: str) -> None:
+    with pytest.raises(BadRequestError) as refused:
+        client.responses.create(model="citewire", input=sent)
+    assert wrong in refused.value.message
+    assert str(refused.value.param).startswith("input")
+
+
+def test_parameters_that_are_null_or_ask_for_nothing_are_taken(client: OpenAI) -> None:
+    nothing = {"audio": None, "functions": None, "function_call": "none", "tools": [], "tool_choice": "none",
+               "logprobs": False, "top_logprobs": None, "response_format": {"type": "text"}}  # fmt: skip
+    assert ask(client, QUESTION, extra_body=nothing).choices[0].message.content == ANSWERED
 
 
 def test_llm_asks_as_its_documentation_says(server: Running, tmp_path: Path) -> None:

@@ -286,6 +286,10 @@ def render_fits(machine: Machine, found: Iterable[Fit]) -> str:
     best = recommended(listed)
     default = next((fit for fit in listed if fit.model.default), None)
     lines.append("")
+    if machine.gpu_bytes and not machine.uses_gpu:
+        lines.append(
+            "The GPU is not used: llama-cpp-python is installed without it. docs/models.md says how to build it."
+        )
     if best is None:
         return "\n".join([*lines, "No model fits. A model server on another machine can answer: see docs/models.md."])
     if default is not None and default.fits:
@@ -293,9 +297,7 @@ def render_fits(machine: Machine, found: Iterable[Fit]) -> str:
     if default is None or best.model.size_bytes != default.model.size_bytes:
         lines.append(f"{best.model.name} is the largest that fits: citewire models pull {best.model.name}")
     if best.on_gpu:
-        lines.append(
-            "To use the GPU, llama-cpp-python must be built for it; CITEWIRE_GPU_LAYERS limits what runs there."
-        )
+        lines.append("CITEWIRE_GPU_LAYERS limits how many of its layers run on the GPU.")
     return "\n".join(lines)
 
 

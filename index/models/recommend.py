@@ -42,12 +42,13 @@ MOST_READING_S = 60.0
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What was found of a machine. `gpu_bytes` is the memory of its largest GPU, 0 where none was found; a GPU that
-    shares the memory of the machine has all of it."""
+    shares the memory of the machine has all of it. `uses_gpu` is whether what runs models can use it."""
 
     memory_bytes: int
     cores: int
     gpu: str = ""
     gpu_bytes: int = 0
+    uses_gpu: bool = True
 
     @classmethod
     def here(cls) -> Machine:
@@ -97,7 +98,7 @@ def recommended(found: Iterable[Fit]) -> Fit | None:
 
 def _fit(machine: Machine, model: Model) -> Fit:
     weights = int(model.size_bytes * OVERHEAD)
-    if machine.gpu_bytes and weights + GPU_BESIDE_BYTES <= machine.gpu_bytes * _gpu_share(machine):
+    if machine.uses_gpu and machine.gpu_bytes and weights + GPU_BESIDE_BYTES <= machine.gpu_bytes * _gpu_share(machine):
         return Fit(model, weights + GPU_BESIDE_BYTES, True, None, True)
     cores = min(machine.cores, MOST_CORES)
     read_bytes = model.size_bytes * model.active

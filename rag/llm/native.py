@@ -295,6 +295,11 @@ class Native:
         return text.decode("utf-8", "replace")
 
 
+def can_use_gpu() -> bool:
+    """Whether the llama.cpp that is installed was built to run layers on a GPU."""
+    return bool(_quiet_api().llama_supports_gpu_offload())
+
+
 _complaints: deque[str] = deque(maxlen=4)
 """The last errors llama.cpp logged. Its log is one for the whole process."""
 

@@ -43,7 +43,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         408: "The request came too slowly",
         409: "It was stopped",
         413: "Too much is sent",
-        415: "The body is not JSON",
+        415: "The body is not JSON, or is compressed",
         422: "A member of the request is wrong",
         429: "Too many ask at once; the header Retry-After says when to ask again",
         503: "A model or the index cannot be used; the detail says what mends it",
@@ -326,7 +326,8 @@ async def _wrong(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"] if step != "body")[:200]
+    # A step in parentheses says which form the member is in (ui/api/openai.py).
+    place = ".".join(str(step) for step in first["loc"] if step != "body" and not str(step).startswith("("))[:200]
     wrong = what_is_wrong(first)
     detail = f"{place}: {wrong}" if place else f"The request: {wrong}"
     problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail[:1000], parameter=place or None)

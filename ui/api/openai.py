@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from starlette.requests import Request  # noqa: TC002 (FastAPI resolves the annotations)
 from starlette.responses import Response
 
@@ -29,7 +29,7 @@ from ui.api.problem import Problem, answered, encoded
 from ui.api.schema import MOST_ARTICLES, MOST_ROWS, Id, Kind, Sent, Text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from rag.answer import Citation
     from rag.event import Event
@@ -41,6 +41,8 @@ QUOTES = "citewire-quotes"
 """The same model for clients that show nothing but text: the quotes stand below the answer."""
 OWNER = "citewire"
 MOST_MESSAGES = 1000
+MOST_INPUT_CHARS = 100_000
+"""A question has fewer; what is longer is refused by its own limit, with a better reason."""
 WORDS_OF_PIECE = 4
 _PIECE = re.compile(rf"(?:\S+\s*|\s+){{1,{WORDS_OF_PIECE}}}")
 _QUOTES_BELOW = re.compile(r"\n\n\[1\] .*", re.DOTALL)
@@ -53,25 +55,68 @@ class Part(BaseModel):
     """A piece of the content of a message; only text can be read."""
 
     model_config = ConfigDict(extra="allow")
-    type: Literal["text", "input_text", "output_text", "refusal"]
+    type: Text = Field(max_length=100, examples=["text"])
     text: Text = ""
     refusal: Text = ""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is words, and no picture, sound or file."""
+        return self.type in ("text", "input_text", "output_text", "refusal")
 
-class Message(BaseModel):
-    """One message of a conversation. What systems and developers ask for is ignored: answers are made one way."""
+
+def _form(content: object) -> str | None:
+    """Which of its forms a member is in, so that an error is about that one alone."""
+    return {str: "(text)", list: "(list)", type(None): "(none)"}.get(type(content))
+
+
+_FORMS = Discriminator(_form, custom_error_type="form", custom_error_message="must be text or a list")
+Content = Annotated[
+    Annotated[Text, Tag("(text)")] | Annotated[list[Part], Tag("(list)")] | Annotated[None, Tag("(none)")], _FORMS
+]
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+
+
+class Words(BaseModel):
+    """What a message says."""
 
     model_config = ConfigDict(extra="allow")
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text | list[Part] | None = None
-    type: Literal["message"] | None = None
+    content: Content = None
+
+    @property
+    def parts(self) -> list[Part]:
+        """The pieces of it."""
+        if isinstance(self.content, list):
+            return self.content
+        return [Part(type="text", text=self.content)] if self.content else []
 
     @property
     def text(self) -> str:
         """The words of it."""
-        if isinstance(self.content, list):
-            return "\n".join(part.text or part.refusal for part in self.content)
-        return self.content or ""
+        return "\n".join(part.text or part.refusal for part in self.parts if part.is_text)
+
+
+class Message(Words):
+    """One message of a conversation. What systems and developers ask for is ignored: answers are made one way. So is
+    what tools gave to another model."""
+
+    role: Role
+    type: Literal["message"] | None = None
+
+
+class Item(Words):
+    """One item of `input`: a message, or something else that another model left, which is ignored."""
+
+    role: Role | None = None
+    type: Text | None = Field(default=None, max_length=100)
+
+    @model_validator(mode="after")
+    def _is_there(self) -> Item:
+        if self.type == "item_reference":
+            raise ValueError("nothing is stored that could be referred to; send the message itself")
+        if self.type in (None, "message") and self.role is None:
+            raise ValueError("a message needs a role")
+        return self
 
 
 class StreamOptions(Sent):
@@ -125,6 +170,9 @@ class ChatRequest(Parameters):
 
     messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
     stream_options: StreamOptions | None = None
+    audio: None = None
+    function_call: Literal["none", "auto"] | None = None
+    functions: list[Any] | None = Field(default=None, max_length=0, description="there are none")
     n: Literal[1] | None = None
     logprobs: Literal[False] | None = None
     response_format: TextFormat | None = None
@@ -142,10 +190,17 @@ class ChatRequest(Parameters):
     web_search_options: Ignored
 
 
+Input = Annotated[
+    Annotated[Text, Field(max_length=MOST_INPUT_CHARS), Tag("(text)")]
+    | Annotated[list[Item], Field(min_length=1, max_length=MOST_MESSAGES), Tag("(list)")],
+    _FORMS,
+]
+
+
 class ResponseRequest(Parameters):
     """A request for a response. Responses are not stored, so none can be referred to."""
 
-    input: Text | list[Message] = Field(max_length=100_000)
+    input: Input
     background: Literal[False] | None = None
     previous_response_id: None = Field(default=None, description="send the earlier messages in `input`")
     conversation: None = Field(default=None, description="send the earlier messages in `input`")
@@ -207,7 +262,8 @@ def routes(service: Service, responses: dict[int | str, dict[str, Any]]) -> APIR
     @made.post("/v1/chat/completions", responses=streams)  # type: ignore[arg-type]
     async def complete_chat(sent: ChatRequest, request: Request) -> Response:
         """Answer the last message of a conversation."""
-        asked = _Asked(service, sent, sent.messages, request)
+        history, question = _conversation(sent.messages, "messages")
+        asked = _Asked(service, sent, history, question, request)
         chat = _Chat(f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), sent.model)
         if sent.stream:
             usage = sent.stream_options is not None and sent.stream_options.include_usage
@@ -218,8 +274,9 @@ def routes(service: Service, responses: dict[int | str, dict[str, Any]]) -> APIR
     @made.post("/v1/responses", responses=streams)  # type: ignore[arg-type]
     async def respond(sent: ResponseRequest, request: Request) -> Response:
         """Answer the last message of `input`."""
-        messages = [Message(role="user", content=sent.input)] if isinstance(sent.input, str) else sent.input
-        asked = _Asked(service, sent, messages, request)
+        items = [Item(role="user", content=sent.input)] if isinstance(sent.input, str) else sent.input
+        history, question = _conversation(items, "input")
+        asked = _Asked(service, sent, history, question, request)
         response = _Response(f"resp_{secrets.token_hex(12)}", int(time.time()), sent)
         if sent.stream:
             return await _streamed(asked, response.begin(), response.pieces, response.error)
@@ -232,8 +289,9 @@ def routes(service: Service, responses: dict[int | str, dict[str, Any]]) -> APIR
 class _Asked:
     """A question of a conversation, and its answer when it is there."""
 
-    def __init__(self, service: Service, sent: Parameters, messages: Sequence[Message], request: Request) -> None:
-        history, question = _conversation(messages)
+    def __init__(
+        self, service: Service, sent: Parameters, history: Sequence[Turn], question: str, request: Request
+    ) -> None:
         self._has_quotes = sent.model == QUOTES
         self._link = service.link(request)
         self.events = service.ask(
@@ -465,20 +523,37 @@ async def _streamed(
     return EventStream(lines())
 
 
-def _conversation(messages: Sequence[Message]) -> tuple[list[Turn], str]:
-    """The exchanges before the last question, and that question. Raises Problem where the last message is none."""
-    spoken = [one for one in messages if one.role in ("user", "assistant")]
-    if not spoken or spoken[-1].role != "user":
-        raise Problem(HTTPStatus.BAD_REQUEST, "the last message must be a question of the user", parameter="messages")
-    history: list[Turn] = []
-    questions: list[str] = []
-    for one in spoken:
+def _conversation(messages: Sequence[Message | Item], name: str) -> tuple[list[Turn], str]:
+    """The exchanges before the last question, and that question; `name` is the member that has them.
+
+    Of earlier messages the words of people and assistants count; calls of tools, and what came of them, do not. Raises
+    Problem where the last message is no question, or is not only words.
+    """
+    spoken = [(number, one) for number, one in enumerate(messages) if one.role not in ("system", "developer")]
+    if not spoken or spoken[-1][1].role != "user":
+        raise Problem(HTTPStatus.BAD_REQUEST, "the last message must be a question of the user", parameter=name)
+    exchanges: list[tuple[list[tuple[int, Message | Item]], list[str]]] = []
+    for number, one in spoken:
+        if one.role == "user" and (not exchanges or exchanges[-1][1]):
+            exchanges.append(([], []))
         if one.role == "user":
-            questions.append(one.text)
-        elif questions:
-            history.append(Turn("\n".join(questions), _plain(one.text)))
-            questions = []
-    return history, "\n".join(questions)
+            exchanges[-1][0].append((number, one))
+        elif one.role == "assistant" and exchanges:
+            exchanges[-1][1].append(_plain(one.text))
+    *before, (asked, _) = exchanges
+    for number, one in asked:
+        if not all(part.is_text for part in one.parts):
+            detail = f"{name}.{number}.content: pictures, sounds and files cannot be read; send words alone"
+            raise Problem(HTTPStatus.BAD_REQUEST, detail, parameter=f"{name}.{number}.content")
+    question = _joined(one.text for _, one in asked)
+    if not question:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the last message is empty; ask something", parameter=name)
+    turns = [Turn(_joined(one.text for _, one in questions), _joined(answers)) for questions, answers in before]
+    return [turn for turn in turns if turn.question], question
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "\n".join(text.strip() for text in texts if text.strip())
 
 
 def _plain(text: str) -> str:

@@ -59,7 +59,11 @@ def run_pull(options: argparse.Namespace) -> int:
 
 def run_recommend(options: argparse.Namespace) -> int:
     """Show which language models fit the memory, the cores and the GPU of this machine."""
+    from rag.llm.native import can_use_gpu
+
     machine = models.Machine.here()
+    if machine.gpu_bytes:
+        machine = dataclasses.replace(machine, uses_gpu=can_use_gpu())
     found = models.fits(machine)
     if not options.json:
         return show(terminal.render_fits(machine, found))
@@ -69,6 +73,7 @@ def run_recommend(options: argparse.Namespace) -> int:
         {
             **about,
             "gpu_bytes": machine.gpu_bytes,
+            "uses_gpu": bool(machine.gpu_bytes) and machine.uses_gpu,
             "models": [fit.to_dict() for fit in found],
             "recommended": best.model.name if best else None,
         }

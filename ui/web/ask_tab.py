@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from index.errors import InputError
+from index.errors import Error, InputError
 from index.filters import Filter
 from index.mentions import SORTS
 from rag.event import Evidence, Progress, Row, Token
@@ -243,7 +243,7 @@ class AskTab:
             # Asked for when it is needed: it waits until the home is open, and the question is shown at once.
             whose = partial(self._owner, memory, request)
             keep = max(len(session.exchanges) - 1, 0)  # what stood in `current` becomes part of the past
-            exchange = self._begin(session, question, whose)
+            exchange, replaced = self._begin(session, question)
             if chosen is not None:
                 exchange.kind, exchange.limit, exchange.sort = chosen.kind, chosen.limit, chosen.sort
                 exchange.only, exchange.is_of_article = chosen.only, chosen.is_of_article
@@ -260,7 +260,12 @@ class AskTab:
             for updates in self._reply(session, exchange, memory, scope, cancel):
                 if self.sessions.is_current(tab, session):
                     yield updates
-            trouble = self._keep_answer(session, exchange, whose)
+            put_back: Updates = {}
+            if exchange.answer is None and any(one.turn or one.in_history for one in replaced):
+                session.exchanges[exchange.number - 1 :] = self._whole(session, replaced, memory, request)
+                put_back = {**self.redrawn(session, keep=exchange.number - 1), self.note: exchange.reply}
+                put_back |= {self.question: question} if is_typed else {}
+            trouble = self._keep_answer(session, exchange, whose, replaced)
             session.let_go()
         finally:
             cancel.set()
@@ -268,8 +273,7 @@ class AskTab:
             session.running = None  # also of a session that is not remembered
         if self.sessions.is_current(tab, session):
             yield {
-                self.current: exchange.shown(),
-                **self.placed(session),
+                **(put_back or {self.current: exchange.shown(), **self.placed(session)}),
                 self.status: trouble or self.frame.status(request, memory),
                 self.frame.beside: self.frame.conversations(memory, request),
                 self.ask: gr.update(interactive=True),
@@ -288,19 +292,26 @@ class AskTab:
         except Exception:  # noqa: BLE001 (the answer says what it was)
             return ""
 
-    def _begin(self, session: Session, question: str, whose: Callable[[], str]) -> Exchange:
-        """A new exchange at the end, in place of the one being replaced and all after it."""
+    def _begin(self, session: Session, question: str) -> tuple[Exchange, list[Exchange]]:
+        """A new exchange at the end, and those in the place of which it stands: the one being replaced and all after
+        it. They stay among the kept ones until there is an answer."""
         first, session.replacing = session.replacing, 0
-        if first:
-            dropped = session.exchanges[first - 1 :]
-            del session.exchanges[first - 1 :]
-            turn = next((one.turn for one in dropped if one.turn), 0)
-            if turn and session.conversation:
-                self.backend.conversations().cut(session.conversation, whose(), turn=turn)
+        replaced = session.exchanges[first - 1 :] if first else []
+        del session.exchanges[len(session.exchanges) - len(replaced) :]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         exchange = Exchange(len(session.exchanges) + 1, question, reply=render.waiting(), asked_at=now)
         session.exchanges.append(exchange)
-        return exchange
+        return exchange, replaced
+
+    def _whole(
+        self, session: Session, exchanges: Sequence[Exchange], memory: object, request: gr.Request
+    ) -> Iterator[Exchange]:
+        """Exchanges with their evidence, without it where it is not to be had."""
+        for exchange in exchanges:
+            try:
+                yield self.whole(session, exchange, memory, request)
+            except Error:
+                yield exchange
 
     def _reply(
         self, session: Session, exchange: Exchange, memory: Any, scope: tuple[str, str, str], cancel: threading.Event
@@ -379,8 +390,11 @@ class AskTab:
     def _busy(self, exchange: Exchange) -> Updates:
         return {self.current: exchange.shown(busy=True)}
 
-    def _keep_answer(self, session: Session, exchange: Exchange, owner: Callable[[], str]) -> str:
-        """Keep the answer in the home; returns a status line when that is not possible."""
+    def _keep_answer(
+        self, session: Session, exchange: Exchange, owner: Callable[[], str], replaced: Sequence[Exchange]
+    ) -> str:
+        """Keep the answer in the home, in the place of those replaced; returns a status line when that is not
+        possible."""
         if exchange.answer is None:
             return ""
         whose = owner()
@@ -388,6 +402,9 @@ class AskTab:
             return ""
         try:
             store = self.backend.conversations()
+            turn = next((one.turn for one in replaced if one.turn), 0)
+            if turn and session.conversation:
+                store.cut(session.conversation, whose, turn=turn)
             session.conversation = session.conversation or store.create(whose)
             exchange.turn = store.append(
                 session.conversation,
