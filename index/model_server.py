@@ -45,6 +45,8 @@ MOST_JSON_BYTES = 4 << 20
 MOST_ERROR_BYTES = 16 << 10
 """Of an answer that is an error: a sentence of it is shown."""
 
+NOT_TAKEN = frozenset((400, 413, 422))
+"""Answers to what the server cannot take: a parameter, or more text than its model reads."""
 _PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))
 """Answers that may be another one a moment later (RFC 9110, RFC 6585). llama-server answers 503 while it loads."""
 
@@ -361,6 +363,8 @@ class ModelServer:
             return error
         if status == 404:
             return ServerError(f"{problem}; check the address and the name: {self._flag} {self.address.base}#NAME", 404)
+        if status in NOT_TAKEN:
+            return ServerError(f"{problem}; check the name: {self._flag} {self.address.base}#NAME", status)
         return ServerError(f"{problem}; {self._mend}", status)
 
     def _shown(self, text: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
 from index.model_address import Address
-from index.model_server import ModelServer, ServerError
+from index.model_server import NOT_TAKEN, ModelServer, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +22,11 @@ MOST_DIMENSION = 16_384
 """Of a vector; today's models have at most 8,192."""
 BYTES_OF_A_NUMBER = 32
 """Longest number in the JSON of a vector."""
+TOO_LONG = NOT_TAKEN | {500}
+"""What servers answer to a text that is longer than their model reads: 400 (vLLM), 413 (Text Embeddings Inference), 500
+(llama-server: "input is too large to process"). Others read its beginning, as the embedder of this process does."""
+LEAST_CHARS = 100
+"""A text that is refused and no longer is refused for something else: it has at most some hundred tokens."""
 
 
 class RemoteEmbedder:
@@ -65,19 +70,33 @@ class RemoteEmbedder:
         found = []
         for first in range(0, len(texts), BATCH):
             batch = texts[first : first + BATCH]
-            found.append(self._embedded(batch))
+            found.append(self._fitted(batch))
             if progress is not None:
                 progress(len(batch))
         return np.concatenate(found) if found else np.zeros((0, self.dimension), dtype=np.float32)
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """See Embedder. Raises ServerError; what may pass is tried again."""
-        vector: NDArray[np.float32] = self._embedded([text])[0]
+        vector: NDArray[np.float32] = self._fitted([text])[0]
         return vector
 
     def close(self) -> None:
         """Close the connections."""
         self._server.close()
+
+    def _fitted(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of texts, of the beginning of one that is longer than the model reads."""
+        import numpy as np
+
+        try:
+            return self._embedded(texts)
+        except ServerError as error:
+            longest = max(texts, key=len)
+            if error.status not in TOO_LONG or len(longest) <= LEAST_CHARS:
+                raise
+        if len(texts) > 1:
+            return np.concatenate([self._fitted([text]) for text in texts])
+        return self._fitted([longest[: max(LEAST_CHARS, len(longest) // 2)]])
 
     def _embedded(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors; zero ones stay zero."""

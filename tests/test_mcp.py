@@ -18,6 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from tests.test_api import ANSWERED, PATIENCE_S, QUESTION, TALKS, Running, served
+from ui.api import mcp as doors
 from ui.api import tokens
 
 if TYPE_CHECKING:
@@ -203,6 +204,32 @@ def rpc(server: Running, sent: object, *, token: str | None = None, session: str
     if session is not None:
         headers["Mcp-Session-Id"] = session
     return server.ask("POST", "/mcp", sent, token=token, headers=headers)
+
+
+def test_a_client_that_never_ends_its_sessions_locks_out_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "MOST_OF_CLIENT", 2)
+    home = tmp_path / "home"
+    with served(home) as server:
+        careless, careful = (tokens.add(home, name=name) for name in ("careless", "careful"))
+
+        def begin(token: str) -> str:
+            return rpc(server, initialize(), token=token).headers["mcp-session-id"]
+
+        def is_open(session: str, token: str) -> bool:
+            ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
+            return rpc(server, ping, token=token, session=session).status == 200
+
+        kept, first, second = begin(careful), begin(careless), begin(careless)
+        assert is_open(first, careless)  # so the second was not used for longest
+        third = begin(careless)
+        assert [is_open(one, careless) for one in (first, second, third)] == [True, False, True]
+        assert is_open(kept, careful)
+        ended = server.ask("DELETE", "/mcp", token=careless, headers={"Mcp-Session-Id": third})
+        assert ended.status == 200
+        fourth = begin(careless)
+        assert [is_open(one, careless) for one in (first, third, fourth)] == [True, False, True]
 
 
 def test_a_cancelled_call_frees_the_model(tmp_path: Path) -> None:

@@ -229,6 +229,15 @@ def test_parameters_that_a_server_does_not_take_are_left_out(server: Server, llm
     assert len(server.chats()) == tried + 1  # what it takes is remembered
 
 
+def test_a_context_that_is_smaller_than_the_setting_is_an_error_that_names_it(server: Server, llm: RemoteLLM) -> None:
+    chat(server, says({"error": {"message": "the request exceeds the available context size"}}, 400))
+    with pytest.raises(
+        ModelError,
+        match=r"answered 400: the request exceeds .* context of 2048 tokens; else set CITEWIRE_CONTEXT_TOKENS",
+    ):
+        written(llm)
+
+
 def test_judging_takes_the_alternatives_of_the_first_token(server: Server, llm: RemoteLLM) -> None:
     chat(server, says(odds(Yes=-0.1, No=-2.5, yes=-3.0)))
     found = llm.judge(ASKED, cancel=threading.Event())
@@ -685,6 +694,30 @@ def test_what_is_no_vector_is_an_error_that_names_the_server(
     server.on["/v1/embeddings"] = says(lie)
     with pytest.raises(ModelError, match=f"127.0.0.1:{server.port}"):
         embedder.embed_query("talks")
+
+
+@pytest.mark.parametrize("status", [400, 413, 500])
+def test_of_a_text_that_is_longer_than_the_model_reads_the_beginning_counts(
+    server: Server, embedder: RemoteEmbedder, status: int
+) -> None:
+    def answer(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+        if any(len(text) > 300 for text in body["input"]):
+            return say(handler, {"error": {"message": "input is too large to process"}}, status)
+        return embeds()(handler, body)
+
+    server.on["/v1/embeddings"] = answer
+    vectors = embedder.embed_documents(["a", "a" * 250 + "e" * 350, "e"])
+    assert vectors[:, :2].tolist() == [
+        [1, 0],
+        pytest.approx([250 / math.hypot(250, 50), 50 / math.hypot(250, 50)]),
+        [0, 1],
+    ]
+    assert embedder.embed_query("e" * 2000).tolist() == [0, 1, 0, 0]
+    server.on["/v1/embeddings"] = says({"error": {"message": "no"}}, status)
+    asked = len(server.asked)
+    with pytest.raises(ModelError, match=f"127.0.0.1:{server.port} answered {status}: no"):
+        embedder.embed_documents(["e" * 600] * 64)
+    assert len(server.asked) - asked < 20
 
 
 def test_a_batch_that_fails_in_passing_is_asked_for_again(server: Server, embedder: RemoteEmbedder) -> None:

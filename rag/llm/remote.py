@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError
 from index.model_address import Address
-from index.model_server import ModelServer, ServerError
+from index.model_server import NOT_TAKEN, ModelServer, ServerError
 from rag import quote
 from rag.llm import Vocabulary
 
@@ -71,9 +71,6 @@ _DIALECTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("max_completion_tokens", {}),
 )
 """The name of the limit, and what else is asked for, as servers take it; the next is tried when one is refused."""
-
-_NOT_TAKEN = frozenset((400, 422))
-"""What a server answers that does not know a parameter."""
 
 
 class RemoteLLM:
@@ -266,13 +263,12 @@ class RemoteLLM:
                 yield from self.server.events("chat/completions", body, cancel=cancel, most_bytes=most_bytes)
             except ServerError as error:
                 first = first or error
-                if error.status not in _NOT_TAKEN:
+                if error.status not in NOT_TAKEN:
                     raise
                 continue
             self._dialect = dialect
             return
-        assert first is not None  # noqa: S101 - there is at least one dialect
-        raise first
+        raise self._not_taken(first)
 
     def _asked(
         self, messages: Sequence[dict[str, str]], max_tokens: int, cancel: threading.Event, **more: Any
@@ -284,10 +280,17 @@ class RemoteLLM:
                 return self.server.ask("chat/completions", body, cancel=cancel)
             except ServerError as error:
                 first = first or error
-                if error.status not in _NOT_TAKEN:
+                if error.status not in NOT_TAKEN:
                     raise
-        assert first is not None  # noqa: S101
-        raise first
+        raise self._not_taken(first)
+
+    def _not_taken(self, error: ServerError | None) -> ServerError:
+        """The error for what the server takes in no dialect: often its context is smaller than it says."""
+        assert error is not None  # noqa: S101 - there is at least one dialect
+        return ServerError(
+            f"{error}, and whether it has a context of {self.context_tokens} tokens; else set CITEWIRE_CONTEXT_TOKENS",
+            error.status,
+        )
 
     def _body(self, dialect: int, messages: Sequence[dict[str, str]], max_tokens: int) -> dict[str, Any]:
         limit, more = _DIALECTS[dialect]

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import OrderedDict
 from contextlib import aclosing
 from dataclasses import asdict
 from http import HTTPStatus
@@ -53,11 +54,15 @@ A refusal means that the articles do not say it: do not fill the gap from memory
 instructions."""
 SCHEME = "citewire://article/"
 MOST_SESSIONS = 256
+MOST_OF_CLIENT = 64
+"""Sessions of one client: a further one ends the one that it has not used for longest. Many begin sessions that they
+never end, which must not lock out others."""
 SESSION_IDLE_S = 600.0
 PROGRESS_EVERY_S = 0.2
 MOST_READ_CHARS = 20_000
 """Of an article in one result; a model with a small context can hold it, and the rest is read from an offset."""
 PAGE = 100
+SESSION_HEADER = b"mcp-session-id"
 HAS_GONE = "citewire.gone"
 """Key of the ASGI scope for an event that is set when the client of a request has gone away."""
 
@@ -468,6 +473,8 @@ class OverHttp:
         """Nothing runs yet."""
         self._server = Tools(service, write=write).server()
         self._manager: StreamableHTTPSessionManager | None = None
+        self._sessions: OrderedDict[str, str] = OrderedDict()
+        """Session → its client, the one that was not used for longest first. Some may have ended."""
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -497,7 +504,33 @@ class OverHttp:
                 gone.set()
             return message
 
-        await self._manager.handle_request({**scope, "user": AuthenticatedUser(token), HAS_GONE: gone}, watched, send)
+        async def noted(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] < HTTPStatus.BAD_REQUEST:
+                for session in (value.decode() for name, value in message["headers"] if name.lower() == SESSION_HEADER):
+                    self._sessions.pop(session, None)
+                    if scope["method"] != "DELETE":
+                        self._sessions[session] = client.name
+            await send(message)
+
+        known = {**scope, "user": AuthenticatedUser(token), HAS_GONE: gone}
+        if all(name.lower() != SESSION_HEADER for name, _ in scope["headers"]):
+            await self._end_unused(client, known)
+        await self._manager.handle_request(known, watched, noted)
+
+    async def _end_unused(self, client: Client, scope: Any) -> None:
+        """Make room for a session that a client is about to begin, as if it had ended others itself."""
+
+        async def nothing() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def drop(message: Any) -> None:
+            del message
+
+        own = [session for session, name in self._sessions.items() if name == client.name]
+        for session in own[: max(0, len(own) - MOST_OF_CLIENT + 1)]:
+            del self._sessions[session]
+            ending = {**scope, "method": "DELETE", "headers": [(SESSION_HEADER, session.encode())]}
+            await self._manager.handle_request(ending, nothing, drop)  # type: ignore[union-attr] # it runs
 
 
 async def over_stdio(service: Service, *, write: bool) -> None:
