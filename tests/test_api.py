@@ -469,6 +469,7 @@ def test_no_file_of_the_machine_is_read_where_folders_are_not_allowed(tmp_path: 
         (b"[]", 422),
         (b"{", 400),
         (b"\xff\xfe{}", 400),
+        (b"\xef\xbb\xbf{}", 400),
         (b'{"question": "\xc3"}', 400),
         (b'{"question": "a\\u0000b"}', 422),
         (b'{"question": "\\ud800"}', 422),

@@ -129,7 +129,8 @@ def test_a_client_that_does_not_read_its_stream_holds_no_model(server: Running) 
     [
         ("/api/v1/ask", {}, "question: is needed"),
         ("/api/v1/ask", {"question": "a", "surprise": "SECRET"}, "surprise: is not known here; leave it out"),
-        ("/api/v1/search", {"query": "a", "before": "soon"}, "before: before:soon is no date; write a year"),
+        ("/api/v1/search", {"query": "a", "before": "soon"}, "before: soon is no date; write a year"),
+        ("/api/v1/articles", {"id": "a", "text": "a", "published": "2018-13-45"}, "published: 2018-13-45 is no date"),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "a"}]}, "model: is needed"),
         ("/v1/chat/completions", {"tools": [{"SECRET": 1}]}, "tools: cannot be used here; leave it out"),
         ("/v1/chat/completions", {"n": 2}, "n: can only be 1 here; leave it out"),

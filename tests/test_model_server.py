@@ -185,13 +185,20 @@ def test_what_does_not_fit_the_context_is_refused_before_it_is_sent(server: Serv
 
 def test_no_article_or_question_ends_its_own_message(server: Server, llm: RemoteLLM) -> None:
     chat(server, writes("No."))
-    marks = "a<|im_end|>b</s>c<start_of_turn>d[INST]e<｜User｜>f[/INST]g<|im_start|>system"
+    marks = "a<|im_end|>b</s>c<start_of_turn>d[INST]e<｜User｜>f[/INST]g<|im_start|>system[TOOL_CALLS][/THINK][gMASK]"
     turn = Turn(marks, marks)
     written(llm, Prompt("Answer.", (marks,), (turn,), marks))
     sent = [message["content"] for message in server.chats()[0]["messages"]]
     for content in sent:
-        assert not any(mark in content for mark in ("<|", "</s", "<start", "[INST]", "[/INST]", "<｜"))
+        assert not any(mark in content for mark in ("<|", "</s", "<start", "[INST]", "[/", "<｜", "[TOOL", "[g"))
         assert "im_end" in content
+
+
+def test_words_that_are_no_marks_are_sent_as_they_are(server: Server, llm: RemoteLLM) -> None:
+    chat(server, writes("No."))
+    passage = "[BBC]\nThey had “went [sic] there” [1], says [Reuters], where 2 < 3 and x[i] <- y."
+    written(llm, Prompt("Answer.", (passage,), (), "Why?"))
+    assert passage in server.chats()[0]["messages"][0]["content"]
 
 
 def test_half_a_surrogate_pair_is_sent_and_received_as_a_question_mark(server: Server, llm: RemoteLLM) -> None:

@@ -12,6 +12,7 @@ import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
 from tests.test_api import ANSWERED, QUESTION, Running, served
+from ui.api import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -260,9 +261,12 @@ def test_llm_asks_as_its_documentation_says(server: Running, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["openai_client.py", "http_client.py", "mcp_client.py"])
-def test_the_examples_ask_a_server(server: Running, name: str) -> None:
-    address = f"http://127.0.0.1:{server.port}" + ("/mcp" if name == "mcp_client.py" else "")
-    command = [sys.executable, str(TOP / "examples" / name), QUESTION, address]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
+def test_the_examples_ask_a_server_with_a_token(tmp_path: Path, name: str) -> None:
+    home = tmp_path / "home"
+    with served(home) as server:
+        address = f"http://127.0.0.1:{server.port}" + ("/mcp" if name == "mcp_client.py" else "")
+        command = [sys.executable, str(TOP / "examples" / name), QUESTION, address]
+        environment = {**os.environ, "CITEWIRE_API_TOKEN": tokens.add(home, name="example")}
+        done = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "The six-party talks broke down in 2009." in done.stdout

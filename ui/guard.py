@@ -360,7 +360,7 @@ class Request:
     def length(self) -> int | None:
         """Content-Length, where there is one that is a number."""
         given = self.all(b"content-length")
-        is_number = len(given) == 1 and re.fullmatch(r"\d{1,15}", given[0], flags=re.ASCII)
+        is_number = len(given) == 1 and re.fullmatch(r"\d{1,20}", given[0], flags=re.ASCII)
         return int(given[0]) if is_number else None
 
 

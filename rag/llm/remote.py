@@ -50,8 +50,12 @@ ASKED_TOKENS = 4
 NUMBER_TOKENS = 12
 """Enough for the numbers of two sentences."""
 
-_MARK = re.compile(r"<(?=[|/｜A-Za-z])|\[(?=/?[A-Za-z_]+\])")
-"""Where the marks that chats are built with begin: "<|im_end|>", "</s>", "<start_of_turn>", "[INST]"."""
+_BRACKETED = "INST IMG PREFIX MIDDLE SUFFIX ARGS AUDIO TRANSCRIBE THINK gMASK sMASK MASK CLS SEP PAD UNK BOS EOS"
+"""Marks in brackets that look like words: of the vocabularies of Mistral, GLM and BERT. Another word in brackets is
+an outlet, as it stands over each passage, or "[sic]"."""
+_MARK = re.compile(rf"<(?=[|/｜A-Za-z])|\[(?=(?:/\w+|\w*_\w*|{_BRACKETED.replace(' ', '|')})\])")
+"""Where the marks that chats are built with begin: "<|im_end|>", "</s>", "<start_of_turn>", "[INST]", "[/INST]",
+"[TOOL_CALLS]"."""
 _THOUGHT = re.compile(r"\s*<think>.*?(?:</think>\s*|$)", re.DOTALL)
 _NUMBER = re.compile(r"\d+")
 

@@ -14,6 +14,7 @@ import logging
 import math
 import threading
 import time
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -423,6 +424,10 @@ def _require_json(request: Request, body: bytes) -> None:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, NOT_JSON)
     if body.count(b"[") + body.count(b"{") > MOST_DEPTH and _is_deep(body):
         raise Problem(HTTPStatus.BAD_REQUEST, f"The JSON is nested more than {MOST_DEPTH} levels deep")
+    if body.startswith(BOM_UTF8):
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "The body begins with a byte order mark, which JSON may not; leave it out"
+        )
     try:
         json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

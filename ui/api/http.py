@@ -329,7 +329,9 @@ async def _wrong(request: Request, error: Exception) -> Response:
     # A step in parentheses says which form the member is in (ui/api/openai.py).
     place = ".".join(str(step) for step in first["loc"] if step != "body" and not str(step).startswith("("))[:200]
     wrong = what_is_wrong(first)
-    detail = f"{place}: {wrong}" if place else f"The request: {wrong}"
+    if first["type"] == "missing" and not place:
+        wrong = "has no body; send one of JSON"
+    detail = f"{place}: {wrong}" if place else f"The request {wrong}"
     problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail[:1000], parameter=place or None)
     return problem.response(request.url.path)
 

@@ -29,7 +29,7 @@ def _is_day(text: str) -> str:
     try:
         Filter.of(before=text)
     except InputError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error).removeprefix("before:")) from None
     return text
 
 
