@@ -215,11 +215,11 @@ def test_a_client_that_never_ends_its_sessions_locks_out_nobody(
         careless, careful = (tokens.add(home, name=name) for name in ("careless", "careful"))
 
         def begin(token: str) -> str:
-            return rpc(server, initialize(), token=token).headers["mcp-session-id"]
+            return str(rpc(server, initialize(), token=token).headers["mcp-session-id"])
 
         def is_open(session: str, token: str) -> bool:
             ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
-            return rpc(server, ping, token=token, session=session).status == 200
+            return bool(rpc(server, ping, token=token, session=session).status == 200)
 
         kept, first, second = begin(careful), begin(careless), begin(careless)
         assert is_open(first, careless)  # so the second was not used for longest

@@ -83,8 +83,8 @@ def test_what_the_client_library_puts_together_of_a_stream_has_the_annotations(c
     with client.chat.completions.stream(model="citewire", messages=asked) as stream:
         last = [one for one in stream if one.type == "chunk"][-1].chunk
         final = stream.get_final_completion()
-    [annotation] = final.choices[0].message.annotations or ()
-    assert annotation.url_citation.title == "Talks"
+    annotations: Any = final.choices[0].message.annotations
+    assert annotations[0].url_citation.title == "Talks"
     assert last.search_results[0]["snippet"]  # type: ignore[attr-defined]
 
 
@@ -245,8 +245,8 @@ def test_an_input_that_is_no_question_says_so(client: OpenAI, sent: Any, wrong: 
 
 
 def test_parameters_that_are_null_or_ask_for_nothing_are_taken(client: OpenAI) -> None:
-    nothing = {"audio": None, "functions": None, "function_call": "none", "tools": [], "tool_choice": "none",
-               "logprobs": False, "top_logprobs": None, "response_format": {"type": "text"}}  # fmt: skip
+    nothing: dict[str, Any] = dict.fromkeys(("audio", "functions", "top_logprobs", "metadata", "n", "stream_options"))
+    nothing |= {"function_call": "none", "tools": [], "tool_choice": "none", "logprobs": False}
     assert ask(client, QUESTION, extra_body=nothing).choices[0].message.content == ANSWERED
 
 
