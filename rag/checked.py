@@ -4,6 +4,7 @@ Read from top to bottom, this is what happens to a sentence:
 
     skip         questions, headings and opinions have nothing to check
     find         search for the sentence, after the one before it
+    spelling     names as the articles spell them                               grounding/spelling.py
     take apart   "A and B" are two claims
     quotations   words in quotation marks are compared letter by letter
     cite         each claim → exact quotes and their support                    grounding/cite.py, support.py
@@ -16,23 +17,25 @@ No language model is asked, so a sentence takes little longer than a search.
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from index.article import Span
 from index.errors import InputError
 from index.passage import sentences
 from rag.answer import Citation, Source
-from rag.grounding import cite, claims, contradiction, support
+from rag.grounding import cite, claims, contradiction, spelling, support
 from rag.grounding.claims import Numbering
 from rag.grounding.lexicon import AUXILIARIES, MODALS, OPINION, words
 from rag.relevance import RELEVANT, relevance
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from index import Index
     from index.filters import Filter
@@ -190,29 +193,43 @@ def stream(text: str, index: Index, *, only: Filter, cancel: threading.Event) ->
     _require_checkable(text)
     if not index.stats().articles:
         raise InputError("there are no articles to check the text against; add some: citewire index add PATH")
-    numbering, before = Numbering(), ""
+    numbering, before, spelt_anywhere = Numbering(), "", _spelt_in(index)
     for span in _sentences(text):
         if cancel.is_set():
             return
         sentence = span.of(text)
-        yield _checked(span, sentence, before, index, only, numbering)
+        yield _checked(span, sentence, before, index, only, numbering, spelt_anywhere)
         before = sentence
 
 
-def _checked(span: Span, sentence: str, before: str, index: Index, only: Filter, numbering: Numbering) -> Checked:
-    """One sentence: skip, find, take apart, cite, contradict, judge."""
+def _checked(
+    span: Span,
+    sentence: str,
+    before: str,
+    index: Index,
+    only: Filter,
+    numbering: Numbering,
+    spelt_anywhere: Callable[[str, bool], bool],
+) -> Checked:
+    """One sentence: skip, find, spell, take apart, cite, contradict, judge."""
     note = _nothing_to_check(sentence)
     if note:
         return Checked(sentence, span.start, span.end, CheckVerdict.NOTHING, note=note)
     sources = _find(sentence, before, index, only)
-    near = [source for source in sources if relevance(sentence, source.hit) >= RELEVANT]
-    parts = [_judged(part, sentence, before, sources, is_near=bool(near)) for part in _parts(sentence)]
+    spellings = spelling.find(sentence, [quote.text for quote in cite.quotes(sources)], spelt_anywhere)
+    respelled = spelling.respelled(sentence, spellings)
+    if spellings:
+        sources = _find(respelled, before, index, only)
+    near = [source for source in sources if relevance(respelled, source.hit) >= RELEVANT]
+    parts = [_judged(part, respelled, before, sources, is_near=bool(near)) for part in _parts(respelled)]
     if len(parts) > 1:  # a part may have too few words to be told from others that an article has
-        whole = _judged(sentence, sentence, before, sources, is_near=bool(near))
+        whole = _judged(respelled, respelled, before, sources, is_near=bool(near))
         parts += [whole] if whole.verdict == CheckVerdict.CONTRADICTED else []
     parts += _quotations(sentence, sources, index, only)
     verdict = _verdict(parts)
     least = min(part.support for part in parts)
+    if verdict == CheckVerdict.SUPPORTED and not all(one.is_accent for one in spellings):
+        verdict, least = CheckVerdict.PARTLY, min(least, support.SUPPORTED)
     quotes = list(dict.fromkeys(quote for part in parts for quote in part.quotes))
     nearest = _nearest(near or sources) if verdict == CheckVerdict.NOT_FOUND else []
     return Checked(
@@ -222,7 +239,7 @@ def _checked(span: Span, sentence: str, before: str, index: Index, only: Filter,
         verdict,
         least,
         tuple(map(numbering.cite, quotes)) if verdict != CheckVerdict.NOT_FOUND else (),
-        _note(verdict, parts),
+        " ".join(filter(None, (_note(verdict, parts), *(one.note for one in spellings)))),
         tuple(map(numbering.cite, nearest)),
     )
 
@@ -263,6 +280,18 @@ def _find(sentence: str, before: str, index: Index, only: Filter) -> list[Source
     query = " ".join(re.sub(r"(\w):(?=\S)", r"\1 ", sentence).split())
     hits = index.search(query, PASSAGES, context=before, **only.to_dict())
     return [Source(number, hit) for number, hit in enumerate(hits, start=1)]
+
+
+def _spelt_in(index: Index) -> Callable[[str, bool], bool]:
+    """Whether any article of the index, also one that the draft is not compared with, has a name: what is a name
+    somewhere is not misspelt. As exactly these letters, or inflected and with any accents. Each is looked up once."""
+
+    @cache
+    def is_known(name: str, is_exact: bool) -> bool:
+        with closing(index.mentions(f'"{name}"' if is_exact else name)) as found:
+            return next(found, None) is not None
+
+    return is_known
 
 
 def _parts(sentence: str) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from rag.grounding.lexicon import MONTHS, WEEKDAYS
+from rag.grounding.lexicon import MONTHS, SPEECH, WEEKDAYS
 
 Role = Literal["event", "other"]
 
@@ -53,7 +53,6 @@ _AHEAD = re.compile(
     r"\b(?:will|would|shall|schedul\w+|to (?:be|begin|start)|plan(?:s|ned)?|(?<!than )expected|expects?|upcoming|"
     r"ahead of|going to|due|set for|until|postponed)\b|['’]ll\b"
 )
-_SPEECH = re.compile(r"\b(?:said|says|told|tells|announced|reported|added|wrote|showed|confirmed)\b")
 _BOUND = re.compile(
     r"\b(?:since|until|till|by|before|after|from|through|throughout|of|for|to|about|between|and|or|than|as|called|"
     r"dates?|dated|versus|vs\.?)\s(?:the\s|early\s|late\s|mid-?\s?|last\s|next\s|this\s|(?:noon|midnight)\son\s)*$",
@@ -243,7 +242,7 @@ def _weekday(published: date, weekday: int, cue: str, *, is_ahead: bool) -> date
 def _is_ahead(before: str) -> bool:
     """Whether the words before speak of the future, and not of who says so when: "it will pass, he said Thursday"."""
     ends = [ahead.end() for ahead in _AHEAD.finditer(before)]
-    return bool(ends) and not _SPEECH.search(before, ends[-1])
+    return bool(ends) and not SPEECH.search(before, ends[-1])
 
 
 def _is_name(named: dict[str, str], before: str) -> bool:

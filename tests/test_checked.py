@@ -115,6 +115,93 @@ def test_a_day_or_whoever_says_it_contradicts_no_place(text: str, quote: str, ho
 
 
 @pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("The minister said in Berlin that taxes will fall.", "On Monday, Merkel said that taxes will fall."),
+        ("The storm damaged 14 boats in Berlin.", "The storm damaged 14 boats, Angela Merkel said."),
+        ("The storm damaged 14 boats in Berlin.", "According to Merkel, the storm damaged 14 boats."),
+        ("Mayor Becker said the storm damaged 14 boats.", "The storm damaged 14 boats in Hamburg."),
+        ("Mayor Becker said the company lost 14 boats.", "On Monday the company Nordbau lost 14 boats."),
+        ("La tempête a endommagé 14 bateaux à Berlin.", "La tempête a endommagé 14 bateaux, a dit Angela Merkel."),
+    ],
+)
+def test_who_speaks_is_not_where_or_who_does_it(text: str, quote: str, home: Path) -> None:
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("a", quote)])
+        one = checked(Engine(index), text)
+        assert one.verdict not in (CheckVerdict.CONTRADICTED, CheckVerdict.SUPPORTED), one.note
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("The storm damaged 14 boats in Berlin.", "The storm damaged 14 boats in Hamburg."),
+        ("Yesterday Becker said the storm damaged 14 boats.", "The storm damaged 14 boats, Weber said."),
+        ("Yesterday Becker opened the new bridge.", "On Monday Weber opened the new bridge."),
+    ],
+)
+def test_another_name_in_the_same_place_contradicts(text: str, quote: str, home: Path) -> None:
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add([Article("a", quote)])
+        assert checked(Engine(index), text).verdict == CheckVerdict.CONTRADICTED
+
+
+SPELT = [
+    Article(
+        "talks",
+        "President Volodymyr Zelensky met Chancellor Angela Merkel in Kyiv on Monday. Later Emmanuel Macron arrived "
+        "from Paris with Recep Erdoğan. The delegation of Hansen left early. Troops from Iraq stayed away.",
+    ),
+    Article("court", "The judge Lars Jansen heard four witnesses. The judge Nils Hansen heard nobody."),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "verdict"),
+    [
+        ("President Volodymyr Zelenski met Chancellor Angela Merkel in Kyiv.", "Zelensky", CheckVerdict.PARTLY),
+        ("Zelenskyy met Merkel in Kyiv on Monday.", "Zelensky", CheckVerdict.PARTLY),
+        ("Zelensky met Merkl in Kyiv on Monday.", "Merkel", CheckVerdict.PARTLY),
+        ("Zelensky met Chancellor Angela Mekrel in Kyiv.", "Merkel", CheckVerdict.PARTLY),
+        ("Zelensky met Merkel in Kiev on Monday.", "Kyiv", CheckVerdict.PARTLY),
+        ("Emmanuel Macrón arrived later from Paris.", "Macron", CheckVerdict.SUPPORTED),
+        ("Emmanuel Macron arrived from Paris with Recep Erdogan.", "Erdoğan", CheckVerdict.SUPPORTED),
+        ("Zelensky met Merkl in Kyiv on Tuesday.", "Merkel", CheckVerdict.CONTRADICTED),
+    ],
+)
+def test_a_name_is_compared_with_its_spelling_in_the_articles(
+    text: str, stated: str, verdict: CheckVerdict, home: Path
+) -> None:
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add(SPELT)
+        check = Engine(index).check(text)
+    (one,) = check.sentences
+    assert one.verdict == verdict, one.note
+    assert f"The articles spell “{stated}”" in one.note
+    for name in ("markdown", "html"):
+        assert f"spell “{stated}”" in report(check, "Story", name)
+    assert f"spell “{stated}”" in terminal.render_check(check)
+    assert f"spell “{stated}”" in json.dumps(check.to_dict(), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The judge Lars Jansen heard four witnesses.",
+        "The judge Nils Jansen heard nobody.",  # both names stand in the articles
+        "The delegation of Jensen opened a bakery.",  # of something else
+        "Iraqi troops stayed away.",
+        "Merkel's talks with Zelensky took place in Kyiv.",
+        "Troops from Iran stayed away.",
+    ],
+)
+def test_another_name_or_form_of_a_name_is_not_misspelt(text: str, home: Path) -> None:
+    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
+        index.add(SPELT)
+        assert "spell" not in checked(Engine(index), text).note
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "The museum of modern art opened a new wing in Lisbon.",

@@ -2,6 +2,8 @@
 
 Half of the titles of SQuAD 2 dev are indexed. From sentences of these articles come true ones, reworded by rule, and
 false ones, with a number, a year, a name or a negation changed; sentences of the other titles are about nothing there.
+Names misspelt in several ways show whether the verdict says how the articles spell them, and sentences with the names
+as they stand, or with another name of the articles that is one letter away, whether it says so where nothing is wrong.
 Every second indexed title was looked at while the rules were made; the others are reported beside them. Quotations of
 five to fifteen words, with one of them changed or as they stand, show whether changed words are noticed.
 """
@@ -12,8 +14,10 @@ import random
 import re
 import threading
 from collections import defaultdict
+from string import ascii_lowercase
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from tqdm import tqdm
 
@@ -40,6 +44,8 @@ QUOTATIONS = 200
 SHORTEST_QUOTATION, LONGEST_QUOTATION = 5, 15
 """Words of a quotation."""
 
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]{4,}\b")
+"""A name that begins no sentence."""
 _YEAR = re.compile(r"\b(1[5-9]|20)\d\d\b")
 _FRONTED = re.compile(r"^((?:In|On|During|By|After|Since) [^,]{3,40}), (.+)\.$")
 _TAIL = re.compile(r"^(.+?),? ((?:in|during|since|by) (?:1[5-9]|20)\d\d)\.$")
@@ -60,12 +66,15 @@ def run(arguments: argparse.Namespace) -> None:
         index.add(article for article in dev if article.title in indexed)
         cases = made(dev, indexed, each)
         rows, contradicted = judged(index, cases, looked_at=set(indexed[::2]))
-        noticed = quotations(index, [one for one in dev if one.title in indexed], 2 * each)
+        there = [one for one in dev if one.title in indexed]
+        spelt = spellings(index, there, cases, each, looked_at=set(indexed[::2]))
+        noticed = quotations(index, there, 2 * each)
     report.show("verdict as expected", rows)
     report.show("contradicted", contradicted)
+    report.show("spelling of a name is noted", spelt)
     report.show("quotations", noticed)
     if not arguments.quick:
-        measured = {"verdict": rows, "contradicted": contradicted, "quotations": noticed}
+        measured = {"verdict": rows, "contradicted": contradicted, "spelling": spelt, "quotations": noticed}
         report.write("drafts", models={"embedder": embedder.name}, measured=measured)
 
 
@@ -172,6 +181,80 @@ def verdict_of(text: str, index: Index) -> CheckVerdict:
     found = [one.verdict for one in checked.stream(text, index, only=EVERYTHING, cancel=threading.Event())]
     real = [verdict for verdict in found if verdict != CheckVerdict.NOTHING]
     return max(real, key=order.index, default=CheckVerdict.NOTHING)
+
+
+MISSPELT: dict[str, Callable[[str, int, random.Random], str]] = {
+    "letter left out": lambda name, at, _: name[:at] + name[at + 1 :],
+    "letter put in": lambda name, at, draw: name[:at] + draw.choice(ascii_lowercase) + name[at:],
+    "letter changed": lambda name, at, draw: name[:at] + draw.choice(ascii_lowercase) + name[at + 1 :],
+    "letters turned": lambda name, at, _: name[: at - 1] + name[at] + name[at - 1] + name[at + 1 :],
+    "letter doubled": lambda name, at, _: name[:at] + name[at] + name[at:],
+    "accent": lambda name, at, _: name[:at] + normalize("NFC", f"{name[at]}\u0301") + name[at + 1 :],
+}
+"""How a name is misspelt at one of its letters, but the first."""
+
+
+def spellings(
+    index: Index, articles: Sequence[Article], cases: Sequence[tuple[str, str, str]], each: int, *, looked_at: set[str]
+) -> dict[str, dict[str, Mean]]:
+    """The share of misspelt names whose spelling in the articles is noted, by how they are misspelt; and of sentences
+    whose names are well spelt, the share with such a note."""
+    draw = random.Random(2)
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def count(kind: str, title: str, is_noted: bool) -> None:
+        for half in ("looked at" if title in looked_at else "others", "all"):
+            found[kind][half].append(float(is_noted))
+
+    known = {word for one in articles for word in re.findall(r"[^\W\d_]+", f"{one.title} {one.text}".lower())}
+    for kind, misspell in MISSPELT.items():
+        for _ in tqdm(range(each // 2), desc=kind, leave=False, disable=None):
+            title, sentence, name, misspelt = "", "", "", ""
+            while not misspelt or misspelt.lower() in known:
+                title, sentence, name = _named(articles, draw)
+                misspelt = misspell(name, draw.randrange(1, len(name)), draw)
+            claim = re.sub(rf"\b{name}\b", misspelt, sentence)
+            count(kind, title, f"spell “{name}”" in note_of(claim, index))
+    alike = _alike(articles)
+    for _ in range(each // 2 if alike else 0):
+        name = ""
+        while name not in alike:
+            title, sentence, name = _named(articles, draw)
+        claim = re.sub(rf"\b{name}\b", draw.choice(alike[name]), sentence)
+        count("another name of the articles", title, "The articles spell" in note_of(claim, index))
+    for kind, title, claim in cases:
+        if kind in ("true, reworded", "about nothing there", "name changed"):
+            count(kind, title, "The articles spell" in note_of(claim, index))
+    return _means(found)
+
+
+def _named(articles: Sequence[Article], draw: random.Random) -> tuple[str, str, str]:
+    """A sentence of an article with one of its names: title, sentence, name."""
+    while True:
+        article = draw.choice(articles)
+        sentence = draw.choice([span.of(article.text) for span in sentences(article.text)])
+        names = _NAME.findall(sentence)
+        if names and len(words(sentence)) >= LEAST_WORDS:
+            return article.title or "", sentence, draw.choice(names)
+
+
+def _alike(articles: Sequence[Article]) -> dict[str, list[str]]:
+    """The names of the articles that are one letter away from others of them, with these."""
+    names = {name for article in articles for name in _NAME.findall(article.text)}
+    gaps: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        for at in range(1, len(name)):
+            gaps[f"{name[:at]}_{name[at + 1 :]}"].add(name)
+    found: dict[str, list[str]] = defaultdict(list)
+    for group in gaps.values():
+        for name in sorted(group):
+            found[name] += sorted(group - {name})
+    return {name: others for name, others in found.items() if others}
+
+
+def note_of(text: str, index: Index) -> str:
+    """What is noted to the sentences of a text."""
+    return " ".join(one.note for one in checked.stream(text, index, only=EVERYTHING, cancel=threading.Event()))
 
 
 def quotations(index: Index, articles: Sequence[Article], each: int) -> dict[str, dict[str, Mean]]:

@@ -42,6 +42,27 @@ NEGATIONS = {
     "Japanese": re.compile(r"な(?:い|かった|く|ければ)|ません(?:でした)?|ず(?:に)?(?![^\W\d_])"),
     "Korean": re.compile(r"않|없|못|아니"),
 }
+PREPOSITIONS = {
+    language: frozenset(listed.split())
+    for language, listed in {
+        "German": "ab an am ans auf aus außerhalb bei beim bis durch für gegen gegenüber hinter in im ins innerhalb "
+        "mit nach neben nördlich ohne östlich seit südlich trotz über um unter vom von vor während wegen westlich zu "
+        "zum zur zwischen",
+        "French": "à au aux après avant avec chez contre dans de des depuis derrière dès devant du durant en entre "
+        "envers hors jusque malgré outre parmi pendant pour près sans sauf sous sur vers",
+        "Spanish": "a al ante bajo con contra de del desde durante en entre hacia hasta mediante para por según sin "
+        "sobre tras",
+        "Italian": "a al alla ai alle allo ad con contro da dal dalla dai di del della dei delle dello dietro dopo "
+        "durante fra in nel nella nei nelle presso senza sotto su sul sulla tra verso",
+        "Portuguese": "a ao à aos às após até com contra de da do das dos desde durante em na no nas nos entre para "
+        "perante por pela pelo sem sob sobre",
+        "Dutch": "aan achter bij binnen boven buiten door in langs met na naar naast om onder op over sinds tegen "
+        "tijdens tot tussen uit van vanaf via volgens voor zonder",
+        "Russian": "без в во для до за из из-за к ко между на над о об от по под после при про против с со у через",
+    }.items()
+}
+"""Prepositions of other languages: a name behind one is a place, a time or whom something concerns, mostly not who
+speaks."""
 NEGATED_BEFORE = frozenset(("Japanese", "Korean", "Turkish"))
 """Languages that write the negation after what it negates."""
 

@@ -91,6 +91,13 @@ AUXILIARIES = frozenset("do does did has have had is are was were".split())
 """What a negation brings with it ("did not agree" for "agreed"), whatever the tense."""
 MODALS = frozenset("will would can could may might should must if unless whether yet".split())
 """Words that make what is said depend on something, or on the future."""
+PREPOSITIONS = frozenset(
+    "about above across after against along amid among around as at before behind below beneath beside between beyond "
+    "by despite down during for from in inside into near off on onto out outside over past per since through "
+    "throughout till to toward towards under until upon via with within without".split()
+)
+SPEECH = re.compile(r"\b(?:said|says|told|tells|announced|reported|added|wrote|showed|confirmed)\b")
+"""Verbs with which a text reports what somebody says."""
 DENIAL = re.compile(
     rf"\b(?:(?:{'|'.join(sorted(AUXILIARIES))})(?:\snot\b|n[’']t\b)|(?<=\bwill )not|never|no longer|"
     r"failed to|refused to|declined to|denie[ds](?: that)?(?: (?:he|she|it|they))?)\s(?!only\b|just\b|until\b)",
@@ -262,9 +269,23 @@ def negations(text: str, language: str | None = None) -> tuple[list[re.Match[str
     return list(pattern.finditer(text)), spoken in foreign.NEGATED_BEFORE
 
 
+def prepositions(text: str) -> frozenset[str]:
+    """The prepositions of the language of a text that govern a place, a thing or a person, but for whom something is
+    done by."""
+    spoken = language_of(text)
+    if spoken in (None, "English"):
+        return PREPOSITIONS - {"by"} | {"of"}
+    return foreign.PREPOSITIONS.get(spoken, frozenset())
+
+
 def antonyms(stem: str) -> frozenset[str]:
     """The stems of the opposites of a word, as antonyms.txt has them."""
     return _antonyms().get(stem, frozenset())
+
+
+def is_day_name(word: Word) -> bool:
+    """Whether a word with a capital is the name of a month or a day of the week."""
+    return word.stem in _day_names()
 
 
 def is_past(word: str) -> bool:
@@ -281,6 +302,11 @@ def _begin_alike(one: str, other: str) -> bool:
     shorter = min(len(one), len(other))
     common = next((place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), shorter)
     return shorter >= AKIN_CHARS and common >= AKIN_SHARE * shorter
+
+
+@cache
+def _day_names() -> frozenset[str]:
+    return frozenset(_stem(name.lower()) for name in (*MONTHS, *WEEKDAYS))
 
 
 @cache

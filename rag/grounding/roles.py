@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rag.grounding.lexicon import AUXILIARIES, MODALS, MONTHS, is_akin, is_past, words
+from rag.grounding.lexicon import AUXILIARIES, MODALS, MONTHS, PREPOSITIONS, is_akin, is_past, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,11 +41,6 @@ _HELPING = AUXILIARIES | MODALS | _BE | _HAVE
 _RELATIVE = frozenset(("who", "which", "that"))
 _LINKS = frozenset("of the de da di du del der den van von la le al ul bin ibn - –".split())
 """What joins the words of a name."""
-_PREPOSITIONS = frozenset(
-    "about above across after against along amid among around as at before behind below beneath beside between beyond "
-    "by despite down during for from in inside into near off on onto out outside over past per since through "
-    "throughout till to toward towards under until upon via with within without".split()
-)
 _WHEN = frozenset("after as before since till until".split())
 """Prepositions that may as well begin a clause: "after the French attacked"."""
 _CONJUNCTIONS = frozenset("and or but nor while whereas because although though when if whether than so".split())
@@ -230,7 +225,7 @@ class _Sentence:
     def is_verb(self, at: int) -> bool:
         """Whether a word looks like a verb where it stands."""
         word, before = self.tokens[at], self.lower(self._over_adverbs(at - 1))
-        if not word[0].islower() or word in _HELPING or before in _DETERMINERS | _PREPOSITIONS - {"to"}:
+        if not word[0].islower() or word in _HELPING or before in _DETERMINERS | PREPOSITIONS - {"to"}:
             return False
         return (
             is_past(word)
@@ -320,7 +315,7 @@ class _Sentence:
             if self.lower(at) not in ("and", ","):
                 break
             at -= 2 if self.lower(at - 1) == "," else 1
-        return [] if self.lower(at) in _PREPOSITIONS - _WHEN | {"of"} else found
+        return [] if self.lower(at) in PREPOSITIONS - _WHEN | {"of"} else found
 
     def _of_clause(self, verb: int) -> list[Named]:
         """The name with which a sentence of one clause begins, for a further verb of it."""
@@ -343,7 +338,7 @@ class _Sentence:
             here, name = self.lower(at), self.name_at(at)
             if here in ",;:()—." or here in _RELATIVE or here in _CONJUNCTIONS:
                 break
-            if here in _PREPOSITIONS:
+            if here in PREPOSITIONS:
                 role = {"by": SUBJECT, "from": FROM, "to": TO}.get(here)
             elif name is not None:
                 if role is not None and not (role == OBJECT and is_passive):
