@@ -17,7 +17,7 @@ from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section, counts_in_words
 from rag.grounding.lexicon import is_akin, stems, words
 from rag.overview import Overview
-from rag.overview.scope import Scope, narrowed, read
+from rag.overview.scope import Scope, narrowed, within
 
 if TYPE_CHECKING:
     import threading
@@ -164,24 +164,21 @@ def list_articles(
     cancel: threading.Event,
 ) -> Overview:
     """The articles that a question asks for, the first `limit` of them as rows, and how many there are."""
-    asked, scope = read(question, index, leant_on)
-    found = _listed(narrowed(asked, scope), index, scope, limit, report, cancel)
-    if found.total or scope.is_clear or found.reason == Reason.CANCELLED:
-        return found
-    # "the riots in 2011": nothing was published then, so the year belongs to the subject.
-    whole = _listed(replace(asked, text=question.text), index, Scope(question.text), limit, report, cancel)
-    return whole if whole.total else found
+    return within(
+        question, index, leant_on, lambda asked, scope: _listed(asked, scope, index, limit or ROWS, report, cancel)
+    )
 
 
 def _listed(
     question: Question,
-    index: Index,
     scope: Scope,
-    limit: int | None,
+    index: Index,
+    most: int,
     report: Callable[[Section], None],
     cancel: threading.Event,
 ) -> Overview:
     """The same for a question without the words of its scope."""
+    question = narrowed(question, scope)
     wanted = asked_for(question)
     if wanted is not None and question.sort is not None:
         wanted = replace(wanted, sort=question.sort)
@@ -191,7 +188,6 @@ def _listed(
             "How many articles are about …?",
             reason=Reason.UNCLEAR,
         )
-    most = limit or ROWS
     rows: list[_Row] = []
     in_title: list[Article] = []
     shown: list[Section] = []

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from index.filters import EVERYTHING, Filter
+from rag.answer import Reason
 from rag.dates import dates, day_of, in_words, written
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from index import Index
     from rag.dates import Dated
+    from rag.overview import Overview
     from rag.question import Question
 
 _ARTICLES = (
@@ -107,6 +109,19 @@ def narrowed(question: Question, scope: Scope) -> Question:
     if scope.only.source and question.only.source and scope.only.source != question.only.source:
         return question
     return replace(question, only=question.only.also(scope.only))
+
+
+def within(
+    question: Question, index: Index, leant_on: Callable[[Question], int], find: Callable[[Question, Scope], Overview]
+) -> Overview:
+    """What `find` finds in the scope of a question. Where that is nothing, and the period may belong to the subject
+    ("the riots in 2011"), what it finds for the whole question without a scope."""
+    asked, scope = read(question, index, leant_on)
+    found = find(asked, scope)
+    if found.total or found.sections or scope.is_clear or found.reason == Reason.CANCELLED:
+        return found
+    whole = find(replace(asked, text=question.text), Scope(question.text))
+    return whole if whole.total or whole.sections else found
 
 
 def _outlet(text: str, outlets: Sequence[str]) -> tuple[str, str | None]:

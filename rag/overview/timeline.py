@@ -19,7 +19,7 @@ from rag.dates import dates, day_of, span, written
 from rag.grounding.lexicon import WEIGHTS, words
 from rag.grounding.statement import is_statement
 from rag.overview import Overview
-from rag.overview.scope import Scope, narrowed, read
+from rag.overview.scope import Scope, narrowed, within
 from rag.question import leans_on_history
 from rag.relevance import RELEVANT, relevance
 
@@ -138,19 +138,17 @@ def timeline(
 ) -> Overview:
     """The events of a subject in order, `limit` of them at most. The first one is reported as soon as the search has
     found the subject, the others when it is known which matter."""
-    asked, scope = read(question, index, leant_on)
-    found = _of_subject(asked, index, scope, limit, report, cancel)
-    if found.sections or scope.is_clear or not scope.period or cancel.is_set():
-        return found
-    # "the riots in 2011": nothing is dated so, so the year belongs to the subject.
-    return _of_subject(replace(asked, text=question.text), index, Scope(question.text), limit, report, cancel)
+    most = min(limit or ENTRIES, MOST_ENTRIES)
+    return within(
+        question, index, leant_on, lambda asked, scope: _of_subject(asked, scope, index, most, report, cancel)
+    )
 
 
 def _of_subject(
     question: Question,
-    index: Index,
     scope: Scope,
-    limit: int | None,
+    index: Index,
+    most: int,
     report: Callable[[Section], None],
     cancel: threading.Event,
 ) -> Overview:
@@ -166,7 +164,6 @@ def _of_subject(
     starts = _naming(subject, [hit for hit in hits if relevance(subject, hit) >= RELEVANT])[:STARTS]
     if not starts:
         return Overview("", reason=Reason.NOTHING_RELEVANT)
-    most = min(limit or ENTRIES, MOST_ENTRIES)
     first = next((entry for hit in starts for entry in entries([hit]) if _is_within(entry, scope)), None)
     if first is not None:
         report(_section(Story([first])))
