@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 EVERY_S = 0.4
 """How often the report is redrawn while sentences are checked."""
+CUT_OFF = (
+    f"The field takes {TEXT_CHARS:,} characters. If the text was longer, its end is not here: "
+    "check that part by itself."
+)
 ENDINGS = [".txt", ".md", ".html", ".docx", ".odt", ".rtf", ".pdf"]
 """What a file chooser offers; whatever articles may be read from is taken."""
 
@@ -44,7 +48,7 @@ class CheckTab:
         with gr.Column(elem_id="checking"):
             self.text = gr.Textbox(
                 label="Your draft",
-                placeholder="Paste a text. Each sentence is compared with your articles.",
+                placeholder="Paste a text, or drop a file here. Each sentence is compared with your articles.",
                 lines=8,
                 max_lines=18,
                 max_length=TEXT_CHARS,
@@ -77,7 +81,7 @@ class CheckTab:
         try:
             yield {
                 self.report: render.waiting("Reading the articles…"),
-                self.outcome: "",
+                self.outcome: render.status(CUT_OFF) if len(draft) >= TEXT_CHARS else "",
                 self.check: gr.update(interactive=False),
                 self.stop: gr.update(visible=True, interactive=True),
             }

@@ -52,6 +52,24 @@ document.addEventListener('click', (event) => {
   if (['about', 'edit'].includes(button.dataset.act)) typeInto();
 });
 
+// A file that is dropped on the draft is opened as if it had been chosen. One that is dropped where nothing takes files
+// would take the place of the page.
+const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
+const takesFiles = (event) => event.target.closest?.('#upload, #drop');
+document.addEventListener('dragover', (event) => {
+  if (!hasFiles(event) || takesFiles(event)) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = event.target.closest?.('#checking') ? 'copy' : 'none';
+});
+document.addEventListener('drop', (event) => {
+  if (!hasFiles(event) || takesFiles(event)) return;
+  event.preventDefault();
+  const field = event.target.closest?.('#checking')?.querySelector('input[type=file]');
+  if (!field) return;
+  field.files = event.dataTransfer.files;
+  field.dispatchEvent(new Event('change', {bubbles: true}));
+});
+
 // The conversations beside the page, on a narrow one.
 const drawer = (open) => {
   document.getElementById('page').classList.toggle('drawn', open);
