@@ -30,7 +30,7 @@ from index.passage import sentences
 from rag.answer import Citation, Source
 from rag.grounding import cite, claims, contradiction, spelling, support
 from rag.grounding.claims import Numbering
-from rag.grounding.lexicon import AUXILIARIES, MODALS, OPINION, words
+from rag.grounding.lexicon import AUXILIARIES, MODALS, OPINION, known, words
 from rag.relevance import RELEVANT, relevance
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ HEADING_WORDS = 14
 """Words of the longest line without a full stop that is taken for a heading."""
 QUOTATION_WORDS = 3
 """Words of the shortest quotation that is compared: shorter ones are mostly names and scare quotes."""
+LEAST_STATED = 0.5
+"""Least share of the words beside names and numbers that a supported claim has in common with the passages of its
+quotes. A name and a date, which weigh most, are found in many a passage that says something else of them."""
 ALTERED, LEAST_KEPT = 0.6, 3
 """Least share of a quotation's words, and least number of them, that a stretch of an article must have, in their order,
 to be its original."""
@@ -322,7 +325,9 @@ def _judged(part: str, sentence: str, before: str, sources: Sequence[Source], *,
     if against is not None and (against.is_verbatim or likely < support.SUPPORTED):
         return _Part(text, CheckVerdict.CONTRADICTED, min(likely, support.FAILED), (against.quote,), against.note)
     if likely >= support.SUPPORTED:
-        return _Part(text, CheckVerdict.SUPPORTED, likely, quotes)
+        if _stated(text, quotes) >= LEAST_STATED:
+            return _Part(text, CheckVerdict.SUPPORTED, likely, quotes)
+        likely = support.SUPPORTED * _stated(text, quotes) / LEAST_STATED
     if likely >= support.PLAUSIBLE and is_near:
         lost = _lost(text, quotes)
         return _Part(text, CheckVerdict.PARTLY, likely, quotes, f"Not found: {lost}." if lost else "")
@@ -332,6 +337,18 @@ def _judged(part: str, sentence: str, before: str, sources: Sequence[Source], *,
 def _candidates(text: str, sources: Sequence[Source]) -> list[Quote]:
     wanted = {word.stem for word in words(text)}
     return [quote for quote in cite.quotes(sources) if len(wanted & {word.stem for word in words(quote.text)}) > 1]
+
+
+def _stated(text: str, quotes: Sequence[Quote]) -> float:
+    """The share of what a claim says, its words beside names and numbers, that the passages of its quotes have; 1 for a
+    claim of nothing else."""
+    has = frozenset().union(*(known(f"{quote.article.title or ''} {quote.source.hit.text}") for quote in quotes))
+    plain = [  # the first word may be a name
+        word
+        for word in words(text)
+        if word.kind == "word" and not word.is_number and (word.start or not text[0].isupper())
+    ]
+    return sum(word.stem in has for word in plain) / len(plain) if plain else 1.0
 
 
 def _lost(text: str, quotes: Sequence[Quote]) -> str:

@@ -167,6 +167,7 @@ SPELT = [
         ("Emmanuel Macrón arrived later from Paris.", "Macron", CheckVerdict.SUPPORTED),
         ("Emmanuel Macron arrived from Paris with Recep Erdogan.", "Erdoğan", CheckVerdict.SUPPORTED),
         ("Zelensky met Merkl in Kyiv on Tuesday.", "Merkel", CheckVerdict.CONTRADICTED),
+        ("Later Emmanuel Maicron arrived from Paris.", "Macron", CheckVerdict.PARTLY),
     ],
 )
 def test_a_name_is_compared_with_its_spelling_in_the_articles(
@@ -214,6 +215,18 @@ def test_what_is_nowhere_is_not_found_and_the_nearest_words_are_shown(engine: En
     assert one.verdict == CheckVerdict.NOT_FOUND
     assert not one.citations
     assert one.nearest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The lighthouse opened on 4 March 2021.",
+        "El faro fue reparado el 4 de marzo de 2021.",
+        "Becker sang on 4 March 2021.",
+    ],
+)
+def test_a_name_and_a_date_alone_support_nothing(engine: Engine, text: str) -> None:
+    assert checked(engine, text).verdict != CheckVerdict.SUPPORTED
 
 
 @pytest.mark.parametrize(

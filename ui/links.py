@@ -86,9 +86,11 @@ def copied(address: str, what: str = "Copy link") -> str:
     return f'<button type="button" class="act" data-link="{escape(address)}">{escape(what)}</button>'
 
 
-def shown(chat: str, conversation_id: str, title: str) -> str:
-    """For the page's script: which conversation is on the page. `chat` changes when another takes its place."""
-    known = {"chat": chat, "conversation": conversation(conversation_id) if conversation_id else "", "title": title}
+def shown(chat: str, conversation_id: str, title: str, *, briefing_id: str = "") -> str:
+    """For the page's script: which conversation, or else which briefing, is on the page. `chat` changes when another
+    takes its place."""
+    address = conversation(conversation_id) if conversation_id else briefing(briefing_id) if briefing_id else ""
+    known = {"chat": chat, "conversation": address, "title": title}
     carried = "".join(f' data-{name}="{escape(value)}"' for name, value in known.items())
     return f"<i hidden{carried}></i>"
 

@@ -139,11 +139,12 @@ class Exchange:
 class Session:
     """The exchanges of one tab, what it is doing, the Events that stop that, and the articles that it was shown.
 
-    `conversation` is the id of the kept one that it goes on with and `title` its title; `chat` tells what is on the
-    page from what it was before a new chat. `owner` is the name that its browser was given, which a question may come
-    sooner than, and `settings` are what that browser remembers (ui/preferences.py); `deleted` is the conversation that
-    it deleted last, which can be put back. `chosen` are the articles that are asked about, all without any, and `tags`
-    those that they must have; `page` is the page of the library that is shown; `checked` is the report that it shows.
+    `conversation` is the id of the kept one that it goes on with and `title` its title; `briefing` is the id of the one
+    whose answers it began with; `chat` tells what is on the page from what it was before a new chat. `owner` is the
+    name that its browser was given, which a question may come sooner than, and `settings` are what that browser
+    remembers (ui/preferences.py); `deleted` is the conversation that it deleted last, which can be put back. `chosen`
+    are the articles that are asked about, all without any, and `tags` those that they must have; `page` is the page of
+    the library that is shown; `checked` is the report that it shows.
     """
 
     person: str = ""
@@ -154,6 +155,7 @@ class Session:
     adding: threading.Event | None = None
     conversation: str = ""
     title: str = ""
+    briefing: str = ""
     chat: str = field(default_factory=partial(secrets.token_hex, 8))
     replacing: int = 0
     deleted: Conversation | None = None

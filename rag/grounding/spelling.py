@@ -74,7 +74,7 @@ def find(claim: str, quotes: Sequence[str], is_known: Callable[[str, bool], bool
             for quote, other in theirs
             if other.written.lower() not in small
             and (closeness := _closeness(name.written, other.written))
-            and (shared := _shared(claim, name, quote, other)) >= LEAST_SHARED
+            and (shared := _shared(claim, name, quote, other)) >= (1.0 if closeness == _VOWEL else LEAST_SHARED)
         ]
         if alike:
             closeness, _, stated = max(alike)
@@ -118,12 +118,13 @@ def _shared(claim: str, name: _Name, quote: str, other: _Name) -> float:
     return sum(word.weight for word in rest if word.stem in have) / weight if weight else 0.0
 
 
-_ACCENT, _SOUND, _LETTER = 3, 2, 1
+_ACCENT, _SOUND, _LETTER, _VOWEL = 4, 3, 2, 1
 
 
 def _closeness(one: str, other: str) -> int:
     """How near two spellings of one name are: but for accents, but for what transcriptions differ in, but for one
-    letter; 0 if they are two names, or two forms of one."""
+    letter, but for vowels; 0 if they are two names, or two forms of one. But for vowels alone they may be two names, so
+    all else must be the same: "Andrew Tait", "Andrew Tate"."""
     ours, theirs = _letters(one).lower(), _letters(other).lower()
     if ours == theirs:
         return 0
@@ -139,7 +140,9 @@ def _closeness(one: str, other: str) -> int:
         return _LETTER
     is_long = min(len(ours), len(theirs)) >= SHORTEST_ALTERED
     is_vowel = _VOWELS.sub("", ours) == _VOWELS.sub("", theirs)  # Kiev, Kyiv
-    return _LETTER if (is_long or is_vowel) and _is_one_edit(ours, theirs) else 0
+    if (is_long or is_vowel) and _is_one_edit(ours, theirs):
+        return _LETTER
+    return _VOWEL if is_vowel and ours[0] == theirs[0] else 0
 
 
 def _forms(word: str) -> set[str]:

@@ -21,6 +21,7 @@ CLASSES = {
 }
 STYLE = """
 .check .draft { white-space: pre-line; }
+.check .draft > * { unicode-bidi: isolate; }
 .check mark { background: none; color: inherit; border-bottom: 3px solid transparent; }
 .check mark.supported { border-color: #2e7d32; }
 .check mark.partly { border-color: #b7791f; border-bottom-style: dashed; }
@@ -37,28 +38,42 @@ def render_check(check: Check, *, openable: bool = False) -> str:
     `openable`, in their article."""
     pieces, position = [], 0
     for one in check.sentences:
-        pieces += [escape(check.text[position : one.start]), _sentence(one)]
+        pieces += [_between(check.text[position : one.start]), _sentence(one, openable=openable)]
         position = one.end
-    pieces.append(escape(check.text[position:]))
+    pieces.append(_between(check.text[position:]))
     quotes = "".join(_quote(one, openable=openable) for one in check.citations)
     return (
-        f'<div class="check"><p class="summary">{escape(check.summary)}</p><div class="draft">{"".join(pieces)}</div>'
-        + (f"<ol>{quotes}</ol>" if quotes else "")
-        + "</div>"
+        f'<div class="check"><p class="summary">{escape(check.summary)}</p>'
+        f'<div class="draft" dir="auto">{"".join(pieces)}</div>' + (f"<ol>{quotes}</ol>" if quotes else "") + "</div>"
     )
 
 
-def _sentence(one: Checked) -> str:
-    numbers = "".join(f"<sup>[{citation.number}]</sup>" for citation in one.citations)
+def _between(text: str) -> str:
+    """What stands between two sentences."""
+    return f"<span>{escape(text)}</span>" if text.strip() else text
+
+
+def _sentence(one: Checked, *, openable: bool) -> str:
+    numbers = "".join(_number(citation, openable=openable) for citation in one.citations)
     verdict = escape(str(one.verdict))
     marked = f'<mark class="{CLASSES[one.verdict]}" title="{verdict}">{escape(one.text)}</mark>{numbers}'
-    is_told = one.verdict not in (CheckVerdict.SUPPORTED, CheckVerdict.NOTHING)
-    if not is_told and not (one.note and one.verdict == CheckVerdict.SUPPORTED):
+    is_plain = one.verdict == CheckVerdict.NOTHING or (one.verdict == CheckVerdict.SUPPORTED and not one.note)
+    if is_plain:
         return marked
     note = f" {escape(one.note)}" if one.note else ""
     if one.nearest:
-        note += f" The nearest words: {''.join(f'[{citation.number}]' for citation in one.nearest)}"
+        nearest = "".join(_number(citation, openable=openable) for citation in one.nearest)
+        note += f" The nearest words: {nearest}"
     return f'{marked}<span class="note"><strong>{verdict[0].upper()}{verdict[1:]}.</strong>{note}</span>'
+
+
+def _number(citation: Citation, *, openable: bool) -> str:
+    """The number of a quote, which opens its article at the words, or leads to the quote below."""
+    shown = f"[{citation.number}]"
+    if not openable:
+        return f'<a class="marker" href="#quote-{citation.number}">{shown}</a>'
+    place = {"article": citation.article_id, "start": citation.start, "end": citation.end}
+    return button("open", shown, classes="marker", **place)
 
 
 def _quote(citation: Citation, *, openable: bool) -> str:
@@ -69,4 +84,5 @@ def _quote(citation: Citation, *, openable: bool) -> str:
     original = link(citation.url, "original", citation.quote, citation.page)
     tail = f" · {original}" if original else ""
     quote = escape(" ".join(citation.quote.split()))
-    return f'<li value="{citation.number}">“{quote}”<div class="origin">{where}{tail}</div></li>'
+    anchor = "" if openable else f' id="quote-{citation.number}"'
+    return f'<li value="{citation.number}"{anchor}>“{quote}”<div class="origin">{where}{tail}</div></li>'

@@ -160,8 +160,10 @@ class AskTab:
 
     def placed(self, session: Session) -> Updates:
         """What the address and the title of the page are made of."""
-        title = session.title or (session.exchanges[0].question if session.exchanges else "")
-        return {self.frame.place: links.shown(session.chat, session.conversation, title)}
+        first = next((one for one in session.exchanges if one.turn), next(iter(session.exchanges), None))
+        title = session.title or (first.question if first else "")
+        shown = links.shown(session.chat, session.conversation, title, briefing_id=session.briefing)
+        return {self.frame.place: shown}
 
     def finished(self, exchanges: Sequence[Exchange], *, keep: int) -> Updates:
         """Past exchanges that the page takes in, each sent once; see `render.finished`."""

@@ -116,15 +116,21 @@ class BriefingsTab:
         """The answers of a briefing in the place of the conversation, the newest last. Raises InputError for one that
         is not the visitor's."""
         known = self.known(memory, request)
-        entries = known.entries(briefing_id)[:SHOWN]
+        briefing, entries = known.get(briefing_id), known.entries(briefing_id)[:SHOWN]
         known.mark_read(briefing_id)
         session: Session = self.frame.sessions.renew(request.session_hash, person(request))
+        session.briefing = briefing.id
         for number, entry in enumerate(reversed(entries), start=1):
             exchange = Exchange(number, entry.answer.question, asked_at=entry.found_at)
             exchange.finish(entry.answer)
             session.show(exchange.article_ids())
             session.exchanges.append(exchange)
-        return {**self.ask.redrawn(session), **self.ask.idle()}
+        if entries:
+            return {**self.ask.redrawn(session), **self.ask.idle()}
+        session.title = briefing.name
+        why = briefing.outcome or "“Run” under Briefings looks for one"
+        note = render.status(f"“{briefing.name}” has no answer yet: {why}.", "ready")
+        return {**self.ask.redrawn(session), **self.ask.idle(), self.ask.note: note}
 
     def _shown(self, memory: Any, request: gr.Request, done: str) -> Updates:
         try:

@@ -172,15 +172,15 @@ window.citewirePlaced = () => {
   [chat, wasRead] = [current, !!read];
 };
 const visit = (isFirst) => {
-  const {kind, id, start, end} = asked();
+  const {kind, id, start, end, address} = asked();
   const known = history.state ?? {};
-  const conversation = kind === 'c' ? decoded(id) : decoded((known.conversation ?? '').split('/')[1] ?? '');
-  const isHere = kind === 'article' || known.chat === chat || (kind === 'c' && place().conversation === `c/${id}`);
-  if (kind === 'article') return send('visit', {article: decoded(id), start, end, ...(isFirst ? {conversation} : {})});
+  // An article stands over a conversation or a briefing.
+  const [below, name = ''] = (kind === 'article' ? known.conversation ?? '' : address).split('/');
+  const named = {[below === 'briefing' ? 'briefing' : 'conversation']: decoded(name)};
+  const isHere = kind === 'article' || known.chat === chat || (kind && place().conversation === address);
+  if (kind === 'article') return send('visit', {article: decoded(id), start, end, ...(isFirst ? named : {})});
   if (document.querySelector('#reader .reading')) send('close', {});
-  if (kind === 'c' && !isHere) send('visit', {conversation});
-  if (kind === 'briefing') return send('visit', {briefing: decoded(id)});
-  if (!kind && !isFirst && !isHere) send('visit', {conversation: ''});
+  if (kind ? !isHere : !isFirst && !isHere) send('visit', named);
 };
 addEventListener('popstate', () => visit(false));
 // What is answered before the parts of the page are there is lost, so they are waited for, and it is asked for again.
