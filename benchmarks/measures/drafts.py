@@ -187,7 +187,7 @@ MISSPELT: dict[str, Callable[[str, int, random.Random], str]] = {
     "letter left out": lambda name, at, _: name[:at] + name[at + 1 :],
     "letter put in": lambda name, at, draw: name[:at] + draw.choice(ascii_lowercase) + name[at:],
     "letter changed": lambda name, at, draw: name[:at] + draw.choice(ascii_lowercase) + name[at + 1 :],
-    "letters turned": lambda name, at, _: name[: at - 1] + name[at] + name[at - 1] + name[at + 1 :],
+    "letters turned": lambda name, at, _: (name[: at - 1] + name[at] + name[at - 1] + name[at + 1 :]).capitalize(),
     "letter doubled": lambda name, at, _: name[:at] + name[at] + name[at:],
     "accent": lambda name, at, _: name[:at] + normalize("NFC", f"{name[at]}\u0301") + name[at + 1 :],
 }

@@ -27,7 +27,7 @@ SHORTEST_ALTERED = 5
 """Letters of the shortest name that may have a consonant of its own: of four letters "Iran" and "Iraq" have three."""
 LEAST_SHARED = 0.4
 """Share of what a claim says beside the name that the sentence with the other spelling must have as well."""
-_VOWELS = re.compile("[aeiou]")
+_VOWELS = re.compile("[aeiouy]")
 _ENDINGS = "aeiouyns"
 """Last letters that make another form of a name, not a slip: Iraqi, Korean, Kovaleva."""
 
@@ -62,7 +62,11 @@ def find(claim: str, quotes: Sequence[str], is_known: Callable[[str, bool], bool
     is set, else without regard to accents.
     """
     written_there = {_key(quote[word.start : word.end]) for quote in quotes for word in words(quote)}
-    names = {one.written: one for one in _names(claim) if _key(one.written) not in written_there}
+    names = {
+        one.written: one
+        for one in _names(claim)
+        if _key(one.written) not in written_there and not is_day_name(one.word)
+    }
     if not names:
         return ()
     theirs = [(quote, name) for quote in quotes for name in _names(quote)]
@@ -72,7 +76,7 @@ def find(claim: str, quotes: Sequence[str], is_known: Callable[[str, bool], bool
         alike = [
             (closeness, shared, other.written)
             for quote, other in theirs
-            if other.written.lower() not in small
+            if (other.word.kind == "name" or other.written.lower() not in small)
             and (closeness := _closeness(name.written, other.written))
             and (shared := _shared(claim, name, quote, other)) >= (1.0 if closeness == _VOWEL else LEAST_SHARED)
         ]
@@ -92,13 +96,12 @@ def respelled(claim: str, found: Sequence[Spelling]) -> str:
 
 
 def _names(text: str) -> Iterator[_Name]:
-    """The words with a capital, but for acronyms and days."""
+    """The words with a capital, but for acronyms."""
     content = words(text)
     for place, word in enumerate(content):
         written = text[word.start : word.end]
-        if len(written) < SHORTEST or not written[0].isupper() or written.isupper() or not _letters(written).isalpha():
-            continue
-        if is_day_name(word):
+        bare = fold(_key(written))
+        if len(bare) < SHORTEST or not written[0].isupper() or written.isupper() or not bare.isalpha():
             continue
         beside = [
             other.stem
@@ -133,16 +136,16 @@ def _closeness(one: str, other: str) -> int:
     ours, theirs = fold(ours), fold(theirs)
     if _is_ending(ours, theirs):
         return 0
-    ours, theirs = _sound(ours), _sound(theirs)
-    if ours == theirs:
+    pairs = ((ours, theirs), (_sound(ours), _sound(theirs)))
+    if pairs[1][0] == pairs[1][1]:
         return _SOUND
-    if _is_turned(ours, theirs):
+    if any(_is_turned(*pair) for pair in pairs):
         return _LETTER
     is_long = min(len(ours), len(theirs)) >= SHORTEST_ALTERED
-    is_vowel = _VOWELS.sub("", ours) == _VOWELS.sub("", theirs)  # Kiev, Kyiv
-    if (is_long or is_vowel) and _is_one_edit(ours, theirs):
+    is_vowel = ours[0] == theirs[0] and _VOWELS.sub("", ours) == _VOWELS.sub("", theirs)  # Kiev, Kyiv
+    if (is_long or is_vowel) and any(_is_one_edit(*pair) for pair in pairs):
         return _LETTER
-    return _VOWEL if is_vowel and ours[0] == theirs[0] else 0
+    return _VOWEL if is_vowel else 0
 
 
 def _forms(word: str) -> set[str]:
