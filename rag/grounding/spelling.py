@@ -91,7 +91,7 @@ def find(claim: str, quotes: Sequence[str], is_known: Callable[[str, bool], bool
 def respelled(claim: str, found: Sequence[Spelling]) -> str:
     """A claim with the names as the articles spell them."""
     for one in found:
-        claim = re.sub(rf"(?<!\w){re.escape(one.written)}(?!\w)", lambda _, stated=one.stated: stated, claim)
+        claim = re.sub(rf"(?<!\w){re.escape(one.written)}(?!\w)", one.stated, claim)  # both are letters alone
     return claim
 
 
