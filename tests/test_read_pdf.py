@@ -125,6 +125,46 @@ def test_wide_spaces_of_a_narrow_justified_column_are_no_table(tmp_path: Path) -
     assert " ".join(lines) in one(put(tmp_path, "a.pdf", pdf(drawn))).text
 
 
+def test_columns_of_nouns_with_capitals_are_columns_and_cells_of_several_lines_a_table(tmp_path: Path) -> None:
+    columns = [
+        [
+            "Die Bundesregierung hat Herrn Mayer-",
+            "Lang zum Vorsitz berufen. Verkehrs-",
+            "Minister Weber sagt, die Bahn der Nord-",
+            "Linie bleibt erhalten. Die Kritik der",
+            "Verbraucher nennt er nicht gerecht.",
+        ],
+        [
+            "Das Amt hat den Antrag der Stadt Bad-",
+            "Hausen heute bewilligt. Die Mittel des",
+            "Landes reichen dann. Vertreter der Klein-",
+            "Betriebe aus Emden danken dem Amt.",
+            "Der Bau beginnt im Mai des Jahres.",
+        ],
+    ]
+    drawn = [
+        (x, 700.0 - 12 * n, 10.0, line)
+        for x, lines in zip((72.0, 300.0), columns, strict=True)
+        for n, line in enumerate(lines)
+    ]
+    text = one(put(tmp_path, "a.pdf", pdf(sorted(drawn, key=lambda line: -line[1])))).text
+    assert "|" not in text
+    assert text.index("Verbraucher nennt") < text.index("Das Amt")
+    rows = [
+        (700, "Name", "Task", "Days"),
+        (676, "Ann Lee", "Repairs of the old pier and", "12"),
+        (664, "", "of the wall behind it", ""),
+        (640, "Ben Cox", "Painting of all the ships", "3"),
+    ]
+    cells = [
+        (x, float(y), 10.0, cell) for y, *row in rows for x, cell in zip((72.0, 190.0, 400.0), row, strict=True) if cell
+    ]
+    assert one(put(tmp_path, "b.pdf", pdf(cells))).text == (
+        "Name: Ann Lee; Task: Repairs of the old pier and of the wall behind it; Days: 12\n\n"
+        "Name: Ben Cox; Task: Painting of all the ships; Days: 3"
+    )
+
+
 def test_a_short_heading_parts_the_columns_above_from_those_below(tmp_path: Path) -> None:
     above = lines(LEFT) + lines(RIGHT, x=320)
     heading = [(50.0, 620.0, 18.0, "Later news")]

@@ -19,10 +19,11 @@ from index.read.charset import decode
 from index.read.clean import strip_furniture, tidy
 from index.read.draft import Draft
 
-MORE_SHARE = 1.1
+MORE_SHARE = 1.05
 MORE_SHARE_MOST = 2.5
 """The second extractor is believed when it finds this much more text than the first, and no more than this: a
-tenth is noise, and beyond 2.5 times it took the page for the article (chosen on the pages of docs/experiments.md)."""
+twentieth is noise, and beyond 2.5 times it took the page for the article (chosen on the pages of
+docs/experiments.md)."""
 KEPT_SHARE = 0.9
 """… and if it has at least this share of the words of the first."""
 

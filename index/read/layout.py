@@ -353,7 +353,7 @@ def _sides(band: Sequence[Sequence[Line]], at: float) -> tuple[list[list[Line]],
 
 
 def _is_prose(side: Sequence[Sequence[Line]]) -> bool:
-    """Whether the lines of a column are wrapped prose: filled to its width, going on in lower case."""
+    """Whether the lines of a column are wrapped prose: filled to its width, going on in lower case or after hyphens."""
     lines = [row_line(row) for row in side]
     if len(lines) < 3 or sum(len(line.text) for line in lines) < PROSE_CHARS * len(lines):
         return False
@@ -362,14 +362,16 @@ def _is_prose(side: Sequence[Sequence[Line]]) -> bool:
         return False
     openings = [line.text[0] for line in lines[1:]]
     caseless = sum(opening.isalpha() and opening.lower() == opening.upper() for opening in openings)
-    lower = sum(opening.islower() for opening in openings)
+    # What follows a hyphen goes on as well: in German every other word of a narrow column has a capital.
+    lower = sum(line.text[0].islower() or above.text[-1] in f"{HYPHENS}-‐" for above, line in pairwise(lines))
     return max(lower, caseless) >= WRAPPED_SHARE * len(openings)
 
 
 def _shares_rows(left: Sequence[Sequence[Line]], right: Sequence[Sequence[Line]]) -> bool:
     """Whether what begins after a gap begins on both sides at once, as the rows of a table do."""
-    gaps = [median(above[0].base - below[0].base for above, below in pairwise(side)) for side in (left, right)]
-    starts = [_starts(side, min(gaps)) for side in (left, right)]
+    gaps = [sorted(above[0].base - below[0].base for above, below in pairwise(side)) for side in (left, right)]
+    leading = min(some[len(some) // 4] for some in gaps)
+    starts = [_starts(side, leading) for side in (left, right)]
     size = left[0][0].size
     shared = sum(any(abs(one - other) < SAME_LINE_EM * size for other in starts[1]) for one in starts[0])
     return shared >= 2 and shared >= 0.8 * max(map(len, starts))
