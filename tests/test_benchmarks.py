@@ -19,7 +19,19 @@ from benchmarks.harness.journal import Journal, code_digest
 from benchmarks.harness.naive import ADMISSION, NaivePrompt
 from benchmarks.harness.report import Mean
 from benchmarks.harness.response import Response, record
-from benchmarks.measures import answers, attacks, collection, duplicates, languages, retrieval, screens, suites, waiting
+from benchmarks.measures import (
+    answers,
+    attacks,
+    collection,
+    duplicates,
+    growth,
+    languages,
+    retrieval,
+    screens,
+    simulation,
+    suites,
+    waiting,
+)
 from index import Article, Index
 from rag import Answer, Citation, Claim, Engine, Settings, Turn
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -488,3 +500,46 @@ def test_every_state_of_the_page_has_its_pictures() -> None:
     there = {path.relative_to(screens.DOCS).as_posix(): path for path in (screens.DOCS / "screens").iterdir()}
     assert sorted(there) == sorted(shown)
     assert sum(path.stat().st_size for path in there.values()) < 3_000_000
+
+
+def test_a_larger_home_follows_from_the_measured_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    monkeypatch.setattr(simulation, "PLOT", tmp_path / "scale.svg")
+    monkeypatch.setattr(simulation, "QUESTIONS", 1000)
+    with pytest.raises(SystemExit, match="python -m benchmarks growth"):
+        main(["simulation"])
+    shares = [f"{share:g}" for share in growth.SHARES]
+    sizes = {
+        str(size): {
+            "sentences": size,
+            "index a thousand sentences, processor s": 1.0,
+            "publish one article, s": 0.5 + size * 2e-6,
+            "make the snapshot anew, s": 2 + size**1.5 * 1e-8,
+            "first search, s": 0.1 + size * 1e-6,
+            "memory, bytes a sentence": 400.0,
+            "memory while loading, of that after it": 2.0,
+            "database, bytes a sentence": 4000.0,
+            "snapshot, bytes a sentence": 400.0,
+            "search, p50 of processor ms": 5 + size * 1e-4,
+            "search by question, processor ms": dict.fromkeys(shares, 5 + size * 1e-4),
+            "search of one question, of its median": dict(zip(shares, (*[1.0] * 10, 1.1, 1.2, 1.5, 2, 3), strict=True)),
+        }
+        for size in (10_000, 20_000, 40_000)
+    }
+    (tmp_path / "growth.json").write_text(json.dumps({"sizes": sizes}))
+    assert main(["simulation", "--embedded-per-s", "200", "--memory-gib", "4", "--price-machine-hour", "2"]) == 0
+    written = json.loads((tmp_path / "simulation.json").read_text())
+    assert written["one machine"]["publish one article, s"]["sentences"] == pytest.approx(59.5 / 2e-6, rel=0.01)
+    reached = [row["sentences"] for row in written["one machine"].values()]
+    assert reached == sorted(reached)
+    assert written["laws"]["publish one article, s"]["the largest foretold, of what was measured"] == pytest.approx(1.0)
+    first, *others = written["shards"]["10 million"]
+    assert first["p50, ms"] == pytest.approx(1005, rel=0.1)
+    assert all(row["p99 with a second try, ms"] <= row["p99, ms"] for row in (first, *others))
+    assert others[-1]["p99, ms"] < first["p99, ms"]
+    assert written["a million articles"]["machines, by memory"] == 7
+    assert written["a million articles"]["price of the first sync"] > 0
+    assert (tmp_path / "scale.svg").read_text().startswith("<svg")
+    assert "a million articles" in capsys.readouterr().out

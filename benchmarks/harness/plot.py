@@ -16,21 +16,31 @@ DASHES = ("", "6 4", "2 3", "8 3 2 3")
 """Lines differ in more than color."""
 
 
-def write(path: Path, *, across: str, up: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    """Draw curves of points in [0, 1] × [0, 1] into `path`."""
+TENTHS = tuple((tenth / 10, f"{tenth / 10:.1f}") for tenth in range(0, 11, 2))
+
+
+def write(
+    path: Path,
+    *,
+    across: str,
+    up: str,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    ticks_across: Sequence[tuple[float, str]] = TENTHS,
+    ticks_up: Sequence[tuple[float, str]] = TENTHS,
+) -> None:
+    """Draw curves of points in [0, 1] × [0, 1] into `path`. A tick is a place in [0, 1] and what stands there."""
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         'font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
     ]
-    for tenth in range(0, 11, 2):
-        value = tenth / 10
-        x, y = _x(value), _y(value)
+    for place, name in ticks_up:
         lines += [
-            f'<path d="M{_x(0)} {y}H{_x(1)}" stroke="#ddd"/>',
-            f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{value:.1f}</text>',
-            f'<text x="{x}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{value:.1f}</text>',
+            f'<path d="M{_x(0)} {_y(place):.6g}H{_x(1)}" stroke="#ddd"/>',
+            f'<text x="{LEFT - 8}" y="{_y(place) + 4:.6g}" text-anchor="end">{escape(name)}</text>',
         ]
+    for place, name in ticks_across:
+        lines.append(f'<text x="{_x(place):.6g}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{escape(name)}</text>')
     lines += [
         f'<text x="{(_x(0) + _x(1)) / 2}" y="{HEIGHT - 10}" text-anchor="middle">{escape(across)}</text>',
         f'<text transform="translate(16 {(_y(0) + _y(1)) / 2}) rotate(-90)" text-anchor="middle">{escape(up)}</text>',

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 QUERIES = 200
 K = 10
 PER_ARTICLE = 20
+SHARDS = 4
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +51,12 @@ def run(arguments: argparse.Namespace) -> None:
     real = remembering.embed_documents(texts)
     asked = random.Random(0).sample([question.text for question in data.questions], QUERIES)
     queries = remembering.embed_queries(asked)
-    many = measure_vectors(synthetic(real, arguments.vectors // scale), queries)
+    matrix = synthetic(real, arguments.vectors // scale)
+    exact = [set(np.argpartition(-(matrix @ query), K)[:K].tolist()) for query in queries]
+    many = measure_vectors(matrix, queries, exact)
+    many |= measure_shards(matrix, queries, exact)
     whole = measure_search(texts, real, asked, arguments.sentences // scale)
-    print("\nvectors\n" + "\n".join(f"  {name:42}{value:>14,.4g}" for name, value in many.items()))
+    print("\nvectors\n" + "\n".join(f"  {name:54}{value:>14,.4g}" for name, value in many.items()))
     print("\nsearch\n" + "\n".join(f"  {name:42}{value:>14,.4g}" for name, value in whole.items()))
     if not arguments.quick:
         models = {"embedder": remembering.name}
@@ -71,8 +75,10 @@ def synthetic(real: NDArray[np.float32], size: int, *, seed: int = 0) -> NDArray
     return made
 
 
-def measure_vectors(matrix: NDArray[np.float32], queries: NDArray[np.float32]) -> dict[str, float]:
-    """Build, search, revise and save: seconds, milliseconds, bytes a vector, recall against a full scan."""
+def measure_vectors(
+    matrix: NDArray[np.float32], queries: NDArray[np.float32], exact: Sequence[set[int]]
+) -> dict[str, float]:
+    """Build, search, revise and save: seconds, milliseconds, bytes a vector, recall against the `exact` nearest."""
     ids = np.arange(len(matrix), dtype=np.int64)
     kept = ids[: int(len(ids) * 0.999)]
     start = time.perf_counter()
@@ -82,9 +88,8 @@ def measure_vectors(matrix: NDArray[np.float32], queries: NDArray[np.float32]) -
     revised = Vectors.build(2, ids, lambda some: matrix[some], before=built)
     revise_s = time.perf_counter() - start
     found, times = timed(lambda query: revised.search(query, CANDIDATES), queries)
-    exact = [np.argpartition(-(matrix @ query), K)[:K] for query in queries]
-    recall = [len(set(true.tolist()) & set(some)) / K for true, some in zip(exact, found, strict=True)]
-    nearest_first = [len(set(true.tolist()) & set(some[:K])) / K for true, some in zip(exact, found, strict=True)]
+    recall = [len(true & set(some)) / K for true, some in zip(exact, found, strict=True)]
+    nearest_first = [len(true & set(some[:K])) / K for true, some in zip(exact, found, strict=True)]
     with TemporaryDirectory() as folder:
         size_bytes, save_s, load_s = saved(revised, folder)
     return {
@@ -98,6 +103,36 @@ def measure_vectors(matrix: NDArray[np.float32], queries: NDArray[np.float32]) -
         f"recall@{K} of the first {K}": float(np.mean(nearest_first)),
         "p50, ms": float(np.median(times)),
         "p95, ms": float(np.quantile(times, 0.95)),
+    }
+
+
+def measure_shards(
+    matrix: NDArray[np.float32], queries: NDArray[np.float32], exact: Sequence[set[int]]
+) -> dict[str, float]:
+    """The same in shards, searched one after the other: each of them gives its candidates, and of all of these the
+    nearest are kept, as many as one index gives."""
+    ids = np.arange(len(matrix), dtype=np.int64)
+    start = time.perf_counter()
+    shards = [Vectors.build(1, ids[place::SHARDS], lambda some: matrix[some]) for place in range(SHARDS)]
+    build_s = (time.perf_counter() - start) / SHARDS
+    recall: list[float] = []
+    longest: list[float] = []
+    together: list[float] = []
+    for query, true in zip(queries, exact, strict=True):
+        times, candidates = [], np.empty(0, dtype=np.int64)
+        for shard in shards:
+            start = time.perf_counter()
+            candidates = np.append(candidates, shard.search(query, CANDIDATES))
+            times.append((time.perf_counter() - start) * 1000)
+        nearest = candidates[np.argsort(-(matrix[candidates] @ query))[:CANDIDATES]]
+        recall.append(len(true & set(nearest.tolist())) / K)
+        longest.append(max(times))
+        together.append(sum(times))
+    return {
+        f"in {SHARDS} shards: build of one, s": build_s,
+        f"in {SHARDS} shards: recall@{K} among the {CANDIDATES} candidates": float(np.mean(recall)),
+        f"in {SHARDS} shards: p50 of the slowest, ms": float(np.median(longest)),
+        f"in {SHARDS} shards: p50 of all one after the other, ms": float(np.median(together)),
     }
 
 
