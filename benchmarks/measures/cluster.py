@@ -50,7 +50,7 @@ STORE_BYTES = 80 << 20
 def options(parser: argparse.ArgumentParser) -> None:
     """How many."""
     dataset.options(parser)
-    parser.add_argument("--questions", type=int, default=1000, help="of SQuAD 2 that are compared")
+    parser.add_argument("--questions", type=int, default=1000, help="of SQuAD 2 that are compared, 0 for none")
     parser.add_argument("--vectors", type=int, default=1_000_000, help="made vectors, 0 to leave them out")
 
 
@@ -65,23 +65,26 @@ def run(arguments: argparse.Namespace) -> None:
     updates = [update for event in known for update in event.updates]
     about = [event.about for event in known]
     about += [sentences(update.text)[0].of(update.text) for update in draw.sample(updates, 200 // scale)]
-    measured: dict[str, dict[str, float]] = {}
     embedder = SharedCachedEmbedder()
-    with cluster() as address:
-        measured["SQuAD 2"] = compare(address, squad.articles, asked, embedder)
-        measured["timelines"] = compare(address, updates, about, embedder)
+
+    def keep(title: str, values: dict[str, float]) -> None:
+        """Print a table, and write it beside those of earlier runs: the whole takes long."""
+        print(f"\n{title}\n" + "\n".join(f"  {name:52}{value:>14,.4g}" for name, value in values.items()))
+        if not arguments.quick:
+            models, packages = {"embedder": embedder.name}, (*report.PACKAGES, "ray")
+            measured = {"cluster": {title: values}}
+            report.write("cluster", models=models, measured=measured, packages=packages, beside_earlier=True)
+
+    if arguments.questions:
+        with cluster() as address:
+            keep("SQuAD 2", compare(address, squad.articles, asked, embedder))
+            keep("timelines", compare(address, updates, about, embedder))
     if arguments.vectors:
         real = embedder.embed_documents(
             list(dict.fromkeys(span.of(one.text) for one in squad.articles for span in sentences(one.text)))
         )
-        queries = embedder.embed_queries(asked[:NEAR_QUERIES])
-        measured["made vectors"] = near(synthetic(real, arguments.vectors // scale), queries)
-    for title, values in measured.items():
-        print(f"\n{title}\n" + "\n".join(f"  {name:52}{value:>14,.4g}" for name, value in values.items()))
-    if not arguments.quick:
-        models = {"embedder": embedder.name}
-        packages = (*report.PACKAGES, "ray")
-        report.write("cluster", models=models, measured={"cluster": measured}, packages=packages, beside_earlier=True)
+        queries = embedder.embed_queries(draw.sample(texts, NEAR_QUERIES))
+        keep("made vectors", near(synthetic(real, arguments.vectors // scale), queries))
 
 
 @contextlib.contextmanager
