@@ -64,6 +64,9 @@ TERMS = 40
 """Words that the seeds are recognized by."""
 DOUBT = 2.0
 """What few seeds have in common is partly chance: it counts as if so many more had nothing in common."""
+SEED_CHARS = 2000
+"""Characters of a seed that are read for its words, some 320 words: news stands first, and to find the words of a text
+takes longer than all else that is done with it."""
 LOOKED_UP = 200
 """Words of the seeds of which the frequency is looked up, those in most seeds first."""
 COMMON = 0.2
@@ -84,12 +87,12 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An article as it is judged: its sentences, the vector of each, and how often it has each stem."""
+    """An article as it is judged: its passages by id, its sentences with the vector of each, and its length."""
 
-    article: Article
+    passages: tuple[int, ...]
     sentences: tuple[Span, ...]
     vectors: NDArray[np.float32]
-    counts: Counter[str]
+    chars: int
 
     @property
     def centre(self) -> NDArray[np.float32]:
@@ -114,11 +117,13 @@ class Judge:
         self._words = ranking.terms(subject, generation.languages)
         self._asked = _asked(subject, generation.languages)
         self._read: dict[str, _Read] = {}
+        self._stems: dict[str, frozenset[str]] = {}
         self._counted: dict[str, int] = {}
         self._passages, self._articles = generation.searched()
 
-    def judge(self, report: Callable[[About], None] | None = None) -> list[About]:
-        """Every article with its probability, the most likely first; `report` gets those that are sure, at once."""
+    def judge(self, least: float = 0.0, report: Callable[[About], None] | None = None) -> list[About]:
+        """Every article of which it is at least `least` probable, the most likely first; `report` gets those that are
+        sure, at once."""
         best = self._pool(ranking.CANDIDATES)[:FIRST_SEEDS]
         if not best:
             return []
@@ -135,22 +140,27 @@ class Judge:
         self._load(names)
         first = dict(zip(names, _probabilities(self.features(names, seeds), FIRST), strict=True))
         if max(first.values()) < LEAST_SEED:
-            return [self._about(name, 0.0) for name in names]
+            return [] if least > 0 else [self._about(name, 0.0) for name in names]
         sure = sorted(names, key=lambda name: -first[name])[:SEEDS]
         seeds = [name for name in sure if first[name] >= SURE] or sure[:1]
         names = self._larger_pool(names, seeds)
         self._load(names)
         second = dict(zip(names, _probabilities(self.features(names, seeds), SECOND), strict=True))
-        return [self._about(name, second[name]) for name in sorted(names, key=lambda name: (-second[name], name))]
+        found = sorted((name for name in names if second[name] >= least), key=lambda name: (-second[name], name))
+        return [self._about(name, second[name]) for name in found]
 
     def features(self, names: Sequence[str], seeds: Sequence[str]) -> NDArray[np.float64]:
         """The FEATURES of these articles, shape (len(names), len(FEATURES))."""
         read = [self._read[name] for name in names]
         near = [one.vectors @ self._query for one in read]
         terms, weights = self._terms(seeds)
-        mean_length = np.mean([sum(one.counts.values()) for one in self._read.values()])
-        alike = np.array([_bm25(one.counts, terms, weights, float(mean_length)) for one in read])
-        seeds_alike = np.mean([_bm25(self._read[name].counts, terms, weights, float(mean_length)) for name in seeds])
+        counts = self._uses({*names, *seeds}, {*terms, *itertools.chain(*self._asked)})
+        mean_chars = float(np.mean([one.chars for one in self._read.values()]))
+        bm25 = {
+            name: _bm25(counts[name], terms, weights, self._read[name].chars / mean_chars) for name in {*names, *seeds}
+        }
+        alike = np.array([bm25[name] for name in names])
+        seeds_alike = np.mean([bm25[name] for name in seeds])
         centres = {name: self._read[name].centre for name in seeds}
         total = np.sum(list(centres.values()), axis=0)
         among = {name: self._beside(self._read[name], name, centres, total) for name in {*names, *seeds}}
@@ -159,7 +169,7 @@ class Judge:
         columns = [
             [float(values.max()) for values in near],
             [float(values.mean()) for values in near],
-            [self._coverage(one) for one in read],
+            self._coverage([counts[name] for name in names]),
             trust * alike / max(float(seeds_alike), 1e-9),
             [trust * among[name] / seeds_near for name in names],
         ]
@@ -211,25 +221,52 @@ class Judge:
         ids = np.unique(np.fromiter(itertools.chain(*([one for _, one in each] for each in pairs.values())), np.int64))
         matrix = self._generation.vectors.of(ids) if len(ids) else np.zeros((0, len(self._query)), np.float32)
         for name, spoken in pairs.items():
-            article = self._generation.article(name)
-            if article is not None and spoken:
+            if spoken:
                 rows = np.searchsorted(ids, [one for _, one in spoken])
-                counts = Counter(_stems(f"{article.title or ''}\n{article.text}", article.language))
-                self._read[name] = _Read(article, tuple(span for span, _ in spoken), matrix[rows], counts)
+                passages, spans = tuple(one.id for one in by_article[name]), tuple(span for span, _ in spoken)
+                self._read[name] = _Read(passages, spans, matrix[rows], max(span.end for span in spans))
 
     def _about(self, name: str, probability: float) -> About:
-        read = self._read[name]
-        return About(read.article, probability, read.sentences[int((read.vectors @ self._query).argmax())])
+        article, read = self._generation.article(name), self._read[name]
+        if article is None:
+            raise LookupError(f"a passage is of the article {name!r}, which there is not")
+        return About(article, probability, read.sentences[int((read.vectors @ self._query).argmax())])
 
-    def _coverage(self, read: _Read) -> float:
-        """The share of the subject's words that the article has, by rarity."""
+    def _uses(self, names: Collection[str], stems: Collection[str]) -> dict[str, Counter[str]]:
+        """How often each of these articles has each of these words in its text and title, as the word index has it: to
+        find the words of a thousand texts anew would take seconds."""
+        counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+        name_of = {one: name for name in names for one in self._read[name].passages}
+        titled: set[tuple[str, str]] = set()
+        for stem, passage, in_text, in_title in self._generation.words.occurrences(stems, name_of):
+            name = name_of[passage]
+            counts[name][stem] += in_text
+            if in_title and (name, stem) not in titled:  # each passage has the title once more
+                counts[name][stem] += in_title
+                titled.add((name, stem))
+        return counts
+
+    def _coverage(self, counts: Sequence[Counter[str]]) -> list[float]:
+        """The share of the subject's words that each article has, by rarity."""
         rarity = [min(map(self._rarity, forms)) for forms in self._asked]
-        held = (any(form in read.counts for form in forms) for forms in self._asked)
-        return sum(rare for rare, has in zip(rarity, held, strict=True) if has) / (sum(rarity) or 1.0)
+        total = sum(rarity) or 1.0
+        return [
+            sum(rare for rare, forms in zip(rarity, self._asked, strict=True) if any(map(one.__getitem__, forms)))
+            / total
+            for one in counts
+        ]
+
+    def _stems_of(self, name: str) -> frozenset[str]:
+        """The words that an article begins with, of its title as well."""
+        if name not in self._stems:
+            article = self._generation.article(name)
+            text = f"{article.title or ''}\n{article.text[:SEED_CHARS]}" if article else ""
+            self._stems[name] = frozenset(_stems(text, article.language if article else None))
+        return self._stems[name]
 
     def _terms(self, seeds: Sequence[str]) -> tuple[list[str], list[float]]:
         """The words that the seeds are recognized by, and their weights."""
-        held = Counter(stem for name in seeds for stem in set(self._read[name].counts))
+        held = Counter(stem for name in seeds for stem in self._stems_of(name))
         least = min(1.5, 0.6 * len(seeds))
         # Those in most seeds first: which articles have them is counted for no more than needed.
         often = [stem for stem, count in held.most_common(LOOKED_UP) if count >= least]
@@ -291,12 +328,13 @@ def with_copies(generation: Generation, found: About, only: Filter) -> list[Abou
     return [one for one in together if only.passes(one.article.source, one.article.published)]
 
 
-def _bm25(counts: Mapping[str, int], terms: Sequence[str], weights: Sequence[float], mean_length: float) -> float:
-    length = K1 * (1 - B + B * sum(counts.values()) / max(mean_length, 1.0))
+def _bm25(counts: Mapping[str, int], terms: Sequence[str], weights: Sequence[float], length: float) -> float:
+    """Of an article whose length is `length` times the mean."""
+    saturation = K1 * (1 - B + B * length)
     return sum(
-        weight * counts[term] * (K1 + 1) / (counts[term] + length)
+        weight * counts[term] * (K1 + 1) / (counts[term] + saturation)
         for term, weight in zip(terms, weights, strict=True)
-        if term in counts
+        if counts[term]
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -566,8 +567,17 @@ class Index:
                 return []
             only = generation.resolved(only)
             judge = about.Judge(generation, vectors, subject, query, only)
-            found = [one for one in judge.judge(report) if one.probability >= least]
-            return [each for one in found for each in about.with_copies(generation, one, only)]
+            return [each for one in judge.judge(least, report) for each in about.with_copies(generation, one, only)]
+
+    def rarity(self, words: Sequence[str]) -> tuple[float, ...]:
+        """How rare each of these words is among the passages, as BM25 weighs it: near 0 for one that all have."""
+        with self._store.read() as generation:
+            passages, _ = generation.searched()
+            found = []
+            for word in words:
+                held = max(generation.words.frequencies(ranking.terms(word, generation.languages)), default=0)
+                found.append(math.log(1 + (passages - held + 0.5) / (held + 0.5)))
+        return tuple(found)
 
     def article(self, article_id: str) -> Article:
         """The article with this id. Raises InputError when there is none."""

@@ -37,6 +37,7 @@ def use(home):
         return {{
             "found": [hit.article.id for hit in index.search("comet")],
             "articles": [one.id for one in index.articles()],
+            "about": [one.article.id for one in index.about("comet", threshold=0.0)],
             "listing": [one.article.id for one in index.listing()],
             "stats": index.stats().articles,
             "check": index.check(),
@@ -125,6 +126,7 @@ def test_a_home_that_cannot_be_written_is_searched_and_read(home: Path, tmp_path
     assert "open" not in seen, seen
     assert (set(seen["found"]), seen["found"][-1]) == (set(expected), "two")
     assert seen["articles"] == seen["listing"] == expected
+    assert sorted(seen["about"]) == sorted(expected)
     assert seen["stats"] == len(expected)
     for act in ("add", "remove", "sync", "rebuild"):
         assert "cannot be written (Permission denied)" in seen[act]

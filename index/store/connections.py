@@ -18,6 +18,7 @@ from index.checksum import checksum
 from index.errors import StoreError
 from index.process import Process
 from index.store.schema import MEND
+from index.store.words import EACH_USE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +120,7 @@ class Connections:
             # Altered text may be no valid Unicode; it is read all the same, and its checksum shows the change.
             connection.text_factory = _text
             connection.create_function("checksum", -1, checksum, deterministic=True)
+            _add_views(connection, is_read_only=is_read_only)
             return _Open(connection, self._file(closely=is_read_only), closing, is_read_only)
         except BaseException:
             closing.close()
@@ -208,6 +210,16 @@ def _writable(path: Path, *, create: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _add_views(connection: sqlite3.Connection, *, is_read_only: bool) -> None:
+    """Make what this connection alone has. None of it is written to the database, but SQLite refuses even that to one
+    that only reads."""
+    if is_read_only:
+        connection.execute("PRAGMA query_only = OFF")
+    connection.execute(EACH_USE)
+    if is_read_only:
+        connection.execute("PRAGMA query_only = ON")
 
 
 def _size(path: Path) -> int:

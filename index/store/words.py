@@ -20,7 +20,7 @@ from index.tokens import HANGUL, UNSPACED, other_terms, terms
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 RULES = 2
 """Version of the rules by which index/tokens.py and index/language.py make words."""
@@ -37,6 +37,10 @@ ENOUGH = 2048
 """Passages with a rarer word of a query, besides which those that hold only common ones are not scored. Of the 32 best
 of 29,000 passages, 1 in 1,000 is missed so (docs/experiments.md)."""
 _BM25 = f"-bm25(words{f', {OCCURRENCE_WEIGHT}' * 3})"
+
+
+EACH_USE = "CREATE VIRTUAL TABLE temp.word_use USING fts5vocab('main', 'words', 'instance')"
+"""Makes a view of the word index, of the connection alone, with a row for each place where a passage has a word."""
 
 
 @cache
@@ -123,6 +127,18 @@ class Words:
         """How many passages have each of `words`, each an `expression`."""
         (counts,) = self._sql.execute(f"SELECT {_for_each('count(*)')}", (json.dumps(list(words)),)).fetchone()
         return list(json.loads(counts))
+
+    def occurrences(self, terms: Iterable[str], passages: Iterable[int]) -> list[tuple[str, int, int, int]]:
+        """Where these passages have these words, each as the word index has it: word, passage id, and how often in its
+        text and in its title."""
+        (rows,) = self._sql.execute(
+            "SELECT json_group_array(json_array(term, doc, in_text, in_title)) FROM ("
+            "SELECT term, doc, sum(col = 'text') AS in_text, sum(col = 'title') AS in_title "
+            "FROM json_each(?) AS wanted CROSS JOIN temp.word_use ON term = wanted.value "
+            "WHERE +doc IN (SELECT value FROM json_each(?)) GROUP BY term, doc) WHERE in_text OR in_title",
+            (json.dumps(sorted(terms)), json.dumps(sorted(passages))),
+        ).fetchone()
+        return [(term, passage, in_text, in_title) for term, passage, in_text, in_title in json.loads(rows)]
 
     def size(self) -> tuple[int, int]:
         """How many passages there are, and how many words they have, titles and other spellings included."""
