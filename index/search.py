@@ -61,6 +61,10 @@ __all__ = ["DATABASE", "Index"]
 
 _log = logging.getLogger(__name__)
 
+OTHER_PASSAGES = 1000
+"""Passages of other collections that the rarity of a word is reckoned with: where all articles are of one subject, its
+name is in all of them, and is still what they are of."""
+
 
 class Index:
     """The articles of one home, searchable. Safe to use from several threads and processes at once.
@@ -570,12 +574,14 @@ class Index:
             return [each for one in judge.judge(least, report) for each in about.with_copies(generation, one, only)]
 
     def rarity(self, words: Sequence[str]) -> tuple[float, ...]:
-        """How rare each of these words is among the passages, as BM25 weighs it: near 0 for one that all have."""
+        """How rare each of these words is, as BM25 weighs it, among the passages and OTHER_PASSAGES, one of which has
+        it."""
         with self._store.read() as generation:
-            passages, _ = generation.searched()
+            passages = generation.counts()["passage"] + OTHER_PASSAGES
             found = []
             for word in words:
-                held = max(generation.words.frequencies(ranking.terms(word, generation.languages)), default=0)
+                forms = generation.words.frequencies(ranking.terms(word, generation.languages))
+                held = max(forms, default=0) + 1
                 found.append(math.log(1 + (passages - held + 0.5) / (held + 0.5)))
         return tuple(found)
 

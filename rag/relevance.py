@@ -27,8 +27,12 @@ def relevance(question: str, hit: Hit) -> float:
     """Cosine similarity of the nearest sentence plus the share of the question's weighted words in the passage and
     its title, in [-1, 2]. Together they tell the subject far better than either alone. Where there is no similarity,
     for the embedder does not know the script, a smaller share is as much."""
+    return likeness(covered(question, f"{hit.article.title or ''} {hit.text}"), hit)
+
+
+def likeness(share: float, hit: Hit) -> float:
+    """The relevance of a passage that has this share of the words."""
     is_read = hit.similarity != 0.0
-    share = covered(question, f"{hit.article.title or ''} {hit.text}")
     return share + (hit.similarity if is_read else RELEVANT - RELEVANT_BY_WORDS)
 
 

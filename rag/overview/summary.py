@@ -19,6 +19,7 @@ from rag.dates import day_of, in_words, published_in_words
 from rag.grounding.lexicon import MONTHS, WEEKDAYS, words
 from rag.grounding.statement import is_statement, stands_alone
 from rag.overview import Overview
+from rag.overview.naming import Subject
 from rag.overview.scope import Scope, narrowed, read
 from rag.relevance import RELEVANT, covered, relevance
 
@@ -153,7 +154,8 @@ def summarize(
         hits: list[Hit] = index.search(asked.subject, SUBJECT_PASSAGES, **asked.only.to_dict())
         if not hits:
             return Overview("", reason=Reason.FILTERED_OUT if asked.only else Reason.EMPTY_INDEX)
-        hits = [hit for hit in hits if relevance(asked.subject, hit) >= RELEVANT]
+        subject = Subject.of(asked.subject, index)
+        hits = [hit for hit in hits if relevance(asked.subject, hit) >= RELEVANT and subject.is_of(hit)]
         if not hits:
             return Overview("", reason=Reason.NOTHING_RELEVANT)
         found = {(hit.article.id, hit.start) for hit in hits}

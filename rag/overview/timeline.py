@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from index.article import Span
-from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section
 from rag.dates import dates, day_of, span, written
 from rag.grounding.lexicon import WEIGHTS, words
 from rag.grounding.statement import is_statement
 from rag.overview import Overview
+from rag.overview.naming import Subject
 from rag.overview.scope import Scope, narrowed, within
 from rag.question import leans_on_history
 from rag.relevance import RELEVANT, relevance
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from index import Index
-    from index.article import Article
+    from index.article import Article, Span
     from index.hit import Hit
     from rag.question import Question
 
@@ -83,7 +82,8 @@ FEWEST_WORDS = 4
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A sentence that reports an event, with the ISO date of it; `expression` are the words that give the date, None
-    for a sentence that has none and is dated by its publication. `score` is how much it belongs to the subject."""
+    for a sentence that has none and is dated by its publication. `score` is how much its passage belongs to the
+    subject; `is_named` whether the sentence is of the subject by its words (rag/overview/naming.py)."""
 
     article: Article
     sentence: Span
@@ -91,6 +91,7 @@ class Entry:
     expression: str | None
     is_derived: bool
     score: float
+    is_named: bool
 
     @property
     def text(self) -> str:
@@ -127,6 +128,11 @@ class Story:
         return max(self.entries, key=lambda entry: (entry.exactness, entry.score))
 
     @property
+    def is_named(self) -> bool:
+        """Whether any entry is of the subject by its words."""
+        return any(entry.is_named for entry in self.entries)
+
+    @property
     def salience(self) -> float:
         """How much is reported on it: the scores of its articles, each once."""
         reports = sum({entry.article.id: entry.score for entry in self.entries}.values())
@@ -138,9 +144,8 @@ def timeline(
 ) -> Overview:
     """The events of a subject in order, `limit` of them at most. The first one is reported as soon as the search has
     found the subject, the others when it is known which matter."""
-    most = min(limit or ENTRIES, MOST_ENTRIES)
     return within(
-        question, index, leant_on, lambda asked, scope: _of_subject(asked, scope, index, most, report, cancel)
+        question, index, leant_on, lambda asked, scope: _of_subject(asked, scope, index, limit, report, cancel)
     )
 
 
@@ -148,7 +153,7 @@ def _of_subject(
     question: Question,
     scope: Scope,
     index: Index,
-    most: int,
+    limit: int | None,
     report: Callable[[Section], None],
     cancel: threading.Event,
 ) -> Overview:
@@ -161,17 +166,23 @@ def _of_subject(
     hits = index.search(subject, 2 * STARTS, **only)
     if not hits:
         return Overview("", reason=Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX)
-    starts = _naming(subject, [hit for hit in hits if relevance(subject, hit) >= RELEVANT])[:STARTS]
+    named = Subject.of(subject, index)
+    hits = [hit for hit in hits if relevance(subject, hit) >= RELEVANT and named.is_of(hit)]
+    starts = _naming(subject, hits)[:STARTS]
     if not starts:
         return Overview("", reason=Reason.NOTHING_RELEVANT)
-    first = next((entry for hit in starts for entry in entries([hit]) if _is_within(entry, scope)), None)
+    most = min(limit or ENTRIES, MOST_ENTRIES)
+    early = (entry for hit in starts for entry in entries([hit], named) if _is_within(entry, scope))
+    first = next((entry for entry in early if entry.is_named), None)
     if first is not None:
         report(_section(Story([first])))
     k = max(LEAST_PASSAGES, int(PASSAGES_PER_ENTRY * most) + STARTS)
     found = _naming(subject, _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts))
-    dated = [entry for entry in entries(found) if _is_within(entry, scope)]
+    dated = [entry for entry in entries(found, named) if _is_within(entry, scope)]
+    # In a long crisis most is reported without its name; who asks for many entries is given these as well.
+    dated = [entry for entry in dated if entry.is_named or (limit and len(entry.article.text) < WHOLE_CHARS)]
     stories = _stories([*([first] if first else []), *dated])
-    rest = sorted(stories[1:], key=lambda story: -story.salience)
+    rest = sorted(stories[1:], key=lambda story: (not story.is_named, -story.salience))
     chosen = [*stories[:1], *rest[: most - 1]]
     for story in chosen[1:] if not cancel.is_set() else ():
         report(_section(story))
@@ -248,32 +259,34 @@ def _of_one_subject(found: Sequence[Hit], starts: Sequence[Hit]) -> Sequence[Hit
     return found
 
 
-def entries(hits: Sequence[Hit]) -> Iterator[Entry]:
+def entries(hits: Sequence[Hit], subject: Subject) -> Iterator[Entry]:
     """The dated sentences of passages, best passage first, and for an article whose news none dates, its first sentence
-    on the subject that can be understood alone: the news stands first."""
-    undated: dict[str, list[tuple[bool, int, Entry]]] = {}
+    on the subject that can be understood alone: the news stands first. One that is of the subject by its words goes
+    before others."""
+    undated: dict[str, list[tuple[bool, bool, int, Entry]]] = {}
     has_news: set[str] = set()
     for hit in hits:
         published = day_of(hit.article.published)
-        for sentence in sentences(hit.text):
-            placed = Span(hit.start + sentence.start, hit.start + sentence.end)
-            if not is_statement(sentence.of(hit.text), fewest_words=FEWEST_WORDS):
+        for sentence, is_named in subject.sentences_of(hit):
+            text = sentence.of(hit.article.text)
+            if not is_statement(text, fewest_words=FEWEST_WORDS):
                 continue
-            dated = list(_dated(hit, placed, published))
+            dated = list(_dated(hit, sentence, published, is_named))
             yield from dated
             if published is None or any(one.is_exact and (published - one.days[1]).days <= SAME_DAYS for one in dated):
                 has_news.add(hit.article.id)
             elif not dated:
-                entry = Entry(hit.article, placed, published.isoformat(), None, True, hit.score)
-                leans = bool(_LEANS.match(sentence.of(hit.text)))
-                undated.setdefault(hit.article.id, []).append((leans, placed.start, entry))
+                entry = Entry(hit.article, sentence, published.isoformat(), None, True, hit.score, is_named)
+                undated.setdefault(hit.article.id, []).append(
+                    (not is_named, bool(_LEANS.match(text)), sentence.start, entry)
+                )
     for article_id, found in undated.items():
         if article_id not in has_news:
-            score = max(entry.score for _, _, entry in found)
-            yield replace(min(found, key=lambda one: one[:2])[2], score=score)
+            score = max(entry.score for *_, entry in found)
+            yield replace(min(found, key=lambda one: one[:3])[3], score=score)
 
 
-def _dated(hit: Hit, sentence: Span, published: date | None) -> Iterator[Entry]:
+def _dated(hit: Hit, sentence: Span, published: date | None, is_named: bool) -> Iterator[Entry]:
     """An entry for each date on which the sentence says that something happened, as it is to be known when it was
     printed."""
     text, seen = sentence.of(hit.article.text), set()
@@ -282,7 +295,7 @@ def _dated(hit: Hit, sentence: Span, published: date | None) -> Iterator[Entry]:
         if found.is_when and is_past and found.value not in seen:
             seen.add(found.value)
             words_of_it = text[found.start : found.end]
-            yield Entry(hit.article, sentence, found.value, words_of_it, found.is_derived, hit.score)
+            yield Entry(hit.article, sentence, found.value, words_of_it, found.is_derived, hit.score, is_named)
 
 
 def _stories(found: Sequence[Entry]) -> list[Story]:
