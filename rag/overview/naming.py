@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from index.language import language_of_article
 from rag.grounding.lexicon import known, words
 from rag.relevance import RELEVANT, likeness
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Set
+    from collections.abc import Iterator
 
     from index import Index
     from index.article import Span
@@ -28,19 +29,46 @@ else says that it is of the subject."""
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A word of a subject: its stem, for a name its forms in a text as well, and its weight. All weights make 1."""
+class Word:
+    """A word of a subject: its stem, its weight, all of which make 1, and for one with a capital the forms that a name
+    has in a text. Not `is_name` if the capital may be that of the beginning."""
 
     stem: str
-    forms: frozenset[str]
     weight: float
+    forms: frozenset[str]
+    is_name: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The words of a text: the stems of all, the stems of those in small letters, and those with a capital as they are
+    written, in small letters."""
+
+    stems: frozenset[str] = frozenset()
+    small: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, text: str, language: str) -> Read:
+        """The words of `text`, which is in `language`. In another language than English, an s may inflect a name:
+        "die Werften Hamburgs"."""
+        found = words(text)
+        names = {text[one.start : one.end].lower() for one in found if text[one.start].isupper()}
+        if language != "English":
+            names |= {name.removesuffix("s") for name in names}
+        small = frozenset(one.stem for one in found if not text[one.start].isupper())
+        return cls(known(text), small, frozenset(names))
+
+    def __or__(self, other: Read) -> Read:
+        """The words of both texts."""
+        return Read(self.stems | other.stems, self.small | other.small, self.names | other.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a question about the collection asks about."""
 
-    words: tuple[Named, ...]
+    words: tuple[Word, ...]
 
     @classmethod
     def of(cls, text: str, index: Index) -> Subject:
@@ -50,45 +78,49 @@ class Subject:
         total = sum(rarities) or 1.0
         return cls(
             tuple(
-                Named(
-                    word.stem, _forms(text, word.start, word.end) if word.kind == "name" else frozenset(), one / total
-                )
-                for word, one in zip(found, rarities, strict=True)
+                Word(word.stem, rarity / total, _forms(text, word.start, word.end), word.kind == "name")
+                for word, rarity in zip(found, rarities, strict=True)
             )
         )
 
     def is_of(self, hit: Hit) -> bool:
         """Whether a passage, with the title of its article, is of the subject."""
-        text = f"{hit.article.title or ''}\n{hit.text}"
-        return self._likeness(known(text), _names(text), hit) >= OF_SUBJECT
+        read = Read.of(f"{hit.article.title or ''}\n{hit.text}", _language(hit))
+        return self._likeness(read, hit) >= OF_SUBJECT
 
     def sentences_of(self, hit: Hit) -> Iterator[tuple[Span, bool]]:
         """The sentences of a passage, each with whether it is of the subject: by its own words, by what stands before
         it in the passage, and by the title of its article."""
-        title = hit.article.title or ""
-        stems, names = known(title), _names(title)
+        language = _language(hit)
+        read = Read.of(hit.article.title or "", language)
         for sentence in hit.sentences:
-            text = sentence.of(hit.article.text)
-            stems, names = stems | known(text), names | _names(text)
-            yield sentence, self._likeness(stems, names, hit) >= RELEVANT
+            read |= Read.of(sentence.of(hit.article.text), language)
+            yield sentence, self._likeness(read, hit) >= RELEVANT
 
-    def _likeness(self, stems: Collection[str], names: Set[str], hit: Hit) -> float:
+    def _likeness(self, read: Read, hit: Hit) -> float:
         """How much a text with these words names of the subject, and how near its passage is, in [-1, 2]."""
         share = sum(
             word.weight
             for word in self.words
-            if word.stem in stems and (not word.forms or not word.forms.isdisjoint(names))
+            if word.stem in read.stems
+            and (
+                not word.forms
+                or not word.forms.isdisjoint(read.names)
+                or (not word.is_name and word.stem in read.small)
+            )
         )
         return likeness(share, hit)
 
 
+def _language(hit: Hit) -> str:
+    return language_of_article(hit.article.text, hit.article.language)
+
+
 def _forms(text: str, start: int, end: int) -> frozenset[str]:
-    """How a name is written in a text: as here, as a plural, and after "the" also as a singular."""
+    """How a word with a capital may be written in a text: as here, and after "the" as a singular: "the Palestinians".
+    None for one in small letters."""
     written = text[start:end].lower()
-    singular = {written[:-1]} if written.endswith("s") and text[:start].rstrip().lower().endswith("the") else set()
-    return frozenset({written, f"{written}s", f"{written}es", *singular})
-
-
-def _names(text: str) -> frozenset[str]:
-    """The words of a text that begin with a capital letter, in small letters."""
-    return frozenset(text[one.start : one.end].lower() for one in words(text) if text[one.start].isupper())
+    is_plural = written.endswith("s") and text[:start].rstrip().lower().endswith("the")
+    if not text[start].isupper():
+        return frozenset()
+    return frozenset({written, written.removesuffix("s")} if is_plural else {written})
