@@ -167,8 +167,8 @@ def _of_subject(
     if not hits:
         return Overview("", reason=Reason.FILTERED_OUT if question.only else Reason.EMPTY_INDEX)
     named = Subject.of(subject, index)
-    hits = [hit for hit in hits if relevance(subject, hit) >= RELEVANT and named.is_of(hit)]
-    starts = _naming(subject, hits)[:STARTS]
+    near = [hit for hit in hits if relevance(subject, hit) >= RELEVANT and named.is_of(hit)]
+    starts = _naming(subject, near)[:STARTS]
     if not starts:
         return Overview("", reason=Reason.NOTHING_RELEVANT)
     most = min(limit or ENTRIES, MOST_ENTRIES)
