@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from openai import InternalServerError, OpenAI
 
 from index import Index, ModelError
 from index.models import locate
@@ -27,6 +28,9 @@ from rag.answer import Reason
 from rag.llm.llama import LlamaCpp
 from rag.llm.remote import ASKED_ODDS
 from tests.test_seeds import ANSWERED, REFUSED, SEEDS
+from ui.api import programs
+from ui.backend import Backend
+from ui.folders import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,18 +155,29 @@ def test_a_server_that_is_killed_half_way_is_an_error_that_mends_and_changes_not
 ) -> None:
     settings = replace(SETTINGS, caution=0.0, llm=server.address(TINY))
     question = ANSWERED[0][0]
+    mend = f"look whether the model server at http://127.0.0.1:{server.port}/v1 runs"
     with Engine.open(index=index, settings=settings) as engine:
         before = engine.ask(question)
         turn = before.turn
         events = engine.stream(question, history=[turn])
         next(one for one in events if isinstance(one, Token))
         server.kill()
-        with pytest.raises(
-            ModelError, match=f"look whether the model server at http://127.0.0.1:{server.port}/v1 runs"
-        ):
+        with pytest.raises(ModelError, match=mend):
             list(events)
         with pytest.raises(ModelError, match="cannot be reached"):
             engine.ask(question, history=[turn])
-        server.start()
-        again = engine.ask(question)
-        assert (again.text, rests_on(again)) == (before.text, rests_on(before))
+        doors = programs.Programs(Backend(engine), home=index.home, folders=Folders())
+        with (
+            programs.running(doors, port=0) as url,
+            OpenAI(base_url=f"{url}v1", api_key="none", max_retries=0) as client,
+        ):
+            said = [{"role": "user", "content": question}, {"role": "assistant", "content": before.text}]
+            asked: Any = [*said, {"role": "user", "content": question}]
+            with pytest.raises(InternalServerError, match=mend) as failed:
+                client.chat.completions.create(model="citewire", messages=asked)
+            assert failed.value.status_code == 503
+            server.start()
+            again: Any = client.chat.completions.create(model="citewire", messages=asked[-1:])
+        doors.close()
+        assert again.choices[0].message.content == before.text
+        assert {(one["article_id"], one["start"], one["end"]) for one in again.search_results} == rests_on(before)
