@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import io
@@ -859,6 +860,31 @@ def test_help_loads_no_heavy_library() -> None:
     )
     tried = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
     assert tried.stdout.strip() == "[]"
+
+
+def test_a_command_is_understood_as_beside_all_others_and_imports_no_other() -> None:
+    for group, names in cli.GROUPS.items():
+        for name in names:
+            alone, among = cli.parser(name), cli.parser()
+            assert _help(alone, name) == _help(among, name), group
+    assert not {*_choices(cli.parser())} ^ {name for names in cli.GROUPS.values() for name in names}
+    program = (
+        "import sys, ui.cli; ui.cli.main(sys.argv[1:]); print(*(one for one in sys.modules if 'ui.commands' in one))"
+    )
+    home = ["--home", "index"]  # also the name of a command
+    tried = subprocess.run(
+        [sys.executable, "-c", program, *home, "models", "list", "--json"], text=True, capture_output=True, check=True
+    )
+    assert "ui.commands.installation" in tried.stdout
+    assert "ui.commands.questions" not in tried.stdout
+
+
+def _choices(top: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    return next(action.choices for action in top._actions if isinstance(action, argparse._SubParsersAction))
+
+
+def _help(top: argparse.ArgumentParser, command: str) -> str:
+    return _choices(top)[command].format_help()
 
 
 def test_version_is_the_package_version() -> None:

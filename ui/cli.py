@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -19,12 +21,25 @@ from typing import TYPE_CHECKING
 import index
 from index import embedder
 from index.errors import Error
-from ui.commands import accounts, articles, backups, briefing, cluster, drafts, installation, page, questions, serving
 from ui.commands.command import BROKEN_PIPE, ERROR, INTERRUPTED, NOT_ANSWERED, NOT_SUPPORTED, OK
 from ui.commands.output import complain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+GROUPS = {
+    "articles": ("index",),
+    "questions": ("search", "ask"),
+    "drafts": ("check",),
+    "briefing": ("briefing",),
+    "page": ("chat", "feedback", "conversations"),
+    "serving": ("serve", "mcp"),
+    "backups": ("backup", "restore"),
+    "accounts": ("auth",),
+    "cluster": ("cluster",),
+    "installation": ("models", "doctor"),
+}
+"""Module of ui/commands → the commands it declares, in the order in which help lists them."""
 
 __all__ = ["BROKEN_PIPE", "ERROR", "INTERRUPTED", "NOT_ANSWERED", "NOT_SUPPORTED", "OK", "main", "parser"]
 
@@ -47,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    grammar = parser()
+    grammar = parser(None if "_ARGCOMPLETE" in os.environ else _command(sys.argv[1:] if argv is None else argv))
     if "_ARGCOMPLETE" in os.environ:  # the shell asks what could come next
         import argcomplete
 
@@ -84,8 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def parser() -> argparse.ArgumentParser:
-    """The grammar of the whole command line; each command leaves its function in `run`."""
+def parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The grammar of the whole command line; each command leaves its function in `run`.
+
+    Given one of its commands, that of the module which declares it: a search does not wait for what the others import.
+    """
     top = argparse.ArgumentParser(
         prog="citewire",
         description="Ask questions of a collection of articles and get an answer you can check.",
@@ -93,6 +111,27 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"citewire {index.__version__}")
+    _add_places(top)
+    top.set_defaults(run=None)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
+    for group, names in GROUPS.items():
+        if command is None or command in names:
+            importlib.import_module(f"ui.commands.{group}").declare(commands)
+    return top
+
+
+def _command(argv: Sequence[str]) -> str | None:
+    """The command among the arguments; None if there is none, or none that is known."""
+    before = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    _add_places(before)
+    before.add_argument("command", nargs="?")
+    with contextlib.suppress(argparse.ArgumentError):
+        command = before.parse_known_args(argv)[0].command
+        return command if command in itertools.chain(*GROUPS.values()) else None
+    return None
+
+
+def _add_places(top: argparse.ArgumentParser) -> None:
     top.add_argument(
         "--home", type=Path, help="folder of the index (default: CITEWIRE_HOME, or a folder in your user data)"
     )
@@ -102,11 +141,6 @@ def parser() -> argparse.ArgumentParser:
         help="the embedder of the index: a name from `citewire models list`, or a model server, as "
         "http://host:port/v1#model (default: CITEWIRE_EMBEDDER, or that of models.txt)",
     )
-    top.set_defaults(run=None)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    for group in (articles, questions, drafts, briefing, page, serving, backups, accounts, cluster, installation):
-        group.declare(commands)
-    return top
 
 
 if __name__ == "__main__":
