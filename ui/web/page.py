@@ -97,7 +97,7 @@ class Page:
         opened += [self.library.narrowed, self.ask.drop, self.frame.beside, self.frame.place]
         opened += [self.settings.model, self.settings.mode, self.settings.caution, self.settings.length]
         demo.load(self._opened, memory, opened, **QUIET)
-        self.frame.bus.remember(self._named, memory, memory, **AT_ONCE)
+        self.frame.bus.remember(self._remember, memory, memory, **AT_ONCE)
         demo.unload(self._closed)
 
     def _opened(self, memory: Any, request: gr.Request) -> Iterator[Updates]:
@@ -108,10 +108,11 @@ class Page:
         yield {self.status: self.frame.status(request, known), **may_add}
         opened = {self.frame.place: links.OPENED}
         with contextlib.suppress(Exception):  # the status line says what it was
+            self.backend.owners()  # the home is open, and what page.js asks for now is answered at once
             if isinstance(memory, dict):
                 known = self._named(memory, request)
                 yield {self.frame.memory: known}
-            yield opened  # a browser that remembers nothing asks for a name, see page.js
+            yield opened
             opened = {}
             _, outlets = self.library.outlets()
             yield {
@@ -125,14 +126,20 @@ class Page:
             self.backend.loaded(threading.Event())
         yield {self.status: self.frame.status(request, known), **opened}
 
-    def _named(self, memory: Any, request: gr.Request) -> dict[str, Any]:
-        """What the browser of an event is to remember: its name, an accepted one or a new one, and its settings.
+    def _remember(self, memory: Any, request: gr.Request) -> Any:
+        """What a browser without a name is to remember; page.js asks for it.
 
-        A new one is never sent unasked: what the browser remembers may have been read too late to come with the event,
+        A new name is never sent unasked: what the browser remembers may have been read too late to come with an event,
         and would be replaced.
         """
-        known = memory if isinstance(memory, dict) else {}
-        return self.settings.remembered({**known, "owner": self.frame.named(known, request)})
+        try:
+            return self._named(memory if isinstance(memory, dict) else {}, request)
+        except Exception:  # noqa: BLE001 (the status line says what it was)
+            return gr.skip()
+
+    def _named(self, memory: dict[str, Any], request: gr.Request) -> dict[str, Any]:
+        """What a browser remembers, with a name that is accepted: its own, or a new one."""
+        return self.settings.remembered({**memory, "owner": self.frame.named(memory, request)})
 
     def _given_up(self, event: Any) -> None:
         """Nobody listens to an event of Gradio's queue any more: stop the question of its tab, if it asks one."""
