@@ -171,6 +171,7 @@ def let_in(tab: Page, address: str, *, has_login: bool) -> None:
         tab.get_by_role("button", name="Login").click()
     tab.locator(BOX).wait_for(timeout=PATIENCE_MS)
     expect(tab.locator("#status")).to_contain_text("ready", timeout=PATIENCE_MS)
+    tab.locator("#place [data-opened]").wait_for(state="attached", timeout=PATIENCE_MS)  # its own events were answered
 
 
 def test_no_other_web_site_gets_anything_through(site: Site, browser: Browser) -> None:
