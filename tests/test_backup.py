@@ -383,7 +383,7 @@ def test_a_backup_while_others_write_holds_one_whole_generation(full: Path, tmp_
 READ_ONLY = """
 import os, sys
 from ui import cli
-import index.read, index.store, ui.backup
+import index.read, index.store, tqdm, ui.backup
 if os.getuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.exit(cli.main(["--home", sys.argv[1], "backup", sys.argv[2]]))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from rag.engine import Engine
 
 POLL_S = 0.1
+LOADING_S = 5.0
+"""Longest wait for models that are being loaded when the server stops: a process that ends while their native code runs
+in a thread is aborted."""
 IDLE_S = 3.0
 """How often someone looks whether there is something to do while nobody asks; the first time, how long the page has to
 come up."""
@@ -147,8 +150,10 @@ class Backend:
         return render.status(" · ".join(parts), "ready")
 
     def close(self) -> None:
-        """Close what was opened here."""
+        """Close what was opened here, once what is being opened or loaded is, for which it waits LOADING_S at most."""
         self._closed.set()
+        if self._loaded is not None:
+            wait([self._loaded], timeout=LOADING_S)
         if self._conversations is not None:
             self._conversations.close()
         if self._engine is not None:
@@ -169,7 +174,8 @@ class Backend:
             opened.set_result(self._engine)
             with contextlib.suppress(OSError, Error):  # of a home that cannot be written, as when something is uploaded
                 self.uploads()
-            self._engine.load()
+            if not self._closed.is_set():
+                self._engine.load()
             loaded.set_result(self._engine)
             threading.Thread(target=self._idle, args=(self._engine,), name="citewire-idle", daemon=True).start()
         except Exception as error:  # noqa: BLE001 (shown on the page; without it the page would wait forever)
