@@ -485,7 +485,9 @@ class Index:
         from index.sharded import spread
 
         if self._shards is None:
-            raise InputError("this index has no shards; open it with those of a cluster: citewire cluster init")
+            raise InputError(
+                "this index has no shards; open it with those of a cluster: citewire cluster init --cluster HOST:PORT"
+            )
         interrupt = Interrupt(progress, cancel)
         chosen = self._shards.live if names is None else names
         with self._writing(interrupt):

@@ -209,7 +209,7 @@ class ShardActors:
     def end(self, name: str) -> None:
         """End the process of a shard; its folder stays, and `start` finds it again. Otherwise as `stop`."""
         if name not in self.live:
-            raise InputError(f"there is no shard {name!r}; see: citewire cluster status")
+            raise InputError(f"there is no shard {name!r}; see: citewire cluster status --cluster HOST:PORT")
         self._ray.kill(self._handles.pop(name), no_restart=True)
 
 

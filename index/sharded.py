@@ -46,7 +46,7 @@ TRIES = 3
 """How often a question is asked anew because a shard changed while it was answered."""
 AT_ONCE = 128
 """Articles that are copied to a shard in one transaction: some 15 MB of news with its vectors."""
-REBALANCE = "run: citewire cluster rebalance"
+REBALANCE = "run: citewire cluster rebalance --cluster HOST:PORT"
 
 _Key = TypeVar("_Key", int, str)
 
@@ -109,7 +109,7 @@ def spread(
     if full and not replace_other:
         raise InputError(
             f"{', '.join(full)}: the articles there are of another index, or of this one before it was rebuilt; to put "
-            "those of this index in their place: citewire cluster init --replace"
+            "those of this index in their place: citewire cluster init --replace --cluster HOST:PORT"
         )
     held = _all(shards, "begin", dict.fromkeys(everywhere, (database,)))
     owners = {article_id: owner(document, names) for article_id, document in documents.items()}
@@ -157,7 +157,7 @@ def _all(shards: Shards, method: str, arguments: Mapping[str, tuple[Any, ...]]) 
     given = shards.call(method, arguments, timeout_s=COPY_S)
     missing = [name for name in arguments if name not in given]
     if missing:
-        raise StoreError(f"{', '.join(missing)}: no such shard answers; to do without: citewire cluster rebalance")
+        raise StoreError(f"{', '.join(missing)}: no such shard answers; to do without, {REBALANCE}")
     return given
 
 
@@ -300,11 +300,13 @@ class _Asking:
         """What each shard has of these words. Raises StoreError when there is none."""
         counts: dict[str, Count] = self._call("count", dict.fromkeys(self._shards.live, (words,)))
         if not counts:
-            raise StoreError(f"no shard answers; see: citewire cluster status; or make them again, {REBALANCE}")
+            raise StoreError(
+                f"no shard answers; see: citewire cluster status --cluster HOST:PORT; or make them again, {REBALANCE}"
+            )
         if any(count.state.database not in ("", of[0]) for count in counts.values()):
             raise InputError(
                 "the shards have articles of another index, or of this one before it was rebuilt; to put those of this "
-                "index in their place: citewire cluster init --replace"
+                "index in their place: citewire cluster init --replace --cluster HOST:PORT"
             )
         known = {name for count in counts.values() for name in count.state.names}
         self._missing.update(dict.fromkeys(known - counts.keys()))

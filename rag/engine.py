@@ -216,7 +216,7 @@ class Engine:
         if missing := self.index.missing:
             raise StoreError(
                 f"{', '.join(missing)}: not searched, so what is there would be taken for not found; see: citewire "
-                "cluster status"
+                "cluster status --cluster HOST:PORT"
             )
         among = self.index.resolve((only or EVERYTHING).also(Filter.of(articles=articles)))
         return checked.stream(text, self.index, only=among, cancel=cancel or threading.Event())

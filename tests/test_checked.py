@@ -105,18 +105,6 @@ def test_what_they_say_otherwise_is_contradicted_with_their_words(engine: Engine
         ("The storm damaged 14 boats at Port Zorb.", "The storm damaged 14 boats, the harbor master said on Tuesday."),
         ("The storm damaged 14 boats at Port Zorb.", "The storm damaged 14 boats, a member of the Senate said."),
         ("The talks opened in Geneva.", "The talks opened in March."),
-    ],
-)
-def test_a_day_or_whoever_says_it_contradicts_no_place(text: str, quote: str, home: Path) -> None:
-    with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
-        index.add([Article("a", quote)])
-        one = checked(Engine(index), text)
-        assert one.verdict not in (CheckVerdict.CONTRADICTED, CheckVerdict.SUPPORTED), one.note
-
-
-@pytest.mark.parametrize(
-    ("text", "quote"),
-    [
         ("The minister said in Berlin that taxes will fall.", "On Monday, Merkel said that taxes will fall."),
         ("The storm damaged 14 boats in Berlin.", "The storm damaged 14 boats, Angela Merkel said."),
         ("The storm damaged 14 boats in Berlin.", "According to Merkel, the storm damaged 14 boats."),
@@ -125,7 +113,7 @@ def test_a_day_or_whoever_says_it_contradicts_no_place(text: str, quote: str, ho
         ("La tempête a endommagé 14 bateaux à Berlin.", "La tempête a endommagé 14 bateaux, a dit Angela Merkel."),
     ],
 )
-def test_who_speaks_is_not_where_or_who_does_it(text: str, quote: str, home: Path) -> None:
+def test_a_day_or_whoever_says_it_is_not_where_or_who_does_it(text: str, quote: str, home: Path) -> None:
     with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
         index.add([Article("a", quote)])
         one = checked(Engine(index), text)

@@ -91,6 +91,14 @@ def test_without_a_date_of_publication_only_dates_with_a_year_count(index: Index
     assert "give no dates" in answer.text
 
 
+def test_dates_of_something_else_are_not_called_none(index: Index) -> None:
+    text = "The harbor was dredged on 3 May 2020. The lighthouse of Zorb is white. The lighthouse of Zorb is tall."
+    index.add([Article("a", text, "Harbor news")])
+    answer = Engine(index).ask("Give me a timeline of the lighthouse of Zorb.")
+    assert answer.refused
+    assert answer.text.startswith("No dated sentence of the articles names")
+
+
 def test_disagreeing_dates_of_one_event_are_shown_in_one_row(index: Index) -> None:
     index.add([
         ARTICLES[0],

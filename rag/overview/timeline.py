@@ -178,9 +178,9 @@ def _of_subject(
         report(_section(Story([first])))
     k = max(LEAST_PASSAGES, int(PASSAGES_PER_ENTRY * most) + STARTS)
     found = _naming(subject, _of_one_subject(index.around(subject, starts, k, **only, cancel=cancel), starts))
-    dated = [entry for entry in entries(found, named) if _is_within(entry, scope)]
+    near_it = [entry for entry in entries(found, named) if _is_within(entry, scope)]
     # In a long crisis most is reported without its name; who asks for many entries is given these as well.
-    dated = [entry for entry in dated if entry.is_named or (limit and len(entry.article.text) < WHOLE_CHARS)]
+    dated = [entry for entry in near_it if entry.is_named or (limit and len(entry.article.text) < WHOLE_CHARS)]
     stories = _stories([*([first] if first else []), *dated])
     rest = sorted(stories[1:], key=lambda story: (not story.is_named, -story.salience))
     chosen = [*stories[:1], *rest[: most - 1]]
@@ -189,6 +189,8 @@ def _of_subject(
     chosen.sort(key=lambda story: (story.best.days, story.best.article.id))
     of = f" {scope.shown.replace('published ', '')}" if scope.shown else ""
     if not chosen:
+        if near_it:
+            return Overview(f"No dated sentence of the articles names {subject}{of}.", reason=Reason.NOT_ANSWERED)
         none = f"The articles on {subject} date nothing{of}." if of else f"The articles on {subject} give no dates."
         return Overview(none, reason=Reason.NOT_ANSWERED)
     articles = len({entry.article.id for story in chosen for entry in story.entries})

@@ -98,7 +98,9 @@ def run_drain(options: argparse.Namespace) -> int:
     """Move all articles of a shard to the others and delete it, before its machine is taken away."""
     with _shared(options) as (found, shards), Bars() as progress:
         if options.name not in shards.live:
-            raise InputError(f"there is no shard {options.name!r}; see: citewire cluster status")
+            raise InputError(
+                f"there is no shard {options.name!r}; see: citewire cluster status --cluster {options.cluster}"
+            )
         others = [name for name in shards.live if name != options.name]
         if not others:
             raise InputError(f"{options.name} is the only shard; its articles are in the index in {found.home} as well")
@@ -133,9 +135,14 @@ def run_status(options: argparse.Namespace) -> int:
             for row in rows
         ]
         lines += [f"{name}  does not answer" for name in gone]
-        show("\n".join(terminal.line(one) for one in lines or ["no shards; make them: citewire cluster init"]))
+        show(
+            "\n".join(
+                terminal.line(one)
+                for one in lines or [f"no shards; make them: citewire cluster init --cluster {options.cluster}"]
+            )
+        )
     if gone or any(not row["in_step"] for row in rows):
-        complain("citewire: to bring the shards in step: citewire cluster rebalance")
+        complain(f"citewire: to bring the shards in step: citewire cluster rebalance --cluster {options.cluster}")
         return ERROR
     return OK
 

@@ -78,7 +78,10 @@ def run_search(options: argparse.Namespace) -> int:
     with opened(options.home, options.cluster) as found:
         hits = found.search(query, options.k, **only.to_dict())
     if hits.missing:
-        complain(f"citewire: not all articles were searched: {', '.join(hits.missing)}; see: citewire cluster status")
+        complain(
+            f"citewire: not all articles were searched: {', '.join(hits.missing)}; see: citewire cluster status "
+            f"--cluster {options.cluster}"
+        )
     if options.json:
         rows = [rag.Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)]
         reasons = [{**hit.to_dict(), "filter": only.to_dict()} if options.explain else {} for hit in hits]

@@ -128,10 +128,10 @@ document.addEventListener('keydown', (event) => {
 
 // A browser without a name asks for one. What is answered before Gradio is ready to store it is lost, so it asks again.
 const isNamed = () => { try { return !!localStorage.getItem('citewire'); } catch { return true; } };  // nothing can be stored
-const named = (then, waited = 300) => {
+const whenNamed = (then, waited = 300) => {
   if (isNamed()) return then();
   send('remember', {});
-  if (waited < 20000) setTimeout(() => named(then, 2 * waited), waited);
+  if (waited < 20000) setTimeout(() => whenNamed(then, 2 * waited), waited);
 };
 
 // Where the page is, in its address: `article/ID?start=…&end=…`, `c/ID` or nothing. What is shown writes the address;
@@ -153,7 +153,7 @@ window.citewirePlaced = () => {
     isOpened = true;
     arrive(3);
     // A list that was asked for before the browser had its name, or its memory was known, was nobody's.
-    named(() => {
+    whenNamed(() => {
       for (const list of ['conversations', 'briefings']) {
         if (document.querySelector(`#${list}-tab-button[aria-selected=true]`)) send(list, {});
       }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator  # noqa: TC003 (Gradio resolves the annotations)
 from typing import Any
 
@@ -98,7 +99,11 @@ class SettingsTab:
     ) -> tuple[dict[str, Any], str]:
         """What the browser is to remember, and the status, which names the machines that questions are sent to."""
         chosen = {"model": model, "mode": mode, "caution": caution, "length": length}
-        known = self.remembered({"owner": self.frame.named(memory, request), "settings": chosen})
+        owner = memory.get("owner") if isinstance(memory, dict) else None
+        if owner is None:
+            with contextlib.suppress(Exception):  # of a home that cannot be opened: the status says what it was
+                owner = self.frame.named(memory, request)
+        known = self.remembered({"owner": owner, "settings": chosen})
         return known, self.frame.status(request, known)
 
     def remembered(self, memory: dict[str, Any]) -> dict[str, Any]:
