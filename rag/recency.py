@@ -77,6 +77,14 @@ _PRESENT_TENSE = re.compile("|".join(f"(?:{pattern})" for pattern in _PRESENT))
 """Questions in the present tense, or the present perfect, about what changes with time: who bears an office, whether
 and what has come about, and in what state something is."""
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_ASKS_WHEN = re.compile(
+    r"^\W*(?:(?:and|but|so|then|since|until|exactly) )*when\b|\bwhen\W*$|"
+    r"\b(?:what|which)(?: was| is)?(?: the)? (?:day|date|month|year)\b|\bhow long ago\b",
+    re.IGNORECASE,
+)
+"""What asks when something happened; "when" within a question mostly begins a clause."""
+_ASKS_MORE = re.compile(r"\bwhen\b.*\b(?:who|whom|whose|what|which|where|why|how)\b", re.IGNORECASE)
+"""What asks something else of that time: "When he resigned, who followed him?"."""
 _GONE = r"(?:dismissed|sacked|fired|ousted|deposed|removed|replaced|voted out)"
 _LEAVES = (
     r"(?:resign(?:s|ed)|quits?|retire[sd]|dies|died|(?:steps|stepped|stands|stood) (?:down|aside)|left office|"
@@ -244,6 +252,21 @@ def attributed(drafted: Sequence[Claim], *, opening: str = "") -> tuple[Claim, .
     when = "" if opening else f" on {in_words(day)}"
     said = first.text.rstrip(" .")
     return (replace(first, text=f"{said}, {' '.join(article.source.split())} reported{when}."), *others)
+
+
+def day_of_report(question: str, drafted: Sequence[Claim]) -> tuple[Claim, ...]:
+    """For a question that asks when, the day on which what is claimed first was reported, as a claim, if no claim names
+    a day, month or year of its own; () else. A report of the day tells what happened, not when: its date does."""
+    asks_when = _ASKS_WHEN.search(question) and not _ASKS_MORE.search(question)
+    if not asks_when or not drafted or any(dates(one.text) or _YEAR.search(one.text) for one in drafted):
+        return ()
+    known = ((one, day_of(one.published)) for one in drafted[0].citations)
+    quote, day = next(((one, day) for one, day in known if day is not None), (None, None))
+    if quote is None or day is None:
+        return ()
+    outlet = " ".join((quote.source or "").split())
+    text = f"{outlet} reported this on {in_words(day)}." if outlet else f"This was reported on {in_words(day)}."
+    return (Claim(text, 0, len(text), (quote,), 1.0, supported=True),)
 
 
 def _as_sentence(text: str) -> str:

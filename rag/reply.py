@@ -180,7 +180,11 @@ class Reply:
         return self._concluded(part, llm, attempt)
 
     def _concluded(self, part: Part, llm: LLM, attempt: Attempt) -> Answer:
-        """The answer, or the refusal, that an attempt comes to."""
+        """The answer, or the refusal, that an attempt comes to. A question by yes or no is answered without the model
+        where a sentence says that it is not so: a judge takes such a question for one that nothing answers."""
+        if attempt.reason in (Reason.NOT_ANSWERED, Reason.UNSUPPORTED):
+            denied = claims.denied(part.question.text, self._still_indexed(part))
+            attempt = Attempt(denied) if denied else attempt
         if attempt.reason is not None:
             return self._refusal(part, attempt.reason, attempt.signals)
         return self._given(part, llm, attempt)
@@ -292,7 +296,8 @@ class Reply:
         opening = recency.opening(asked, drafted)
         later = recency.later_report(asked, drafted, part.found.sources)
         stated = [
-            *recency.attributed(drafted, opening=opening),
+            *(attributed := recency.attributed(drafted, opening=opening)),
+            *([] if opening else recency.day_of_report(asked, attributed)),
             *claims.stated_disagreements(differing),
             *claims.numbered_after(later, drafted, differing),
         ]

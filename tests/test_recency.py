@@ -11,6 +11,7 @@ from index import Article, Index
 from index.article import Span
 from index.hit import Hit
 from rag import Answer, Engine, Settings, recency
+from rag.answer import Citation, Claim
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
 if TYPE_CHECKING:
@@ -228,3 +229,40 @@ def test_what_happened_at_another_time_than_is_asked_about_is_no_answer(
 ) -> None:
     index.add([Article("council", f"{quote} It rained.", "Council", "Post", published="2022-10-20")])
     assert asked(index, question, quote).refused != is_answer
+
+
+def test_an_answer_to_when_that_names_no_time_gives_the_day_of_the_report(index: Index) -> None:
+    index.add(
+        [Article("bridge", "The harbor bridge of Zorb opens after a storm.", "Zorb", "Post", published="2021-06-02")]
+    )
+    answer = asked(index, "When did the harbor bridge of Zorb open?", "The harbor bridge of Zorb opens after a storm.")
+    assert answer.text == "The harbor bridge of Zorb opens after a storm. Post reported this on 2 June 2021."
+    assert [claim.citations[0].article_id for claim in answer.claims] == ["bridge", "bridge"]
+
+
+@pytest.mark.parametrize(
+    ("question", "draft"),
+    [
+        ("When did the harbor bridge of Zorb open?", "The harbor bridge of Zorb opens in May 2021 after a storm."),
+        ("Who opened the harbor bridge of Zorb when it rained?", "Ada Quill opens the harbor bridge of Zorb."),
+        ("When the harbor bridge opened, who was there?", "Ada Quill was at the harbor bridge of Zorb."),
+    ],
+)
+def test_an_answer_that_names_a_time_or_is_asked_for_none_gets_no_day(question: str, draft: str) -> None:
+    quote = Citation(1, Article("a", draft, source="Post", published="2021-06-02"), 0, len(draft))
+    claim = Claim(draft, 0, len(draft), (quote,), 1.0, supported=True)
+    assert recency.day_of_report(question, (claim,)) == ()
+
+
+def test_hasty_wordings_ask_when_as_well() -> None:
+    text = "The harbor bridge opens."
+    quote = Citation(1, Article("a", text, published="2021-06-02"), 0, len(text))
+    claim = Claim(text, 0, len(text), (quote,), 1.0, supported=True)
+    for question in (
+        "bridge opened when?",
+        "and when was that",
+        "what day did the bridge open",
+        "How long ago was it?",
+    ):
+        (added,) = recency.day_of_report(question, (claim,))
+        assert added.text == "This was reported on 2 June 2021."

@@ -202,6 +202,42 @@ def test_what_is_turned_or_replaced_is_a_flaw(claim: str, quote: str) -> None:
     assert flaws(Pair(claim, (quote,)))
 
 
+@pytest.mark.parametrize(
+    ("claim", "quote", "is_flawed"),
+    [
+        ("At least 220 people were killed.", "Activists say troops killed up to 220 people.", True),
+        ("More than $40 million were lost.", "The bank lost nearly $40 million.", True),
+        ("No more than 31 people fled.", "No fewer than thirty-one people fled.", True),
+        ("Up to 220 people were killed.", "Activists say troops killed up to 220 people.", False),
+        ("More than 220 people were killed.", "At least 220 people were killed.", False),
+        ("As many as 220 people were killed.", "Troops killed 220 people.", False),
+        ("At least 220 people were killed.", "Up to 220 were killed, and by evening more than 220 were.", False),
+    ],
+)
+def test_the_least_of_what_there_is_is_not_the_most(claim: str, quote: str, is_flawed: bool) -> None:
+    assert bool(flaws(Pair(claim, (quote,)))) == is_flawed
+
+
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [
+        ("forty", "40"),
+        ("thirty-one", "31"),
+        ("two hundred and fifty", "250"),
+        ("one hundred", "100"),
+        ("two thousand five hundred", "2,500"),
+    ],
+)
+def test_numbers_in_words_are_those_in_digits(words: str, digits: str) -> None:
+    assert flaws(Pair(f"The ferry took {words} men.", (f"The ferry took {digits} men.",))) == ()
+    assert flaws(Pair(f"The ferry took {words} men.", ("The ferry took 7 men.",)))
+
+
+def test_numbers_in_words_that_stand_beside_each_other_are_two() -> None:
+    quote = "Between 200 and 300 men took the ferry."
+    assert flaws(Pair("Between two hundred and three hundred men took the ferry.", (quote,))) == ()
+
+
 def test_both_is_two_and_us_is_us() -> None:
     quote = "A settlement based on equality between both parties was struck by eight U.S. presidents."
     for claim in ("It was a settlement of the two parties.", "Eight US presidents struck it."):

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from index.language import language_of
 from index.passage import sentences
 from rag.answer import Citation, Claim
-from rag.grounding import cite, disagreement, support
+from rag.dates import day_of, in_words
+from rag.grounding import cite, disagreement, polar, support
 from rag.grounding.foreign import quoting
 from rag.grounding.lexicon import words
+from rag.grounding.statement import is_statement
 from rag.grounding.support import Pair
 from rag.quote import spans_of
 
@@ -90,6 +92,21 @@ def with_quotes(question: str, claims: Sequence[Claim]) -> tuple[Claim, ...]:
     lead = quoting(language_of(question) or language_of(" ".join(claim.text for claim in claims)), is_one=is_one)
     added = [_verbatim(quote, f"{'' if at else lead}“{{}}”") for at, quote in enumerate(quotes)]
     return in_one_text([*claims, *added])
+
+
+def denied(question: str, sources: Sequence[Source]) -> tuple[Claim, ...]:
+    """That what a question asks is not so, by the newest sentence of `sources` that says this, and that sentence; it
+    alone where it only reports what somebody says. () for a question that none of them denies."""
+    found = polar.denials(question, [quote for quote in cite.quotes(sources) if is_statement(quote.text)])
+    if not found:
+        return ()
+    newest = max(found, key=lambda quote: (quote.article.published or "", -quote.source.number))
+    quote = Numbering().cite(newest)
+    if not polar.is_reported(newest.text):
+        return with_quotes(question, [_claim("No.", (quote,), 1.0)])
+    day, outlet = day_of(quote.published), " ".join((quote.source or "").split())
+    lead = f"{outlet} reported on {in_words(day)}: " if outlet and day else quoting("English", is_one=True)
+    return in_one_text([_verbatim(quote, f"{lead}“{{}}”")])
 
 
 def disagreements(

@@ -66,10 +66,11 @@ class Contradiction:
         return f"The article says “{self.stated}”, not “{self.claimed}”."
 
 
-def find(claim: str, quotes: Iterable[Quote]) -> Contradiction | None:
-    """The quote that contradicts `claim` and is nearest to it; None when none does, or another has all its words."""
+def find(claim: str, quotes: Iterable[Quote], *, read: Callable[[Quote], str] | None = None) -> Contradiction | None:
+    """The quote that contradicts `claim` and is nearest to it; None when none does, or another has all its words.
+    `read` gives the words by which a quote is taken, its own if there is no such function."""
     found: list[Contradiction] = []
-    for compared in (_Comparison(claim, quote) for quote in quotes):
+    for compared in (_Comparison(claim, quote, read(quote) if read else quote.text) for quote in quotes):
         against = compared.contradiction()
         if against is not None:
             found.append(against)
@@ -84,6 +85,7 @@ class _Comparison:
 
     claim: str
     quote: Quote
+    text: str
 
     @cached_property
     def ours(self) -> tuple[Word, ...]:
@@ -91,7 +93,7 @@ class _Comparison:
 
     @cached_property
     def theirs(self) -> tuple[Word, ...]:
-        return words(self.quote.text)
+        return words(self.text)
 
     @cached_property
     def matcher(self) -> SequenceMatcher[str]:
@@ -106,7 +108,7 @@ class _Comparison:
     @cached_property
     def turned(self) -> bool:
         """Whether one negates what the other says."""
-        return bool(reversed_stems(Pair(self.claim, (self.quote.text,))))
+        return bool(reversed_stems(Pair(self.claim, (self.text,))))
 
     @cached_property
     def absent(self) -> list[Word]:
@@ -159,7 +161,7 @@ class _Comparison:
     def _is_one_place(self, ours: Sequence[Word], theirs: Sequence[Word]) -> bool:
         """Whether two names may stand for each other in what is stated: who speaks is not where, nor who does it."""
         is_named = all(map(_is_name, (*ours, *theirs)))
-        return not is_named or _slot(self.claim, ours) == _slot(self.quote.text, theirs)
+        return not is_named or _slot(self.claim, ours) == _slot(self.text, theirs)
 
     def _in_place(self, lost: Sequence[Word], is_kind: Callable[[Word], bool]) -> Sequence[Word] | None:
         """What stands in the quote where `lost` stand in the claim: between the same words, or else the only one of
@@ -168,7 +170,7 @@ class _Comparison:
             if how == "replace" and all(word in self.ours[start:end] for word in lost):
                 found = self.theirs[their_start:their_end]
                 are_days = {_is_day(word) for word in (*lost, *found)}  # "on Tuesday" is not said of a place
-                if all(map(is_kind, found)) and len(are_days) == 1 and _is_stretch(self.quote.text, found):
+                if all(map(is_kind, found)) and len(are_days) == 1 and _is_stretch(self.text, found):
                     return found
         known = {word.stem for word in self.ours}
         form, is_day = _form(lost[0]), _is_day(lost[0])
@@ -188,7 +190,7 @@ class _Comparison:
         return None
 
     def _differing(self, ours: Sequence[Word], theirs: Sequence[Word], about: str = "") -> Contradiction:
-        claimed, stated = _stretch(self.claim, ours), _stretch(self.quote.text, theirs)
+        claimed, stated = _stretch(self.claim, ours), _stretch(self.text, theirs)
         is_date = any(_form(word) == "year" or self.claim[word.start : word.end] in MONTHS for word in ours)
         kind = "date" if is_date else "name" if ours[0].kind == "name" else "number"
         return Contradiction(self.quote, about or kind, claimed, stated)

@@ -42,6 +42,13 @@ _NUMBERS = {
     )
     if value > 1  # "one" is mostly a pronoun
 } | {"ii": "2", "iii": "3", "first": "1st", "second": "2nd", "third": "3rd"}
+_TENS = {
+    word: 10 * value
+    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+_ONES = {word: value for value, word in enumerate("one two three four five six seven eight nine".split(), start=1)}
+_SMALL = {word: int(value) for word, value in _NUMBERS.items() if value.isdecimal()} | _TENS | _ONES
+_LARGE = {"hundred": 100, "thousand": 1000}
 
 _IRREGULAR = {
     form: forms[0]
@@ -112,11 +119,15 @@ OPINION = re.compile(
 """Words with which a writer says what he thinks, which no article can support."""
 APPROXIMATE = re.compile(r"\b(?:about|around|some|roughly|approximately|estimated|nearly|almost)\s$", re.IGNORECASE)
 """Words before a number that make it a rough one."""
-BOUNDS = re.compile(
-    r"\b(?:at least|at most|more than|over|above|less than|fewer than|under|below|up to|as many as)\s(?:US)?[$€£¥]?$",
-    re.IGNORECASE,
-)
+_LEAST = r"at least|no (?:less|fewer) than|(?<!no )(?<!not )more than|over|above|upwards? of|a minimum of"
+_MOST = r"at most|(?:no|not) more than|(?<!no )(?:less|fewer) than|under|below|up to|as many as|a maximum of"
+_BEFORE_NUMBER = r"\s(?:US)?[$€£¥]?$"
+BOUNDS = re.compile(rf"\b(?:{_LEAST}|{_MOST}){_BEFORE_NUMBER}", re.IGNORECASE)
 """Words before a number that make it a bound."""
+AT_LEAST = re.compile(rf"\b(?:{_LEAST}){_BEFORE_NUMBER}", re.IGNORECASE)
+"""Words before a number that is reached or exceeded."""
+AT_MOST = re.compile(rf"\b(?:{_MOST}|nearly|almost|close to){_BEFORE_NUMBER}", re.IGNORECASE)
+"""Words before a number that is not exceeded, or not reached."""
 
 AKIN_CHARS = 4
 AKIN_SHARE = 0.85
@@ -194,7 +205,7 @@ def words(text: str, language: str | None = None) -> tuple[Word, ...]:
             content.append(Word(tokens.fold(token.text), "word", start, end))
         elif token.text[0].isdecimal():
             content.extend(_counted(token, numbers))
-        elif (counted := foreign.number(found, place - 1, spoken)) is not None:
+        elif (counted := _in_words(found, place - 1, spoken) or foreign.number(found, place - 1, spoken)) is not None:
             value, place = counted
             content.append(Word(value, "word", start, found[place - 1].end))
         elif token.text in numbers and not (token.text in ("first", "second") and written[0].isupper()):
@@ -347,6 +358,30 @@ def _is_code(token: str) -> bool:
 def _code(run: Sequence[Token]) -> str:
     """The parts of a code, together; "F-16s" are some of them."""
     return re.sub(r"(?<=\d)s$", "", tokens.fold("".join(token.text for token in run)))
+
+
+def _in_words(found: Sequence[Token], place: int, language: str | None) -> tuple[str, int] | None:
+    """The English number in words that begins with a token, in digits, and the place after it: "thirty-one", "two
+    hundred and fifty". None if none does: "one" alone is mostly a pronoun, and "a hundred" mostly not counted."""
+    total, size, end = 0, 1_000_000, place
+    while language in (None, "English"):
+        at = end + (place < end < len(found) and found[end].text == "and")
+        value, after = _below_hundred(found, at)
+        times = _LARGE.get(found[after].text, 1) if after < len(found) else 1
+        if not value or times >= size:  # "between two hundred and three hundred" names two
+            break
+        total, size, end = total + value * times, times, after + (times > 1)
+    is_pronoun = end == place + 1 and found[place].text == "one"
+    return (str(total), end) if total and not is_pronoun else None
+
+
+def _below_hundred(found: Sequence[Token], place: int) -> tuple[int, int]:
+    """The number in words that begins with a token, and the place after it; 0 if none does."""
+    first = found[place].text if place < len(found) else ""
+    following = found[place + 1] if first in _TENS and place + 1 < len(found) else None
+    if following is not None and following.glue and following.glue in "-‐‑" and following.text in _ONES:
+        return _TENS[first] + _ONES[following.text], place + 2
+    return _SMALL.get(first, 0), place + 1
 
 
 def _counted(token: Token, numbers: Mapping[str, str]) -> Iterator[Word]:

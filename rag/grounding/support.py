@@ -17,8 +17,20 @@ from typing import TYPE_CHECKING
 
 from index.language import language_of
 from index.passage import sentences
-from rag.grounding import roles
-from rag.grounding.lexicon import COLLECTION, COUNTED_ARTICLES, Word, antonyms, is_akin, known, negations, stems, words
+from rag.grounding import modality, roles
+from rag.grounding.lexicon import (
+    AT_LEAST,
+    AT_MOST,
+    COLLECTION,
+    COUNTED_ARTICLES,
+    Word,
+    antonyms,
+    is_akin,
+    known,
+    negations,
+    stems,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,8 +130,9 @@ def features(pair: Pair) -> dict[str, float]:
 
 def flaws(pair: Pair) -> tuple[str, ...]:
     """What of the claim is false by the quotes, in its own words: numbers and quotations that no quote has, names
-    that are nowhere near or in whose place the closest quote has another, and words that one of claim and closest
-    quote negates. A word that opens the claim is a name if the question has it as one."""
+    that are nowhere near or in whose place the closest quote has another, words that one of claim and closest
+    quote negates, numbers that are "at least" where every quote has them as "up to", and what is done where it is
+    only meant to be. A word that opens the claim is a name if the question has it as one."""
     view = _View(pair)
     wrong = [
         pair.claim[word.start : word.end]
@@ -132,6 +145,8 @@ def flaws(pair: Pair) -> tuple[str, ...]:
         or word in view.miscoded
         or word.stem in view.opposed
         or word in view.exchanged
+        or word in view.misbounded
+        or word.stem in view.unrealized
     ]
     spoken = [_plain(quote) for quote in pair.quotes]
     quotations = [text for text in _QUOTATION.findall(pair.claim) if not any(_plain(text) in each for each in spoken)]
@@ -256,6 +271,31 @@ class _View:
         read = self.pair.claim, self.pair.quotes, self.pair.question
         stems_of_it = roles.exchanged(*read) | roles.misnumbered(*read)
         return frozenset(word for word in self.wanted if word.stem in stems_of_it)
+
+    @cached_property
+    def unrealized(self) -> frozenset[str]:
+        """Stems of what the claim says is done and the quotes only that it is meant (rag/grounding/modality.py)."""
+        is_english = self.ours in (None, "English")
+        return modality.unrealized(self.pair.claim, self.pair.quotes) if is_english else frozenset()
+
+    @cached_property
+    def misbounded(self) -> frozenset[Word]:
+        """Numbers that the claim has as the least of what there is and every quote as the most, or the other way
+        round: "at least 220" by "up to 220"."""
+        if self.ours not in (None, "English"):
+            return frozenset()
+        found: set[Word] = set()
+        for word in (one for one in self.wanted if one.is_number):
+            for ours, theirs in ((AT_LEAST, AT_MOST), (AT_MOST, AT_LEAST)):
+                stated = (
+                    theirs.search(quote[: other.start]) is not None
+                    for quote in self.pair.quotes
+                    for other in words(quote, self.theirs)
+                    if other.stem == word.stem
+                )
+                if ours.search(self.pair.claim[: word.start]) and all(stated) and word.stem in self.quoted:
+                    found.add(word)
+        return frozenset(found)
 
     @cached_property
     def unbound(self) -> frozenset[Word]:
