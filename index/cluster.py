@@ -1,4 +1,4 @@
-"""Cluster: sentences → unit vectors, on all machines of a Ray cluster. Imports Ray, in this file alone.
+"""Cluster: sentences → unit vectors, on all machines of a Ray cluster, and named actors there. Imports Ray.
 
 The machine that runs the sync reads the files and stays the one writer; the others compute vectors and keep nothing.
 A vector is kept under the key of its text, so a batch that is computed a second time, because the machine that had it
@@ -7,6 +7,7 @@ was lost, replaces the same vector by itself.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -16,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from index.embedder import SentenceEmbedder, named
-from index.errors import InputError, ModelError
+from index.errors import Error, InputError, ModelError
 from index.model_address import is_address, printable
 from index.release import __version__
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
@@ -43,6 +45,10 @@ CONNECT_S = 10.0
 """Longest wait for the head to answer; Ray itself would wait for many minutes."""
 LOAD_S = 300.0
 """Longest wait for a machine to load the model."""
+CALLS_AT_ONCE = 32
+"""Calls that a named actor takes at a time, more than will ever wait in it."""
+POLL_S = 0.1
+"""How often a waiting caller looks at its cancel event."""
 
 
 @dataclass(eq=False, slots=True)
@@ -224,7 +230,6 @@ class ClusterEmbedder:
 
     def _start_missing(self) -> None:
         import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         there = Counter(actor.node for actor in (*self._actors, *self._starting.values()))
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
@@ -237,7 +242,7 @@ class ClusterEmbedder:
                     ray.remote(Embedding)
                     .options(
                         num_cpus=min(cores, CORES),
-                        scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+                        scheduling_strategy=on(node["NodeID"]),
                     )
                     .remote(self._make)
                 )
@@ -258,6 +263,132 @@ class Embedding:
     def embed(self, texts: list[str]) -> NDArray[np.float32]:
         """Unit vectors, shape (len(texts), dimension)."""
         return self._embedder.embed_documents(texts)
+
+
+class LostError(Exception):
+    """An actor that has ended, or does not answer. Never shown: whoever asked it asks another."""
+
+
+class Actors:
+    """Named actors of one kind, one on each machine of the cluster, that outlive the command that started them. Whoever
+    makes this is connected to the cluster meanwhile."""
+
+    def __init__(self, kind: str) -> None:
+        """`kind` stands before the machine in the name of an actor."""
+        import ray
+
+        self._ray: Any = ray
+        self._prefix = f"{kind} "
+        self._handles: dict[str, Any] = {}
+
+    def find(self) -> tuple[str, ...]:
+        """The machines that have one, whether or not it answers."""
+        from ray.util import list_named_actors
+
+        listed = {name for name in list_named_actors() if name.startswith(self._prefix)}
+        return tuple(sorted(name.removeprefix(self._prefix) for name in listed))
+
+    def start(self, make: type, *values: Any) -> dict[str, str]:
+        """Make one of class `make` on each machine that has none and offers a processor, and wait until they can be
+        called: machine → what went wrong, "" where nothing did. Those of machines that are gone end."""
+        nodes = {shown(node): node for node in self._ray.nodes() if node["Alive"]}
+        for machine in set(self.find()) - nodes.keys():
+            self.end(machine)
+        there = self.find()
+        new = [one for one, node in nodes.items() if one not in there and int(node["Resources"].get("CPU", 0))]
+        for machine in new:
+            # It needs no processor of its own: when it computes, nothing else of Citewire does there.
+            options = {
+                "name": f"{self._prefix}{machine}",
+                "lifetime": "detached",
+                "num_cpus": 0,
+                "max_restarts": -1,
+                "max_concurrency": CALLS_AT_ONCE,
+                "scheduling_strategy": on(nodes[machine]["NodeID"]),
+            }
+            self._handles[machine] = self._ray.remote(make).options(**options).remote(*values)
+        failed = {}
+        for machine, found in self.call_all("__ray_ready__", new, timeout_s=LOAD_S).items():
+            failed[machine] = "" if not isinstance(found, Exception) else str(found)
+            if failed[machine]:
+                self.end(machine)
+        return failed
+
+    def call_all(
+        self, method: str, machines: Iterable[str], *values: Any, timeout_s: float
+    ) -> dict[str, Any | Exception]:
+        """What a method gives on each machine, or why it gave nothing: LostError, or the error that it raised."""
+        sent: dict[str, Any] = {}
+        given: dict[str, Any | Exception] = {}
+        for machine in machines:
+            try:
+                sent[machine] = getattr(self._handle(machine), method).remote(*values)
+            except LostError as error:
+                given[machine] = error
+        ends = time.monotonic() + timeout_s
+        for machine, result in sent.items():
+            try:
+                given[machine] = self._got(machine, result, max(0.0, ends - time.monotonic()))
+            except Exception as error:  # noqa: BLE001 - it is the caller's to judge
+                given[machine] = error
+        return given
+
+    def call(self, machine: str, method: str, *values: Any, timeout_s: float) -> Any:
+        """What a method gives. Raises LostError, and what the method raises."""
+        return self._got(machine, getattr(self._handle(machine), method).remote(*values), timeout_s)
+
+    def send(self, machine: str, method: str, *values: Any) -> None:
+        """Call a method without waiting for it; a machine that is gone is not told."""
+        with contextlib.suppress(LostError):
+            getattr(self._handle(machine), method).remote(*values)
+
+    def stream(
+        self, machine: str, method: str, *values: Any, cancel: threading.Event, silent_s: float
+    ) -> Iterator[Any]:
+        """What a generator yields, as it comes; ends soon after `cancel` is set. Raises LostError when the machine is
+        gone or nothing has come for `silent_s`, and what the generator raises."""
+        results = getattr(self._handle(machine), method).remote(*values)
+        heard_s = time.monotonic()
+        while not cancel.is_set():
+            ready, _ = self._ray.wait([results], timeout=POLL_S)
+            if ready:
+                try:
+                    result = next(results)
+                except StopIteration:
+                    return
+                yield self._got(machine, result, silent_s)
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > silent_s:
+                raise LostError(f"nothing came for {silent_s:.0f} seconds")
+
+    def end(self, machine: str) -> None:
+        """End the one on this machine, if there is one."""
+        with contextlib.suppress(LostError):
+            self._ray.kill(self._handle(machine), no_restart=True)
+        self._handles.pop(machine, None)
+
+    def _handle(self, machine: str) -> Any:
+        if machine not in self._handles:
+            try:
+                self._handles[machine] = self._ray.get_actor(f"{self._prefix}{machine}")
+            except ValueError as error:
+                raise LostError("it is not there") from error
+        return self._handles[machine]
+
+    def _got(self, machine: str, result: Any, timeout_s: float) -> Any:
+        from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+
+        try:
+            return self._ray.get(result, timeout=timeout_s)
+        except RayTaskError as error:
+            if isinstance(error.cause, Error):
+                raise error.cause from error
+            raise ModelError(f"{machine}: {reason(error.cause)}") from error
+        except GetTimeoutError as error:
+            raise LostError(f"no answer for {timeout_s:.0f} seconds") from error
+        except RayError as error:
+            self._handles.pop(machine, None)
+            raise LostError(reason(error)) from error
 
 
 def connect(address: str) -> Any:
@@ -287,6 +418,13 @@ def connect(address: str) -> Any:
     except (RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise InputError(f"the cluster at {printable(address)} cannot be used: {reason(error)}") from error
     return ray
+
+
+def on(node_id: str) -> Any:
+    """Ray's word for: on this machine and on no other."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node_id, soft=False)
 
 
 def shown(node: dict[str, Any]) -> str:

@@ -87,3 +87,14 @@ class Hits(list[Hit]):
         """Of an index without shards none is missing."""
         super().__init__(hits)
         self.missing = missing
+
+    @property
+    def not_searched(self) -> str:
+        """See `not_searched`."""
+        return not_searched(self.missing)
+
+
+def not_searched(missing: Iterable[str]) -> str:
+    """That a part of the articles was not searched, in words, from the names of the shards; "" when none is missing."""
+    names = ", ".join(missing)
+    return f"Not all articles were searched: {names}." if names else ""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from platformdirs import user_data_path
 
-from index.cluster import LOAD_S, connect, reason, shown
+from index.cluster import LOAD_S, connect, on, reason, shown
 from index.errors import InputError, StoreError
 from index.release import __version__
 from index.shard import STATE, OutdatedError, Shard
@@ -166,7 +166,7 @@ class ShardActors:
                     "num_cpus": 0,
                     "max_restarts": -1,
                     "max_concurrency": AT_ONCE,
-                    "scheduling_strategy": self._on(node_id),
+                    "scheduling_strategy": on(node_id),
                 }
                 self._handles[name] = self._ray.remote(_Actor).options(**options).remote(name, embedder, folder)
                 new[name] = shown(node)
@@ -183,7 +183,7 @@ class ShardActors:
 
         look = self._ray.remote(_names)
         sent = {
-            look.options(num_cpus=0, max_retries=0, scheduling_strategy=self._on(node_id)).remote(folder): node_id
+            look.options(num_cpus=0, max_retries=0, scheduling_strategy=on(node_id)).remote(folder): node_id
             for node_id in node_ids
         }
         ready, _ = self._ray.wait(list(sent), num_returns=len(sent), timeout=START_S) if sent else ((), ())
@@ -194,12 +194,6 @@ class ShardActors:
                 if release == __version__:
                     found[sent[result]] = names
         return found
-
-    def _on(self, node_id: str) -> Any:
-        """Ray's word for: on this machine and on no other."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        return NodeAffinitySchedulingStrategy(node_id, soft=False)
 
     def stop(self, name: str) -> None:
         """End a shard and delete its folder. Raises InputError when there is none of this name."""

@@ -318,7 +318,9 @@ class Answer:
     @property
     def not_searched(self) -> str:
         """That a part of the articles was not searched, in words; "" where all were."""
-        return f"Not all articles were searched: {', '.join(self.missing)}." if self.missing else ""
+        from index.hit import not_searched
+
+        return not_searched(self.missing)
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -53,6 +53,7 @@ class Quoting:
             raise InputError(f"spans={spans}: an answer quotes at least 1 sentence")
         if not vocabulary.ends:
             raise ModelError("the model has no token that ends an answer; choose another: citewire models list")
+        self.passages = tuple(passages)
         self._ends = vocabulary.ends
         self._tokens = _index(vocabulary)
         self._spans = spans if 0 in self._tokens.live(_JOINT) else 1

@@ -16,13 +16,13 @@ Nothing that a model wrote is believed until it is cited and supported.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from index.errors import InputError, ModelError
 from index.language import language_of, may_be_in
-from index.model_address import is_address
 from rag import evidence, overview, prompt, recency
 from rag.answer import Answer, Reason
 from rag.clock import Clock
@@ -31,13 +31,13 @@ from rag.event import Evidence, Progress, Row, Token
 from rag.find import Found, find
 from rag.grounding import answerability, claims, support
 from rag.grounding.answerability import Signals
-from rag.llm import Served
+from rag.llm import Replicated, Served
 from rag.quote import Quoting
 from rag.relevance import covered
 from rag.settings import MODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from index import Index
     from index.article import Article
@@ -148,7 +148,7 @@ class Reply:
     def _answer_in_turn(self, question: Question, parts: Sequence[Part]) -> list[Answer]:
         """Wait until it is this question's turn, then answer its parts, each with those before it as history."""
         answers: list[Answer] = []
-        most = self.settings.llm_requests if is_address(self.settings.llm) else 1
+        most = self.model.at_once(self.settings)
         report = partial(self._report, "queue", total=0)
         with self.queue.place(self.channel.cancel, report, model=self.settings.llm, most=most) as is_next:
             for part in parts:
@@ -164,8 +164,23 @@ class Reply:
     def _answer_part(self, part: Part, history: Sequence[Turn]) -> Answer:
         """Draft, cite and judge; try again when the first draft is not to be given; answer or refuse. A question about
         now is first asked of the newest articles alone, so that an older one is not taken for what is so today."""
-        llm, asked = self.model.of(self.settings), part.question.text
         passages = [source.hit for source in part.found.sources]
+        with self._llm_for(passages[0]) as llm:
+            return self._answer_with(llm, part, passages, history)
+
+    @contextmanager
+    def _llm_for(self, best: Hit) -> Iterator[LLM]:
+        """The model; of several machines that have it, one for the whole answer, chosen by the best passage."""
+        llm = self.model.of(self.settings)
+        if not isinstance(llm, Replicated):
+            yield llm
+            return
+        with llm.near(best.text) as one:
+            yield one
+
+    def _answer_with(self, llm: LLM, part: Part, passages: Sequence[Hit], history: Sequence[Turn]) -> Answer:
+        """See `_answer_part`."""
+        asked = part.question.text
         turns = evidence.trim_history(asked, passages, history, llm, self.settings)
         request = prompt.build(asked, passages, turns)
         newest = recency.newest_alone(asked, part.found.sources)

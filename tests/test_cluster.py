@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +18,13 @@ import pytest
 
 from index import Index
 from index.article import Article
-from index.cluster import IN_FLIGHT, ClusterEmbedder
+from index.cluster import IN_FLIGHT, ClusterEmbedder, connect
 from index.errors import InputError, ModelError
 from index.shard_actors import ShardActors
 from index.sync import SAVE_EVERY
-from rag import Engine
+from rag import Answer, Engine, Token
+from rag.llm import replicas
+from rag.llm.replicas import Replicas
 from rag.settings import Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 from ui.cli import main
@@ -213,6 +219,10 @@ def test_shards_are_searched_as_one_index_and_come_and_go(
     assert f"not all articles were searched: {killed}" in capsys.readouterr().err
     status = run(capsys, *at, "cluster", "status", *on)
     assert status["missing"] == [killed]
+    served: list[Any] = []
+    monkeypatch.setattr("ui.api.programs.serve", lambda home, *, engine, **_: served.append(engine.index.missing))
+    assert main([*at, "serve", "--no-page", *on]) == 0
+    assert served == [(killed,)]
 
     moved = run(capsys, *at, "cluster", "rebalance", *on, *folder)
     assert (len(moved["articles"]), sum(moved["articles"].values())) == (2, 60)
@@ -233,6 +243,156 @@ def test_shards_are_searched_as_one_index_and_come_and_go(
     assert sum(again["articles"].values()) == 60
     assert again["copied"] <= 60 - again["articles"][kept]  # what it has is found on its disk
     assert all(row["in_step"] for row in run(capsys, *at, "cluster", "status", *on)["shards"])
+    with ShardActors(cluster.address) as shards:
+        for name in shards.live:
+            shards.stop(name)
+
+
+SMALL = Settings(llm="smollm2-135m", mode="write", read_ahead="off", threads=1)
+ASKED, REPLY = "How many lamps has the bridge number 12?", "The bridge number 12 has 84 lamps."
+
+
+class SlowLLM(ScriptedLLM):
+    """Notes which process begins and ends a draft, and takes its time between words."""
+
+    def stream(self, *arguments: Any, **options: Any) -> Iterator[str]:
+        note("begun")
+        for piece in super().stream(*arguments, **options):
+            time.sleep(0.2)
+            yield piece
+        note("cancelled" if options["cancel"].is_set() else "ended")
+
+
+def note(what: str) -> None:
+    with open(os.environ["BATCHES_OF_TEST"], "a") as file:  # noqa: PTH123
+        file.write(f"{what} {os.getpid()}\n")
+
+
+def noted(path: Path, what: str) -> list[int]:
+    """The processes that have noted this."""
+    return [int(line.split()[1]) for line in path.read_text().splitlines() if line.startswith(what)]
+
+
+def slow(settings: Settings) -> SlowLLM:
+    return SlowLLM(*[REPLY] * 20)
+
+
+@pytest.fixture
+def engine(cluster: Any, batches: Path, tmp_path: Path) -> Iterator[Engine]:
+    """Over 30 articles, with a slow replica on both machines."""
+    batches.write_text("")
+    ray = connect(cluster.address)
+    started = replicas.start(SMALL, slow)
+    assert list(started.values()) == ["", ""]
+    with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as index:
+        index.add(articles(30))
+        llm = Replicas.open(SMALL)
+        until = time.monotonic() + 60
+        while llm is not None and llm.at_once() < 2 and time.monotonic() < until:  # one may be busy for a moment
+            time.sleep(0.2)
+        with Engine.open(index=index, llm=llm, settings=SMALL) as engine:
+            yield engine
+    replicas.stop()
+    ray.shutdown()
+
+
+def test_two_readers_are_answered_at_once_on_two_machines(engine: Engine, batches: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(engine.ask, [ASKED, ASKED]))
+    assert [(answer.text, answer.model) for answer in answers] == [(REPLY, "smollm2-135m")] * 2
+    assert len(answers[0].model_sha256) == 64
+    lines = [line.split()[0] for line in batches.read_text().splitlines()]
+    assert lines[:2] == ["begun", "begun"]
+    assert len(set(noted(batches, "begun"))) == 2
+
+
+def test_questions_about_one_passage_are_answered_where_it_was_read(engine: Engine, batches: Path) -> None:
+    for _ in range(3):
+        assert engine.ask(ASKED).text == REPLY
+    assert len(set(noted(batches, "begun"))) == 1
+
+
+def test_an_answer_goes_on_elsewhere_when_its_machine_is_lost(engine: Engine, batches: Path) -> None:
+    words = ""
+    for event in engine.stream(ASKED):
+        if isinstance(event, Token):
+            words += event.text
+            if len(words.split()) == 2:
+                os.kill(noted(batches, "begun")[0], signal.SIGKILL)
+        if isinstance(event, Answer):
+            assert event.text == REPLY
+    assert words.strip() == REPLY
+    first, second = noted(batches, "begun")
+    assert first != second
+    assert noted(batches, "ended") == [second]
+
+
+def test_when_a_second_machine_is_lost_that_is_said(engine: Engine, batches: Path) -> None:
+    killed: list[int] = []
+    ended = threading.Event()
+
+    def kill() -> None:
+        while not ended.wait(0.05):
+            for process in set(noted(batches, "begun")).difference(killed):
+                os.kill(process, signal.SIGKILL)
+                killed.append(process)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    with pytest.raises(ModelError, match=r"lost while answering .*; ask again, or see: citewire cluster status"):
+        engine.ask(ASKED)
+    ended.set()
+    killing.join()
+    assert len(killed) == 2
+    assert engine.ask(ASKED).text == REPLY  # both are started again
+
+
+def test_a_question_is_cancelled_where_it_is_answered(engine: Engine, batches: Path) -> None:
+    cancel = threading.Event()
+    for event in engine.stream(ASKED, cancel=cancel):
+        if isinstance(event, Token):
+            cancel.set()
+    until = time.monotonic() + 30
+    while not noted(batches, "cancelled") and time.monotonic() < until:
+        time.sleep(0.1)
+    assert noted(batches, "cancelled") == noted(batches, "begun")
+
+
+def test_replicas_of_another_model_are_not_asked(engine: Engine) -> None:
+    with pytest.raises(ModelError, match=r"has smollm2-135m of Citewire .* is asked for; name that model with --llm"):
+        Replicas.open(replace(SMALL, llm=None))
+    with pytest.raises(InputError, match=r"replicas have a model of models\.txt"):
+        replicas.start(replace(SMALL, llm="http://127.0.0.1:8080/v1#one"))
+
+
+@pytest.mark.model
+def test_answers_of_replicas_are_those_of_the_model_here(
+    cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.search.SentenceEmbedder", BagOfWordsEmbedder)
+    monkeypatch.setenv("CITEWIRE_THREADS", "1")
+    at, on = ("--home", str(tmp_path / "home")), ("--cluster", cluster.address)
+    llm, folder = ("--llm", "smollm2-135m"), ("--folder", str(tmp_path / "shards"))
+    with Index.open(tmp_path / "home") as index:
+        index.add(articles(30))
+    questions = [(ASKED, mode) for mode in ("write", "quote")] + [("Which bridge has 49 lamps?", "write")]
+    here = [run(capsys, *at, "ask", asked, *llm, "--mode", mode) for asked, mode in questions]
+
+    run(capsys, *at, "cluster", "init", *on, *folder, *llm, "--replicas")
+    status = run(capsys, *at, "cluster", "status", *on)
+    assert list(status["replicas"].values()) == ["smollm2-135m"] * 2
+    there = [run(capsys, *at, "ask", asked, *llm, *on, "--mode", mode) for asked, mode in questions]
+    for one, other in zip(here, there, strict=True):
+        assert {**other, "timings": None} == {**one, "timings": None}
+    assert any(answer["claims"] for answer in there)
+
+    assert main([*at, "ask", ASKED, *on]) == 1  # the default model
+    assert "name that model with --llm" in capsys.readouterr().err
+    drained = status["shards"][0]
+    run(capsys, *at, "cluster", "drain", drained["name"], *on)
+    assert drained["node"] not in run(capsys, *at, "cluster", "status", *on)["replicas"]
+    run(capsys, *at, "cluster", "init", *on, *folder, *llm, "--no-replicas")
+    assert run(capsys, *at, "cluster", "status", *on)["replicas"] == {}
     with ShardActors(cluster.address) as shards:
         for name in shards.live:
             shards.stop(name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -19,6 +21,11 @@ from index.sharded import owner
 from rag import Engine
 from rag.settings import Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
+from tests.test_api import Running
+from tests.test_mcp import connected, text_of
+from ui.api import programs
+from ui.backend import Backend
+from ui.folders import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -368,6 +375,36 @@ def test_answers_name_the_shard_that_is_missing(index: Index, shards: LocalShard
         assert engine.ask("Which articles mention the harbour?").missing == ()
         with pytest.raises(StoreError, match="b: not searched"):
             engine.check("The harbour was repaired in 1950.")
+
+
+def test_the_doors_for_programs_name_the_shard_that_is_missing(index: Index, shards: LocalShards) -> None:
+    asked = "When was the harbour of Port Alma repaired?"
+    shards.shards.pop("b").close()
+    note = "Not all articles were searched: b."
+    with Engine.open(index=index, llm=ScriptedLLM(), settings=Settings(read_ahead="off")) as engine:
+        backend = Backend(engine)
+        made = programs.Programs(backend, home=index.home, folders=Folders())
+        with programs.running(made, port=0) as url:
+            backend.start()
+            server = Running(urlsplit(url).port or 0, engine, ScriptedLLM(), made, index.home)
+            assert server.ask("POST", "/api/v1/ask", {"question": asked}).json["missing"] == ["b"]
+            assert server.ask("POST", "/api/v1/search", {"query": "harbour"}).json["missing"] == ["b"]
+            assert server.ask("POST", "/api/v1/check", {"text": "The harbour was repaired."}).status == 503
+            sent = {"model": "citewire", "messages": [{"role": "user", "content": asked}]}
+            given = server.ask("POST", "/v1/chat/completions", sent).json
+            assert given["citewire"]["missing"] == ["b"]
+            assert given["choices"][0]["message"]["content"].endswith(note)
+
+            async def use() -> None:
+                async with connected(server) as client:
+                    for tool, arguments in (("ask", {"question": asked}), ("search", {"query": "harbour"})):
+                        found = await client.call_tool(tool, arguments)
+                        assert found.structured_content["missing"] == ["b"]
+                        assert note in text_of(found)
+
+            asyncio.run(use())
+        made.close(5.0)
+        backend.close()
 
 
 def test_documents_are_spread_evenly() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from rag.prompt import Prompt
 
@@ -40,6 +41,10 @@ class Vocabulary:
 
     pieces: Sequence[bytes]
     ends: frozenset[int]
+
+
+BYTES = Vocabulary((*(bytes([byte]) for byte in range(256)), b""), frozenset({256}))
+"""Of an LLM whose tokens are not known here: single bytes, and an end."""
 
 
 class LLM(Protocol):
@@ -109,6 +114,20 @@ class Served(Protocol):
 
     def estimating(self) -> LLM:
         """The same model, whose `count` sends nothing to the server."""
+        ...
+
+
+@runtime_checkable
+class Replicated(Protocol):
+    """An LLM that several machines have, so that several answers are written at once."""
+
+    def at_once(self) -> int:
+        """How many answers are written at a time."""
+        ...
+
+    def near(self, passage: str) -> AbstractContextManager[LLM]:
+        """The LLM for one answer, whose best passage is this one: on the machine that is the likeliest to have read it
+        before, if that is free."""
         ...
 
 

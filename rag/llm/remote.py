@@ -18,12 +18,12 @@ from index.errors import InputError
 from index.model_address import Address
 from index.model_server import NOT_TAKEN, ModelServer, ServerError
 from rag import quote
-from rag.llm import Vocabulary
+from rag.llm import BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rag.llm import Constraint, OnRead
+    from rag.llm import Constraint, OnRead, Vocabulary
     from rag.prompt import Prompt
 
 KEY_VARIABLE = "CITEWIRE_LLM_KEY"
@@ -138,7 +138,7 @@ class RemoteLLM:
     def vocabulary(self) -> Vocabulary:
         """None that a constraint could use: what a server makes of a text has no tokens here. One of single bytes, for
         rag.quote.Quoting, whose sentences are chosen by number."""
-        return _BYTES
+        return BYTES
 
     def count(self, prompt: Prompt) -> int:
         """How many tokens the prompt takes, by the server's tokenizer if it has one, else as many as it can be."""
@@ -334,7 +334,6 @@ class RemoteLLM:
 
 _TOKENIZERS = (("/tokenize", "content"), ("/tokenize", "prompt"), ("/extras/tokenize/count", "input"))
 """Where a server counts tokens, and what it calls the text: llama-server, vLLM, llama_cpp.server."""
-_BYTES = Vocabulary((*(bytes([byte]) for byte in range(256)), b""), frozenset({256}))
 
 
 def _messages(prompt: Prompt) -> list[dict[str, str]]:

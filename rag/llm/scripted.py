@@ -6,7 +6,7 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from rag.llm import Vocabulary
+from rag.llm import BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ class ScriptedLLM:
     name = "scripted"
     context_tokens = 4096
     adapts = False
-    vocabulary = Vocabulary((*(bytes([byte]) for byte in range(256)), b""), frozenset({256}))
+    vocabulary = BYTES
 
     def __init__(self, *replies: str, gate: threading.Event | None = None, odds: Sequence[float] = ()) -> None:
         """`replies` are taken in order."""

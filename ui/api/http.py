@@ -127,7 +127,7 @@ def _routes(service: Service) -> APIRouter:
         only = {"source": asked.source, "before": asked.before, "after": asked.after, "articles": asked.articles}
         hits = await service.search(asked.query, asked.k, **only)
         rows = [Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)]
-        return answered({"query": asked.query, "hits": rows})
+        return answered({"query": asked.query, "hits": rows, "missing": list(hits.missing)})
 
     @routes.get("/api/v1/articles", responses={200: {"model": schema.ArticlesOut}}, tags=["read"])
     async def list_articles(

@@ -306,9 +306,13 @@ class Tools:
         only = {"source": asked.source, "before": asked.before, "after": asked.after, "articles": asked.articles}
         hits = await self._service.search(asked.query, asked.k, **only)
         sources = [Source(number, hit) for number, hit in enumerate(hits, start=1)]
-        passages = [f"[{one.number}] {_found(one.hit)}\n{one.hit.text}" for one in sources]
-        found = {"query": asked.query, "hits": [one.to_dict() for one in sources]}
-        return found, "\n\n".join(passages) or "Nothing was found."
+        passages = [f"[{one.number}] {_found(one.hit)}\n{one.hit.text}" for one in sources] or ["Nothing was found."]
+        found = {
+            "query": asked.query,
+            "hits": [one.to_dict() for one in sources],
+            "missing": list(hits.missing),
+        }
+        return found, "\n\n".join(filter(None, (*passages, hits.not_searched)))
 
     async def _list(self, context: Context, asked: ListInput) -> tuple[dict[str, Any], str]:
         del context

@@ -351,7 +351,7 @@ class _Asked:
             }
             for one in answer.citations
         ]
-        text = str(answer) if self._has_quotes else answer.text
+        text = str(answer) if self._has_quotes else "\n\n".join(filter(None, (answer.text, answer.not_searched)))
         if self._has_quotes:
             annotations = []  # the offsets are those of the plain text
         return Written(

@@ -247,6 +247,7 @@ class SearchOut(Got):
 
     query: str
     hits: list[HitOut]
+    missing: list[str]
 
 
 class ListedOut(Got):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from index import Article, Index
-    from index.hit import Hit
+    from index.hit import Hits
     from index.listed import Listed
     from index.run import Progress as Report
     from index.run import SyncReport
@@ -150,7 +150,7 @@ class Service:
 
         return self.asking.events(client, job)
 
-    async def search(self, query: str, k: int, **only: Any) -> list[Hit]:
+    async def search(self, query: str, k: int, **only: Any) -> Hits:
         """What Index.search finds. Raises what it raises, and Problem when too many wait."""
         self.log.question(query)
         return await self.short(lambda: self.index.search(query, k, **only))

@@ -11,7 +11,7 @@ from index import models
 from index.errors import InputError
 from rag.settings import READ_AHEAD, Settings
 from ui import auth, page_token, proxy, terminal
-from ui.commands.cluster import add_cluster, opened
+from ui.commands.cluster import add_cluster, answering
 from ui.commands.command import OK, add_answering, add_command, add_group, port, settings_of
 from ui.commands.output import columns, complain, show, show_json
 from ui.commands.taking import add_export, now, require_exportable, take
@@ -98,12 +98,7 @@ def run_chat(options: argparse.Namespace) -> int:
 
         serve(options.home, open_browser=not options.no_browser, **served)
         return OK
-    from rag.engine import Engine
-
-    with (
-        opened(options.home, options.cluster) as found,
-        Engine.open(index=found, settings=served.pop("settings")) as engine,
-    ):
+    with answering(options.home, options.cluster, served.pop("settings")) as engine:
         from ui.web import serve
 
         serve(engine=engine, open_browser=not options.no_browser, **served)

@@ -12,7 +12,7 @@ from index.errors import Error
 from rag.grounding import answerability
 from rag.kind import KINDS
 from ui import terminal
-from ui.commands.cluster import add_cluster, opened
+from ui.commands.cluster import add_cluster, answering, opened
 from ui.commands.command import (
     NOT_ANSWERED,
     OK,
@@ -96,7 +96,7 @@ def run_ask(options: argparse.Namespace) -> int:
     settings = settings_of(options.llm, options.mode, options.caution)
     models.require_known(settings.llm, "llm")  # an empty index would not ask for it
     require_exportable(options)
-    with opened(options.home, options.cluster) as found, rag.Engine.open(index=found, settings=settings) as engine:
+    with answering(options.home, options.cluster, settings) as engine:
         complain_of_sending(engine.sends_to)
         if options.question is None and sys.stdin.isatty():
             return _converse(engine, options)

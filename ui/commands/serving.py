@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from index import home as homes
 from index import models
 from index.errors import InputError
+from ui.commands.cluster import add_cluster, answering
 from ui.commands.command import OK, add_answering, add_command, settings_of
 from ui.commands.page import add_listening, listening
 from ui.stopping import STOPPING_S
 
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from rag.engine import Engine
+    from rag.settings import Settings
     from ui.api.programs import Programs
     from ui.backend import Backend
     from ui.commands.command import Commands
@@ -26,6 +31,7 @@ def declare(commands: Commands) -> None:
     command = add_command(commands, "serve", run_serve, "--llm")
     add_answering(command)
     add_listening(command)
+    add_cluster(command)
     command.add_argument("--no-page", action="store_true", help="serve the doors for programs only, not the chat page")
     command.add_argument("--open-browser", action="store_true", help="open the page in a browser")
     command.add_argument(
@@ -47,6 +53,7 @@ def declare(commands: Commands) -> None:
 
     command = add_command(commands, "mcp", run_mcp, "--llm")
     add_answering(command)
+    add_cluster(command)
     command.add_argument("--write", action="store_true", help="also offer the tools `add` and `remove`")
     command.add_argument(
         "--allow-folders",
@@ -71,15 +78,23 @@ def run_mcp(options: argparse.Namespace) -> int:
 
     settings = settings_of(options.llm, options.mode, options.caution)
     models.require_known(settings.llm, "llm")
-    backend = Backend(lambda: Engine.open(options.home, settings=settings))
-    service = Service(backend, folders=Folders(options.allow_folders), metrics=Metrics(), log=RequestLog())
-    backend.start()
-    try:
-        asyncio.run(mcp.over_stdio(service, write=options.write))
-    finally:
-        service.close(STOPPING_S)
-        backend.close()
+    with shared(options, settings) as engine:
+        backend = Backend(engine or (lambda: Engine.open(options.home, settings=settings)))
+        service = Service(backend, folders=Folders(options.allow_folders), metrics=Metrics(), log=RequestLog())
+        backend.start()
+        try:
+            asyncio.run(mcp.over_stdio(service, write=options.write))
+        finally:
+            service.close(STOPPING_S)
+            backend.close()
     return OK
+
+
+def shared(options: argparse.Namespace, settings: Settings) -> AbstractContextManager[Engine | None]:
+    """The engine over the shards of --cluster; None without that, where the server opens one while it starts."""
+    if options.cluster is None:
+        return contextlib.nullcontext()
+    return answering(options.home, options.cluster, settings)
 
 
 def _require_no_page_options(options: argparse.Namespace) -> None:
@@ -101,7 +116,10 @@ def run_serve(options: argparse.Namespace) -> int:
     home: Path = homes.resolve(options.home)
     from ui.api import programs
 
-    with programs.log_as(options.log_format, has_text=options.log_text) as log:
+    with (
+        programs.log_as(options.log_format, has_text=options.log_text) as log,
+        shared(options, served["settings"]) as engine,
+    ):
         given = {
             **{name: served[name] for name in ("host", "proxies", "allowed_hosts", "root_path")},
             "rate_per_min": None if options.rate is None else max(0, options.rate),
@@ -111,12 +129,12 @@ def run_serve(options: argparse.Namespace) -> int:
         }
         if options.no_page:
             also = {name: served[name] for name in ("port", "settings", "allowed_folders")}
-            programs.serve(home, **also, **given)
+            programs.serve(home, engine=engine, **also, **given)
             return OK
         from ui.web import serve
 
         def doors(backend: Backend, folders: Folders) -> Programs:
             return programs.Programs(backend, home=home, folders=folders, **given)
 
-        serve(home, open_browser=options.open_browser, programs=doors, **served)
+        serve(home, engine=engine, open_browser=options.open_browser, programs=doors, **served)
     return OK
