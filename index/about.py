@@ -202,8 +202,7 @@ class Judge:
         near = self._vectors.search(centre.astype(np.float32), LARGE_POOL, among=self._sentences_among)
         ids = set(matched) | self._within(self._generation.vectors.passages_with(list(near)))
         found = Counter(passage.article_id for passage in self._generation.passages(ids))
-        rest = [name for name, _ in found.most_common() if name not in set(names)]
-        return [*names, *rest][:LARGE_POOL]
+        return list(dict.fromkeys([*names, *(name for name, _ in found.most_common())]))[:LARGE_POOL]
 
     def _within(self, passage_ids: set[int]) -> set[int]:
         return passage_ids if self._among is None else passage_ids & self._among

@@ -6,6 +6,7 @@ Knows what its files are called, and nothing of what stands in them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
@@ -50,6 +51,8 @@ def make(home: Path) -> None:
         home.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             home.mkdir(mode=0o700)
+        if not home.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file", str(home))
     tighten(home)
 
 

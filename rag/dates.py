@@ -72,6 +72,9 @@ _GOES_ON = (
 )
 _ADJECTIVAL = re.compile(rf"['’]s?\b|-|\s(?!(?:{_GOES_ON})\b)[a-z]")
 """What follows a date that is said of a noun: "the March 1st raid", "Tuesday's rally"."""
+YEARS = range(1000, 3000)
+"""Years in which articles are published, as in index/filters.py. Databases mark an unknown day by one of another year,
+such as 0001-01-01 or 9999-12-31, from which no other day could be reckoned."""
 LOOK_CHARS = 60
 """How far a rule looks before and behind an expression; bounds the cost of each."""
 
@@ -114,11 +117,12 @@ def dates(sentence: str, published: date | None = None) -> tuple[Dated, ...]:
 
 
 def day_of(published: str | None) -> date | None:
-    """The day of an ISO 8601 date or date-time; None for anything less exact."""
+    """The day of an ISO 8601 date or date-time; None for anything less exact, and outside of YEARS."""
     try:
-        return date.fromisoformat((published or "")[:10])
+        day = date.fromisoformat((published or "")[:10])
     except ValueError:
         return None
+    return day if day.year in YEARS else None
 
 
 def span(value: str) -> tuple[date, date]:

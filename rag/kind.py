@@ -91,9 +91,10 @@ _ALONE = (
     rf"(?:,? (?:do|does|did|you|have|has|got|is|are|was|were|there|in|all|total|altogether|now|indexed|included|known|"
     rf"available|searched|been|added|we|i|can|search|read|know|use|cover|here|the|this|your|my|collection|library|"
     rf"index|"
-    rf"archive|database|at the moment|currently|{_ARTICLES}|{_OUTLETS}))*[ ,]*$"
+    rf"archive|database|at the moment|currently|{_ARTICLES}|{_OUTLETS})\b)*+[ ,]*$"
 )
-"""What follows when articles are asked for without a subject."""
+"""What follows when articles are asked for without a subject. Possessive, as "news articles" can be read as one noun or
+two: with many of them, trying all readings would take for ever."""
 
 _FRAMES: tuple[tuple[str, str], ...] = (
     (

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -281,6 +282,15 @@ def test_an_empty_home_has_no_backup(home: Path, tmp_path: Path) -> None:
         backup.backup(tmp_path / "home.zip", home)
     assert not home.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_computer_whose_clock_is_at_its_beginning_can_be_backed_up(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = time.gmtime(0)
+    monkeypatch.setattr("ui.archive.time.gmtime", lambda *_: first)
+    backup.backup(tmp_path / "home.zip", full)
+    assert backup.restored(tmp_path / "home.zip", tmp_path / "other").counts["articles"] == 5
 
 
 def test_two_backups_to_one_file_do_not_mix(full: Path, file: Path) -> None:

@@ -295,3 +295,24 @@ def test_the_help_loads_no_model() -> None:
     )
     tried = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
     assert tried.stdout.split() == []
+
+
+def test_an_article_that_is_removed_during_a_run_is_not_missed(
+    engine: Engine, kept: Conversations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Briefings(kept).add(f"{SEARCH} source:herald")
+    engine.index.add([SECOND, replace(SECOND, id="third", text="The dam has a new gate.")])
+    digests = engine.index.digests
+
+    def removed_just_after() -> dict[str, str]:
+        found = digests()
+        engine.index.remove(["third"])
+        return found
+
+    monkeypatch.setattr(engine.index, "digests", removed_just_after)
+    assert Briefings(kept).run(search.id, engine).outcome == "Answered from 1 new article"
+
+
+def test_text_that_is_no_unicode_is_kept_as_far_as_it_goes(kept: Conversations) -> None:
+    added = Briefings(kept).add("What of the caf\udce9 owner?", name="caf\udce9", operators="source:caf\udce9s")
+    assert (added.question, added.name, added.operators) == ("What of the caf? owner?", "caf?", "source:caf?s")

@@ -211,6 +211,16 @@ def test_five_megabytes_of_anything_run(unit: str) -> None:
     assert len(strip_furniture(tidy(text))) <= len(text)
 
 
+@pytest.mark.timeout(60)
+def test_a_long_list_of_headlines_is_looked_through_once() -> None:
+    story = "The council voted on Monday to close the bridge.\n\n"
+    headlines = "Mayor Opens Bridge Over Troubled Water\n" * 200_000
+    kept = strip_furniture(f"{story}{headlines}Listen live")
+    assert kept.startswith(story)
+    assert "Listen" not in kept
+    assert strip_furniture(f"{story}{headlines[: 39 * 50]}Listen live") == story.strip()
+
+
 def test_hostile_lines_cost_little() -> None:
     for unit in (
         "share",

@@ -826,6 +826,13 @@ def test_search_explains_each_passage(capsys: pytest.CaptureFixture[str]) -> Non
     assert "similarity" not in capsys.readouterr().out
 
 
+def test_a_search_of_an_empty_index_says_how_to_add_articles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--home", str(tmp_path / "empty"), "search", "harbor"]) == 0
+    assert capsys.readouterr().err == "citewire: no articles yet; run: citewire index add PATH\n"
+
+
 def test_a_filter_that_finds_nothing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["search", "harbor source:gazette\x1b[2J"]) == 0
     assert capsys.readouterr().err == "citewire: nothing found with source:gazette\n"

@@ -243,3 +243,15 @@ def test_only_what_no_other_quote_has_in_any_words_is_said_to_be_of_one(tmp_path
     assert "names Mr" not in lead
     assert "gives 0" not in lead
     assert "names Ida" in lead
+
+
+def test_months_are_compared_where_no_article_has_a_date_or_one_has_a_date_that_is_none(tmp_path: Path) -> None:
+    for published in (None, "9999-12-31"):
+        with Index.open(tmp_path / str(published), embedder=BagOfWordsEmbedder()) as index:
+            index.add([Article("gas", "The price of gas rose in the city.", published=published)])
+            assert index.last_published() is None
+            answer = Engine.open(index=index, llm=ScriptedLLM()).ask("Compare May and June on gas", kind="comparison")
+            assert answer.refused
+            assert "I found nothing about gas for May and June" in answer.text
+            for kind, question in (("summary", "What is new since Monday?"), ("timeline", "Timeline of the gas price")):
+                assert Engine.open(index=index, llm=ScriptedLLM()).ask(question, kind=kind).kind == kind

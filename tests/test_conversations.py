@@ -595,3 +595,20 @@ def test_no_text_becomes_markup(kept: Conversations, payload: str) -> None:
 def test_a_copied_answer_is_the_one_that_is_exported(kept: Conversations) -> None:
     conversation = keep(kept, "me", "When did they break down?")
     assert markdown.render_answer(said()) in exported(kept.get(conversation, "me"))
+
+
+@pytest.mark.parametrize("answer", ["[]", "3", "[" * 100_000, "{"])
+def test_what_is_kept_as_an_answer_and_is_none_is_damage(kept: Conversations, home: Path, answer: str) -> None:
+    conversation = keep(kept, "me", "When?")
+    kept.feedback(conversation, "me", turn=1, thumb="up")
+    with contextlib.closing(sqlite3.connect(home / FILE, isolation_level=None)) as other:
+        other.execute("UPDATE turn SET answer = ?", (answer,))
+    for read in (
+        lambda: kept.get(conversation, "me"),
+        lambda: kept.snippets([conversation], "me"),
+        lambda: kept.search("me", "when"),
+        kept.all_feedback,
+    ):
+        with pytest.raises(StoreError, match=r"is damaged: .*citewire restore FILE"):
+            read()
+    assert len(kept.check()) == 1

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rag.dates import dates, span, written
+from rag.dates import dates, day_of, span, written
 
 PUBLISHED = date(2022, 10, 20)  # a Thursday
 
@@ -89,3 +89,10 @@ def test_dates_have_days_and_words() -> None:
     assert [written(value) for value in ("2022-10-20", "2022-W42", "2022-10", "2022")] == [
         "20 October 2022", "week of 17 October 2022", "October 2022", "2022",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("published", ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59+00:00"])
+def test_a_date_that_marks_an_unknown_day_is_none_and_days_are_not_reckoned_from_it(published: str) -> None:
+    assert day_of(published) is None
+    for when in ("yesterday", "tomorrow", "next week", "last month", "in December", "on Tuesday"):
+        assert dates(f"The dam opened {when}.", day_of(published)) == ()

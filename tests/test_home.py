@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from index import Article, Index
+from index import Article, Index, InputError
 from index import home as homes
 from rag.llm.kv_cache import KVCache
 from tests.fakes import BagOfWordsEmbedder
@@ -107,3 +107,10 @@ def test_where_modes_cannot_be_changed_all_else_works(
     with Index.open(home, embedder=BagOfWordsEmbedder()) as index:
         assert index.search("talks")
     assert homes.loose(home) == [home]
+
+
+def test_a_home_that_is_a_file_is_refused_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("notes")
+    with pytest.raises(InputError, match=r"notes\.txt cannot be made \(it is a file\); choose one with --home"):
+        Index.open(file)

@@ -111,3 +111,10 @@ def test_telling_the_kind_loads_nothing_heavy() -> None:
     )
     tried = subprocess.run([sys.executable, "-c", program], cwd=TOP, text=True, capture_output=True, check=True)
     assert tried.stdout == "set()\n"
+
+
+@pytest.mark.timeout(60)
+def test_nouns_that_can_be_read_in_two_ways_cost_little() -> None:
+    for start, nouns in (("which articles", "news articles"), ("how many articles", "news sources")):
+        assert kind_of(f"{start} {f'{nouns} ' * 28}say so") == "fact"
+    assert kind_of("Which news articles are in the library?") == "library"

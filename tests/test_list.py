@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from index import Article, Index, InputError
+from index.mentions import Name
 from rag import Answer, Engine, Reason, Row, Turn
-from rag.overview.list import asked_for
+from rag.overview.list import asked_for, best_sentence
 from rag.overview.scope import scope_of
 from rag.question import understand
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from index.embedder import SentenceEmbedder
+    from index.mentions import Mentions
 
 ARTICLES = [
     Article("hunt-1", "The budget is late. Jeremy Hunt spoke for an hour about the budget. Hunt left.", "Budget day",
@@ -318,3 +320,33 @@ def test_the_articles_of_one_outlet_are_some_of_all_that_are_about_a_subject(eng
         some = engine.ask(f"only those from the {outlet}", history=history)
         wanted = [name for name in ids(every) if name and places[int(name[-1])] == outlet]
         assert sorted(filter(None, ids(some))) == sorted(wanted)
+
+
+@pytest.mark.timeout(60)
+def test_the_sentence_of_a_book_is_found_in_one_pass() -> None:
+    text = (
+        "The chapter ends here at last and so on. " * 30_000
+        + "Jeremy Hunt spoke for an hour about the budget. " * 30_000
+    )
+    mentions = Name.of("Jeremy Hunt").find(text)
+    found = best_sentence(text, mentions[::-1])
+    assert found is not None
+    assert found.of(text) == "Jeremy Hunt spoke for an hour about the budget."
+    assert found.start == mentions[0].start
+
+
+def test_a_list_of_several_names_ends_soon_after_it_is_stopped(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel, read = threading.Event(), []
+    mentions = engine.index.mentions
+
+    def stopped_at_the_first(name: str, **given: Any) -> Iterator[Mentions]:
+        for one in mentions(name, **given):
+            if name != "Jeremy Hunt and the budget":
+                read.append(one)
+                cancel.set()
+            yield one
+
+    monkeypatch.setattr(engine.index, "mentions", stopped_at_the_first)
+    answer = engine.ask("Which articles mention Jeremy Hunt and the budget?", kind="list", cancel=cancel)
+    assert answer.reason == Reason.CANCELLED
+    assert len(read) == 1

@@ -410,3 +410,12 @@ def test_any_json_gives_articles_or_errors(value: object, cut: int) -> None:
     content = json.dumps(value)
     for item in formats.parse(".json", (content[:-cut] if cut else content).encode() or b"{"):
         assert isinstance(item, ReadError) or item.text.strip()
+
+
+def test_openings_of_comments_that_never_end_cost_little(tmp_path: Path) -> None:
+    story = "The council voted on Monday to close the bridge over the river for a year. "
+    texts = [story + "<!--" * 200_000, f"<!-- a note <!-- of two --> {story}"]
+    path = put(tmp_path, "a.jsonl", "\n".join(json.dumps({"id": str(n), "text": text}) for n, text in enumerate(texts)))
+    unending, noted = read(path)
+    assert unending.text.startswith(story.strip())
+    assert noted.text == story.strip()

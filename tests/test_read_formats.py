@@ -187,6 +187,14 @@ def test_docx_text_outside_the_plain_paragraphs_is_read_and_hidden_text_reported
     assert ["hidden text (6 characters)" in reason for reason in reasons] == [True]
 
 
+def test_a_row_of_asterisks_that_is_raised_costs_little(tmp_path: Path) -> None:
+    raised = '<w:vertAlign w:val="superscript"/>'
+    rows = [run(f"{mark * 60}x", raised) for mark in ("*", "(a)", "[", "†,")]
+    text = one(put(tmp_path, "a.docx", docx(f"<w:p>{run(TALKS)}{''.join(rows)}</w:p>"))).text
+    assert text.startswith(TALKS)
+    assert text.endswith("x")
+
+
 # EPUB
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from reportlab.pdfgen import canvas
 
-from index.read import read
+from index.read import hyphen, read
 from tests.conftest import one, put
 
 if TYPE_CHECKING:
@@ -330,3 +330,10 @@ def test_what_a_form_holds_follows_its_page_with_the_labels_of_the_fields(tmp_pa
     ]
     assert "hunter2" not in article.text
     assert ["no text on page 2 of 2" in note for note in left_out] == [True]
+
+
+@pytest.mark.timeout(60)
+def test_long_stretches_without_a_space_cost_little() -> None:
+    stretch = "\u6c49\u5b57" * 200_000
+    assert hyphen.mend(f"{stretch} infra{hyphen.BREAK}structure") == f"{stretch} infrastructure"
+    assert hyphen.mend(f"{'a' * 400_000}1ab{hyphen.BREAK}cd").startswith("a" * 400_000)

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import threading
+import tracemalloc
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from benchmarks.harness.rouge import rouge
 from index import Article, Index
+from index.article import Span
 from rag import Answer, Engine, Reason, Row, Settings, Turn
-from rag.overview.summary import FEWEST_WORDS, SENTENCES, Asked, asked_for
+from rag.overview.summary import (
+    EARLY,
+    FEWEST_WORDS,
+    NEAR_SUBJECT,
+    NEW,
+    RECENT,
+    REPEATS,
+    SAME_ARTICLE,
+    SAME_OUTLET,
+    SENTENCES,
+    Asked,
+    _Sentence,
+    asked_for,
+    choose,
+)
 from rag.question import understand
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from index.embedder import SentenceEmbedder
 
@@ -171,3 +192,59 @@ def test_sentences_that_go_on_from_another_or_break_off_a_quotation_are_no_summa
     index.add([Article("bare", text)])
     answer = summary(index, "Summarise the news on the lighthouse of Wells in one sentence")
     assert [claim.text for claim in answer.claims] == ["The lighthouse of Wells was closed after the storm of Sunday."]
+
+
+def test_sentences_are_chosen_as_by_comparing_all_and_in_memory_that_grows_with_their_number() -> None:
+    vectors = np.random.default_rng(7).normal(size=(6000, 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    dated = [
+        Article(f"a{day}", "A dam.", source=None if day % 3 else "CNN", published=f"2022-03-0{day + 1}")
+        for day in range(9)
+    ]
+    sentences = [_Sentence(dated[n * n % 9], Span(0, 6), n % 40, vector) for n, vector in enumerate(vectors)]
+    assert choose(sentences[:300], vectors[0], 12, threading.Event()) == compared(sentences[:300], vectors[0], 12)
+    tracemalloc.start()
+    try:
+        choose(sentences, None, 5, threading.Event())
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 16 << 20  # the cosines of all pairs take 144 MB
+
+
+def compared(sentences: Sequence[_Sentence], query: NDArray[np.float32], most: int) -> list[_Sentence]:
+    """What is chosen, by the formula over all pairs."""
+    matrix = np.stack([one.vector for one in sentences])
+    alike = matrix @ matrix.T
+    days = np.array([date.fromisoformat(one.article.published or "").toordinal() for one in sentences], dtype=float)
+
+    def standard(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray((values - values.mean()) / values.std())
+
+    score = (1 - NEAR_SUBJECT) * standard(alike.mean(axis=1)) + NEAR_SUBJECT * standard(matrix @ query)
+    score = score + RECENT * (days - days.min()) / np.ptp(days)
+    score = score + EARLY * np.array([1 / (1 + one.place) for one in sentences])
+    score = (score - score.min()) / np.ptp(score)
+    chosen: list[int] = []
+    while len(chosen) < most:
+        values = [
+            NEW * score[place]
+            - (1 - NEW) * max((alike[place, other] for other in chosen), default=0.0)
+            - sum(
+                SAME_ARTICLE * (sentences[other].article.id == one.article.id)
+                + SAME_OUTLET * (sentences[other].article.source == one.article.source)
+                for other in chosen
+            )
+            for place, one in enumerate(sentences)
+            if not any(alike[place, other] >= REPEATS for other in chosen)
+        ]
+        places = [
+            place for place in range(len(sentences)) if not any(alike[place, other] >= REPEATS for other in chosen)
+        ]
+        chosen.append(places[int(np.argmax(values))])
+    return [sentences[place] for place in chosen]
+
+
+def test_a_day_without_a_year_is_that_day_of_the_year_before() -> None:
+    for day, since in (("31 December", "2021-12-31"), ("March 30", "2021-03-30"), ("1 February", "2022-02-01")):
+        assert str(asked(f"What is new since {day}?").since) == since

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from index import Article, Index
 from rag import Answer, Engine, Reason, Row, Section, Settings, Turn
+from rag.grounding.lexicon import words
 from rag.overview.timeline import subject_of
 from rag.question import understand
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -192,3 +193,22 @@ def test_a_timeline_keeps_to_the_period_that_is_asked_for(index: Index) -> None:
     assert [section.date for section in found.sections] == ["2022-08-04", "2022-10-25", "2022-12-08"]
     assert "since August 2022" in found.lead
     assert ask(index, "Timeline of Brittney Griner before 1 March 2022").sections[0].date == "2022-02-17"
+
+
+def test_the_words_of_an_entry_are_read_once_however_many_there_are(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = "Tula Kazan Perm Omsk Tver Sochi Pskov Ufa Tomsk Chita Penza Orel Kursk Vologda Ryazan".split()
+    sightings = [f"Brittney Griner was seen in {place} on March {day}, 2022." for day, place in enumerate(places, 1)]
+    index.add([Article("seen", " ".join(sightings))])
+    read: list[str] = []
+
+    def counted(text: str) -> Any:
+        read.append(text)
+        return words(text)
+
+    monkeypatch.setattr("rag.overview.timeline.words", counted)
+    answer = ask(index, limit=100)
+    quotes = {claim.text for claim in answer.claims}
+    assert quotes == set(sightings)
+    assert max(read.count(quote) for quote in quotes) <= 2  # the first one is there early, and again among all

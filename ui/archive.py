@@ -44,6 +44,8 @@ UPLOADS = "uploads/"
 PIECE_BYTES = 1024 * 1024
 COMPRESSION_LEVEL = 1
 """Half of a database is vectors, which do not compress; the fastest level shrinks the text to a third."""
+OLDEST = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a ZIP can hold: a computer without a clock of its own starts in 1970."""
 MOST_RATIO = 1040
 """Deflate cannot compress to less than 1/1032; a member that claims more is a bomb."""
 MOST_DIRECTORY_BYTES = 64 * 1024 * 1024
@@ -248,7 +250,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, time.gmtime()[:6])
+    info = zipfile.ZipInfo(name, max(time.gmtime()[:6], OLDEST))
     info.compress_type = zipfile.ZIP_DEFLATED
     info._compresslevel = COMPRESSION_LEVEL  # type: ignore[attr-defined]
     info.external_attr = (stat.S_IFREG | 0o600) << 16

@@ -138,6 +138,7 @@ class Briefings:
 
         Raises InputError for a question, kind or operators that are wrong.
         """
+        question, name, operators = (conversations.storable(one) for one in (question, name, operators))
         question = " ".join(question.split())
         rest, within = filters.parse(question)
         if not rest.strip():
@@ -240,13 +241,17 @@ class Briefings:
         digests = index.digests()
         with self._kept.reading() as sql:
             seen = dict(sql.execute("SELECT article, digest FROM seen WHERE briefing = ?", (known.id,)))
-        asked = set(seen.values())  # whatever the id: an article that was moved or copied is not new
+        chosen, asked = (
+            frozenset(known.articles),
+            set(seen.values()),
+        )  # whatever the id: an article that was moved or copied is not new
         new = [article for article, digest in digests.items() if digest not in asked]
         if known.articles:
-            new = [article for article in new if article in known.articles]
+            new = [article for article in new if article in chosen]
         if only:
             passes = index.resolve(only).passes_article
-            new = [article for article in new if passes(index.article(article))]
+            passing = {one.id for one in index.openings(0) if passes(one)}  # without what was removed just now
+            new = [article for article in new if article in passing]
         seen = {article: digest for article, digest in digests.items() if digest in asked}
         if not new:
             return self._keep(known, generation, seen, NOTHING_NEW)
@@ -307,8 +312,8 @@ class Briefings:
     def _known(self, sql: sqlite3.Connection, briefing: str) -> Briefing:
         row = None
         if conversations.has_briefings(sql):
-            wanted = briefing.encode("utf-8", "replace").decode("utf-8")
-            row = sql.execute(f"SELECT {_COLUMNS} FROM briefing WHERE id = ?", (wanted,)).fetchone()
+            wanted = (conversations.storable(briefing),)
+            row = sql.execute(f"SELECT {_COLUMNS} FROM briefing WHERE id = ?", wanted).fetchone()
         if row is None or not self._sees(row[1]):
             raise InputError(UNKNOWN)
         return _briefing(sql, row)
@@ -339,5 +344,5 @@ def _only(known: Briefing) -> Filter:
 
 
 def _shortened(text: str) -> str:
-    words = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
+    words = " ".join(text.split())
     return words if len(words) <= NAME_CHARS else f"{words[: NAME_CHARS - 1].rsplit(' ', 1)[0]}…"

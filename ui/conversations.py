@@ -220,7 +220,7 @@ class Conversations:
             raise InputError("a conversation needs an owner")
         conversation, now = secrets.token_hex(16), utc_now()  # never begins with a dash
         with self.writing() as sql:
-            sql.execute("INSERT INTO conversation VALUES (?, ?, '', ?, ?)", (conversation, _storable(owner), now, now))
+            sql.execute("INSERT INTO conversation VALUES (?, ?, '', ?, ?)", (conversation, storable(owner), now, now))
         return conversation
 
     def append(self, conversation: str, *, owner: str, question: str, answer: Mapping[str, Any]) -> int:
@@ -228,7 +228,7 @@ class Conversations:
 
         The first question, shortened, becomes the title.
         """
-        question, now = _storable(question), utc_now()
+        question, now = storable(question), utc_now()
         with self.writing(conversation, owner) as sql:
             last = sql.execute("SELECT max(number) FROM turn WHERE conversation = ?", (conversation,)).fetchone()[0]
             number: int = (last or 0) + 1
@@ -245,7 +245,7 @@ class Conversations:
     def list(self, owner: str) -> tuple[Summary, ...]:
         """The owner's conversations that have a turn, most recently used first."""
         with self.reading() as sql:
-            rows = sql.execute(f"{_SUMMARY} WHERE owner = ? ORDER BY updated DESC, rowid DESC", (_storable(owner),))
+            rows = sql.execute(f"{_SUMMARY} WHERE owner = ? ORDER BY updated DESC, rowid DESC", (storable(owner),))
             return tuple(summary for summary in (Summary(*row) for row in rows) if summary.turns)
 
     def snippets(self, conversations: Sequence[str], owner: str) -> dict[str, str]:
@@ -254,9 +254,9 @@ class Conversations:
             rows = sql.execute(
                 "SELECT conversation, answer, max(number) FROM turn JOIN conversation ON id = conversation "
                 "WHERE owner = ? AND conversation IN (SELECT value FROM json_each(?)) GROUP BY conversation",
-                (_storable(owner), json.dumps(list(conversations))),
+                (storable(owner), json.dumps(list(conversations))),
             )
-            texts = {one: str(json.loads(answer).get("text", "")) for one, answer, _ in rows}
+            texts = {one: str(_parsed(answer).get("text", "")) for one, answer, _ in rows}
         return {one: " ".join(text[:SNIPPET_CHARS].split()) for one, text in texts.items()}
 
     def search(self, owner: str, text: str) -> tuple[Summary, ...]:
@@ -269,10 +269,10 @@ class Conversations:
         with self.reading() as sql:
             rows = sql.execute(
                 "SELECT id, title, question, answer FROM turn JOIN conversation ON id = conversation WHERE owner = ?",
-                (_storable(owner),),
+                (storable(owner),),
             )
             for conversation, title, question, answer in rows:
-                text_of_turn = f"{title}\n{question}\n{json.loads(answer).get('text', '')}\n"
+                text_of_turn = f"{title}\n{question}\n{_parsed(answer).get('text', '')}\n"
                 texts[conversation] = texts.get(conversation, "") + text_of_turn.casefold()
         found = {
             conversation for conversation, text_of_all in texts.items() if all(word in text_of_all for word in words)
@@ -296,7 +296,7 @@ class Conversations:
 
     def rename(self, conversation: str, owner: str, title: str) -> None:
         """Give it another title, cut to a line of TITLE_CHARS. Raises InputError for an empty one."""
-        title = _shortened(_storable(title))
+        title = _shortened(storable(title))
         if not title:
             raise InputError("the title is empty; write one")
         with self.writing(conversation, owner) as sql:
@@ -318,7 +318,7 @@ class Conversations:
         """Keep a conversation again that this owner has deleted, as it was. One that is kept stays as it is."""
         if not owner:
             raise InputError("a conversation needs an owner")
-        row = (deleted.id, _storable(owner), deleted.title, deleted.created, deleted.updated)
+        row = (deleted.id, storable(owner), deleted.title, deleted.created, deleted.updated)
         with self.writing() as sql:
             if not sql.execute("INSERT OR IGNORE INTO conversation VALUES (?, ?, ?, ?, ?)", row).rowcount:
                 return
@@ -340,7 +340,7 @@ class Conversations:
         """
         if thumb not in ("up", "down", None):
             raise InputError(f"thumb {thumb!r}: up, down or none is needed")
-        reason = _storable(reason).strip() if thumb else ""
+        reason = storable(reason).strip() if thumb else ""
         if len(reason) > REASON_CHARS:
             raise InputError(f"the reason has {len(reason)} characters; at most {REASON_CHARS} are kept")
         with self.writing(conversation, owner) as sql:
@@ -359,7 +359,7 @@ class Conversations:
                 "WHERE thumb IS NOT NULL ORDER BY rated_at DESC, conversation, number"
             )
             return tuple(
-                Feedback(conversation, turn, thumb, reason, rated_at, question, json.loads(answer))
+                Feedback(conversation, turn, thumb, reason, rated_at, question, _parsed(answer))
                 for conversation, turn, thumb, reason, rated_at, question, answer in rows
             )
 
@@ -381,11 +381,11 @@ class Conversations:
                 found.append(f"{count} turns without a conversation")
             # Not whether it has all that an answer has today: one of an older Citewire may have less.
             for conversation, number, answer in sql.execute("SELECT conversation, number, answer FROM turn"):
-                if not _is_object(answer):
+                if not _is_answer(answer):
                     found.append(f"turn {number} of conversation {conversation} holds no answer")
             if has_briefings(sql):
                 for briefing, number, answer in sql.execute("SELECT briefing, number, answer FROM entry"):
-                    if not _is_object(answer):
+                    if not _is_answer(answer):
                         found.append(f"entry {number} of briefing {briefing} holds no answer")
         return tuple(found)
 
@@ -487,7 +487,7 @@ class Conversations:
         if conversation is None:
             return
         known = self._sql.execute(
-            "SELECT 1 FROM conversation WHERE id = ? AND owner = ?", (_storable(conversation), _storable(owner))
+            "SELECT 1 FROM conversation WHERE id = ? AND owner = ?", (storable(conversation), storable(owner))
         )
         if known.fetchone() is None:
             raise InputError(UNKNOWN)
@@ -512,7 +512,7 @@ class Conversations:
             yield
         except sqlite3.Error as error:
             raise database.explained(self.path, error, damaged=DAMAGED, waited_s=LOCK_WAIT_MS / 1000) from error
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise StoreError(f"{self.path} is damaged: what it holds as an answer is none; {DAMAGED}") from error
 
 
@@ -541,14 +541,23 @@ def _conversation(sql: sqlite3.Connection, conversation: str) -> Conversation:
 def _kept(row: tuple[Any, ...]) -> Kept:
     """A row of _TURN."""
     number, question, answer, asked_at, thumb, reason = row
-    return Kept(number, question, json.loads(answer), asked_at, thumb, reason)
+    return Kept(number, question, _parsed(answer), asked_at, thumb, reason)
 
 
-def _is_object(text: str) -> bool:
+def _parsed(answer: str) -> dict[str, Any]:
+    """An answer as a mapping. Raises JSONDecodeError or RecursionError for what is none."""
+    found = json.loads(answer)
+    if not isinstance(found, dict):
+        raise json.JSONDecodeError("no object", answer, 0)
+    return found
+
+
+def _is_answer(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        _parsed(text)
     except (ValueError, TypeError, RecursionError):
         return False
+    return True
 
 
 def _make(path: Path) -> bool:
@@ -572,7 +581,7 @@ def _shortened(text: str) -> str:
     return words[: TITLE_CHARS - 1].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """`text` with halves of surrogate pairs, which SQLite cannot store, as question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -247,7 +247,7 @@ def _end_of_article(lines: list[str]) -> int:
     end go: there nothing else can be distinguished from a list or a poem.
     """
     has_prose = any(_is_prose(line) for line in lines)
-    end, is_waiting = len(lines), False
+    end, is_waiting, listings = len(lines), False, len(lines)
     for i in range(len(lines) - 1, -1, -1):
         line = lines[i].strip()
         if not line:
@@ -258,7 +258,10 @@ def _end_of_article(lines: list[str]) -> int:
             if not is_waiting:
                 end = i
         elif _is_listing(line):
-            if not is_waiting and has_prose and end < len(lines) and _stands_apart(lines, i, end):
+            may_go = not is_waiting and has_prose and end < len(lines)
+            if may_go and i < listings:
+                listings = _listings_above(lines, i, end)
+            if may_go and listings <= i:
                 end = i
             else:
                 is_waiting = True
@@ -277,15 +280,16 @@ MAX_TRAILING_LINES = 200
 """How far up the walk from the last line goes."""
 
 
-def _stands_apart(lines: list[str], index: int, end: int) -> bool:
-    """Whether the line's block touches what was already cut, is under a blank line, and is all listings."""
+def _listings_above(lines: list[str], index: int, end: int) -> int:
+    """The first line of the block that a line is in, if the block touches what was already cut, is under a blank line,
+    and is all listings; else the number of all lines."""
     if any(not line.strip() for line in lines[index:end]):
-        return False
+        return len(lines)
     while index > 0 and lines[index - 1].strip():
         index -= 1
         if not (_is_listing(lines[index].strip()) or is_marker(lines[index])):
-            return False
-    return index > 0
+            return len(lines)
+    return index or len(lines)
 
 
 def _is_listing(line: str) -> bool:

@@ -85,7 +85,7 @@ _BLOCK_TAG = re.compile(
 )
 _TAG = re.compile(
     r"<(?:/?(?:a|abbr|b|i|u|s|em|strong|span|small|sub|sup|img|font|code|mark|script|style|cite|q|iframe|video)\b[^<>]*"
-    r"|!--.*?--)>",
+    r"|!--(?:(?!<!--).)*?--)>",
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)

@@ -34,10 +34,11 @@ _TAGS = {
 }  # fmt: skip
 """Languages that index/language.py recognizes → their dictionaries of pyspellchecker."""
 _DICTIONARIES = frozenset((*_TAGS.values(), "eu", "fa", "lv"))
-_BROKEN = re.compile(rf"([^\s{BREAK}]*){BREAK}(?=([^\s{BREAK}]*))")
+# Only from the beginning of a stretch, whose end would else be looked for from each of its letters.
+_BROKEN = re.compile(rf"(?<![^\s{BREAK}])([^\s{BREAK}]*){BREAK}(?=([^\s{BREAK}]*))")
 _ADDRESS = re.compile(r"[/@_]|\w\.\w")
 _WORD = re.compile(r"[^\W\d_]+(?:[-‐’'][^\W\d_]+)*")
-_LAST_LETTERS = re.compile(r"[^\W\d_]+$")
+_LAST_LETTERS = re.compile(r"(?<![^\W\d_])[^\W\d_]+$")
 _FIRST_LETTERS = re.compile(r"^[^\W\d_]+")
 
 

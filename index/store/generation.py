@@ -403,8 +403,9 @@ class Generation:
         return tuple(article_id for (article_id,) in rows)
 
     def last_published(self) -> str | None:
-        """The latest date of publication of any article; None when none has one."""
-        latest: str | None = self._sql.execute("SELECT max(published) FROM article").fetchone()[0]
+        """The latest date of publication of any article; None when none has one. Not 9999-12-31 and the like, with
+        which databases mark an unknown day."""
+        latest: str | None = self._sql.execute("SELECT max(published) FROM article WHERE published < '3'").fetchone()[0]
         return latest
 
     def counts(self) -> dict[str, int]:

@@ -203,7 +203,7 @@ def _listed(
             take(row)
         if not rows and not in_title and len(wanted.names) > 1 and not wanted.is_about:
             wanted = replace(wanted, is_split=True)
-            for row in _several(wanted, question, index):
+            for row in _several(wanted, question, index, cancel):
                 take(row)
     except InputError as error:  # a name without a word, or too long
         return Overview(str(error), reason=Reason.UNCLEAR)
@@ -339,7 +339,7 @@ def _found(
                 in_title.append(one.article)
 
 
-def _several(wanted: Wanted, question: Question, index: Index) -> list[_Row]:
+def _several(wanted: Wanted, question: Question, index: Index, cancel: threading.Event) -> list[_Row]:
     """The articles that mention all of the names, or any of them for "or": "Qantas and Ansett". A name that has such a
     word itself, "Trinidad and Tobago", was looked for before."""
     spans: dict[str, list[Span]] = {}
@@ -347,6 +347,8 @@ def _several(wanted: Wanted, question: Question, index: Index) -> list[_Row]:
     articles: dict[str, Article] = {}
     for name in wanted.names:
         for one in index.mentions(name, only=question.only, sort=wanted.sort):
+            if cancel.is_set():
+                return []
             if one.spans:
                 articles[one.article.id] = one.article
                 spans.setdefault(one.article.id, []).extend(one.spans)
@@ -397,12 +399,23 @@ def _section(row: _Row) -> Section:
 def best_sentence(text: str, mentions: Sequence[Span]) -> Span | None:
     """The first whole sentence with a mention, where its bearer is introduced, or the first of the text."""
     spans = sentences(text)
-    having = [one for one in spans if any(one.start < each.end and each.start < one.end for each in mentions)]
+    having = list(_with_any(spans, mentions))
     whole = [
         one for one in having or spans
         if one.end - one.start >= TELLING_CHARS and text[one.end - 1] in ".!?…\"”’»)"
     ]  # fmt: skip
     return next(iter(whole or having or spans), None)
+
+
+def _with_any(spans: Iterable[Span], mentions: Sequence[Span]) -> Iterator[Span]:
+    """Those of the sentences, in order, that a mention stands in; in one pass, as a book may have thousands of both."""
+    ordered = sorted(mentions, key=_start)
+    first = 0
+    for one in spans:
+        while first < len(ordered) and ordered[first].end <= one.start:
+            first += 1
+        if first < len(ordered) and ordered[first].start < one.end:
+            yield one
 
 
 def _lead(wanted: Wanted, rows: Sequence[_Row], scope: Scope, in_title: Sequence[Article], shown: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from index.filters import EVERYTHING, Filter
+from rag.dates import YEARS, day_of
 from rag.grounding.lexicon import MONTHS, words
 
 if TYPE_CHECKING:
@@ -181,9 +182,9 @@ def _iso(written: str, last_published: str | None) -> str:
     month = next(number for number, name in enumerate(MONTHS, start=1) if name in written)
     year, day = re.search(r"\d{4}", written), re.search(r"\b\d\d?\b", written)
     if year is None:
-        last = re.match(r"(\d{4})-(\d\d)", last_published or "")
-        number = int(last[1]) - (month > int(last[2])) if last else 1
-        return f"{number:04}-{month:02}"
+        last = day_of(last_published)
+        # Where no article has a date, a year of which there is none.
+        return f"{last.year - (month > last.month) if last else YEARS.start}-{month:02}"
     return f"{year[0]}-{month:02}" + (f"-{int(day[0]):02}" if day else "")
 
 

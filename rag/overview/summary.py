@@ -8,6 +8,7 @@ articles and outlets (MMR, Carbonell and Goldstein 1998). Knows no language mode
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
@@ -225,33 +226,28 @@ def choose(
     if not sentences:
         return []
     matrix = np.stack([one.vector for one in sentences])
-    alike = matrix @ matrix.T
     days = np.array([_ordinal(one.article.published) for one in sentences], dtype=float)
     dated = days[days > 0]
     first, last = (dated.min(), dated.max()) if len(dated) else (0.0, 0.0)
     recent = np.clip((days - first) / max(1.0, last - first), 0, 1)
     early = np.array([1 / (1 + one.place) for one in sentences])
-    score = (1 - NEAR_SUBJECT) * _standard(alike.mean(axis=1)) + RECENT * recent + EARLY * early
+    score = (1 - NEAR_SUBJECT) * _standard(matrix @ matrix.mean(axis=0)) + RECENT * recent + EARLY * early
     if query is not None:
         score += NEAR_SUBJECT * _standard(matrix @ query)
     score = (score - score.min()) / max(1e-9, float(np.ptp(score)))
+    articles = np.array([one.article.id for one in sentences])
+    outlets = np.array([one.article.source or "" for one in sentences])
+    nearest = np.full(len(sentences), -np.inf)  # the cosine to the nearest sentence that is chosen
+    value = NEW * score
     chosen: list[int] = []
     while len(chosen) < min(most, len(sentences)) and not cancel.is_set():
-        value = NEW * score
-        if chosen:
-            nearest = alike[:, chosen].max(axis=1)
-            value = value - (1 - NEW) * nearest
-            value[nearest >= REPEATS] = -np.inf
-            for place, one in enumerate(sentences):
-                value[place] -= sum(
-                    SAME_ARTICLE * (sentences[other].article.id == one.article.id)
-                    + SAME_OUTLET * (sentences[other].article.source == one.article.source)
-                    for other in chosen
-                )
         best = int(value.argmax())
         if not np.isfinite(value[best]):
             break
         chosen.append(best)
+        score = score - (SAME_ARTICLE * (articles == articles[best]) + SAME_OUTLET * (outlets == outlets[best])) / NEW
+        nearest = np.maximum(nearest, matrix @ matrix[best])
+        value = np.where(nearest >= REPEATS, -np.inf, NEW * score - (1 - NEW) * nearest)
     return [sentences[place] for place in chosen]
 
 
@@ -335,8 +331,10 @@ def _since(written: str, newest: date | None) -> date | None:
         reckoned = date(int(year[0]) if year else newest.year, month, int(day[0]) if day else 1)  # type: ignore[union-attr]
     except ValueError:
         return None
-    is_later = year is None and newest is not None and reckoned > newest
-    return reckoned.replace(year=reckoned.year - 1, day=min(reckoned.day, 28)) if is_later else reckoned
+    if year is not None or newest is None or reckoned <= newest:
+        return reckoned
+    last = reckoned.year - 1
+    return reckoned.replace(year=last, day=min(reckoned.day, monthrange(last, reckoned.month)[1]))
 
 
 def _ordinal(published: str | None) -> int:

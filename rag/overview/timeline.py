@@ -24,7 +24,7 @@ from rag.relevance import RELEVANT, relevance
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
     from index import Index
@@ -302,36 +302,48 @@ def _dated(hit: Hit, sentence: Span, published: date | None, is_named: bool) -> 
 
 def _stories(found: Sequence[Entry]) -> list[Story]:
     """Entries on one event together, in the order of their first ones."""
-    stories: list[Story] = []
-    for entry in found:
-        story = next((story for story in stories if any(_is_one_event(entry, other) for other in story.entries)), None)
+    stories: list[list[_Compared]] = []
+    for entry in map(_Compared.of, found):
+        story = next((story for story in stories if any(_is_one_event(entry, other) for other in story)), None)
         if story is None:
-            stories.append(Story([entry]))
-        elif all((entry.article.id, entry.sentence) != (other.article.id, other.sentence) for other in story.entries):
-            story.entries.append(entry)
-    return stories
+            stories.append([entry])
+        elif all(entry.place != other.place for other in story):
+            story.append(entry)
+    return [Story([one.entry for one in story]) for story in stories]
 
 
-def _is_one_event(one: Entry, other: Entry) -> bool:
-    if (one.article.id, one.sentence) == (other.article.id, other.sentence):
-        return one.value == other.value
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """An entry with what is compared of it, which is found out once: with many entries there are a million pairs.
+    `weights` are those of the stems of its sentence, dates apart, and `weight` is their sum."""
+
+    entry: Entry
+    place: tuple[str, Span]
+    days: tuple[date, date]
+    weights: Mapping[str, float]
+    weight: float
+
+    @classmethod
+    def of(cls, entry: Entry) -> _Compared:
+        weights = {word.stem: WEIGHTS[word.kind] for word in words(entry.text) if not word.is_number}
+        return cls(entry, (entry.article.id, entry.sentence), entry.days, weights, sum(weights.values()))
+
+
+def _is_one_event(one: _Compared, other: _Compared) -> bool:
+    if one.place == other.place:
+        return one.entry.value == other.entry.value
     first, second = one.days, other.days
     apart = max((second[0] - first[1]).days, (first[0] - second[1]).days)
-    is_lag = one.expression is None or other.expression is None
     if apart > DISAGREEING_DAYS:
         return False
-    ours, theirs, common = _weights(one.text, other.text)
-    if apart <= (SAME_DAYS if is_lag else 0):
-        return common >= max(LEAST_COMMON, SAME_EVENT * min(ours, theirs))
-    return not is_lag and common >= max(LEAST_COMMON, SAME_WORDS * (ours + theirs - common))
-
-
-def _weights(one: str, other: str) -> tuple[float, float, float]:
-    """The weight of the words of each of two sentences, dates apart, and of those that they share."""
-    ours, theirs = (
-        {word.stem: WEIGHTS[word.kind] for word in words(text) if not word.is_number} for text in (one, other)
-    )
-    return sum(ours.values()), sum(theirs.values()), sum(ours[stem] for stem in ours.keys() & theirs.keys())
+    is_lag = one.entry.expression is None or other.entry.expression is None
+    is_near = apart <= (SAME_DAYS if is_lag else 0)
+    if is_lag and not is_near:
+        return False
+    common = sum(one.weights[stem] for stem in one.weights.keys() & other.weights.keys())
+    if is_near:
+        return common >= max(LEAST_COMMON, SAME_EVENT * min(one.weight, other.weight))
+    return common >= max(LEAST_COMMON, SAME_WORDS * (one.weight + other.weight - common))
 
 
 def _section(story: Story) -> Section:

@@ -77,6 +77,7 @@ def run_search(options: argparse.Namespace) -> int:
     query, only = filters.parse(typed(options.query))
     with opened(options.home, options.cluster) as found:
         hits = found.search(query, options.k, **only.to_dict())
+        is_empty = not hits and not found.stats().articles
     if hits.missing:
         complain(
             f"citewire: not all articles were searched: {', '.join(hits.missing)}; see: citewire cluster status "
@@ -86,8 +87,10 @@ def run_search(options: argparse.Namespace) -> int:
         rows = [rag.Source(number, hit).to_dict() for number, hit in enumerate(hits, start=1)]
         reasons = [{**hit.to_dict(), "filter": only.to_dict()} if options.explain else {} for hit in hits]
         return show_json([row | reason for row, reason in zip(rows, reasons, strict=True)])
-    if not hits:
-        complain(f"citewire: nothing found {f'with {only}' if only else ''}")
+    if is_empty and not only:
+        complain("citewire: no articles yet; run: citewire index add PATH")
+    elif not hits:
+        complain(f"citewire: nothing found{f' with {only}' if only else ''}")
     return show(terminal.render_hits(hits, columns=columns(), explain=only if options.explain else None))
 
 
