@@ -522,7 +522,7 @@ def _escaped(line: str) -> str:
 def counts_in_words(dimension: str, counts: Mapping[str, int]) -> str:
     """Numbers of articles by outlet, month or year as a sentence."""
     unknown = "outlet unknown" if dimension == "outlet" else "without a date"
-    return f"By {dimension}: {', '.join(f'{name or unknown} {count}' for name, count in counts.items())}."
+    return f"By {dimension}: {', '.join(f'{name or unknown} {count:,}' for name, count in counts.items())}."
 
 
 def _shortened(text: str, most: int = 100) -> str:

@@ -218,3 +218,7 @@ def test_rows_stay_when_an_answer_is_stopped() -> None:
     )
     assert html.count('<li class="row">') == 3
     assert "Stopped" in html
+
+
+def test_numbers_of_articles_are_written_as_in_the_rest_of_an_answer() -> None:
+    assert counts_in_words("outlet", {"Post": 2500, "": 3}) == "By outlet: Post 2,500, outlet unknown 3."
