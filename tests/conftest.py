@@ -16,7 +16,6 @@ import pytest
 
 from index.embedder import SentenceEmbedder
 from index.fetch import Fetcher
-from index.models import choose, locate
 from index.read import read
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 LOOPBACK = ("127.", "::1", "localhost")
+KEPT_PASSAGES_BYTES = 10**9
+"""Of passages that the real LLM has read."""
 
 Reply = tuple[int, dict[str, str], bytes]
 """Status, headers and content."""
@@ -45,6 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker is not None and hasattr(os, "sched_setaffinity"):
         place, workers = int(worker["workerid"].removeprefix("gw")), int(worker["workercount"])
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[place::workers] or os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that run a real model or a browser: of several workers none waits long for another when
+    the last tests are short ones."""
+    slow = {item.path for item in items if item.get_closest_marker("model") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,14 +116,21 @@ def embedder() -> SentenceEmbedder:
 
 
 @pytest.fixture(scope="session")
-def llm() -> Iterator[Any]:
-    """The real default LLM, loaded once for all tests."""
-    from rag.grounding.answerability import adapter
-    from rag.llm.llama import LlamaCpp
+def llm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The real default LLM as an engine loads it, once for all tests of a process: it keeps the passages that it has
+    read, for the tests of the other processes as well."""
+    from rag.llm.kv_cache import KVCache
+    from rag.loaded import LoadedModel
+    from rag.settings import Settings
 
-    name = choose(None, "llm").name
-    loaded = LlamaCpp.load(locate(None, "llm"), name=name, adapter=adapter(name))
-    yield loaded
+    top = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        top = top.parent
+    top /= "passages"
+    cache = KVCache(lambda article: top / (article or "none"), top, limit_bytes=KEPT_PASSAGES_BYTES)
+    settings = Settings()
+    loaded = LoadedModel(settings, lambda: cache)
+    yield loaded.of(settings)
     loaded.close()
 
 

@@ -1,4 +1,4 @@
-"""The chat page in a real browser with a scripted LLM; the last test runs the real models on the seeds."""
+"""The chat page in a real browser with a scripted LLM; the last test stops a real one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-SEEDS = Path(__file__).parent.parent / "seeds"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -407,26 +406,6 @@ def test_the_page_is_there_while_the_models_load(home: Path, visit: Visitor) -> 
             expect(tab.page.locator("#suggestions")).to_be_hidden(timeout=PATIENCE_MS)
         finally:
             hold.set()
-            demo.close(verbose=False)
-
-
-@pytest.mark.model
-def test_the_real_models_answer_from_the_sample_articles(home: Path, visit: Visitor, embedder: Any, llm: Any) -> None:
-    with Index.open(home, embedder=embedder) as index:
-        index.sync([SEEDS])
-        engine = Engine.open(index=index, llm=llm)
-        demo = web.build(engine)
-        try:
-            tab = visit(Site(web.launch(demo).rstrip("/"), engine, llm, threading.Event()), 1440, 900)
-            tab.ask("When did the six-party talks break down?")
-            expect(tab.page.locator("#current .marker").first).to_be_visible(timeout=300_000)
-            tab.finished()
-            assert "2009" in tab.text("#current .claim >> nth=0")
-            quotes = tab.page.locator("#panel mark").all_text_contents()
-            assert any("2009" in quote for quote in quotes)
-            articles = [article.text for article in index.articles()]
-            assert all(any(quote in text for text in articles) for quote in quotes)
-        finally:
             demo.close(verbose=False)
 
 

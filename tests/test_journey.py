@@ -14,7 +14,8 @@ from playwright.sync_api import expect
 
 from index import Index
 from rag import Engine, Settings
-from tests.test_browser import SEEDS, Visit, Visitor, browser, visit
+from tests.test_browser import Visit, Visitor, browser, visit
+from tests.test_seeds import SEEDS
 from ui import web
 
 if TYPE_CHECKING:
@@ -181,8 +182,10 @@ def test_on_a_phone_an_answer_is_found_again_after_a_reload(running: Running, vi
     tab = visit(running, 390, 844)
     tab.ask("When did the six-party talks break down?")
     finished(tab)
+    expect(tab.page.locator("#current .marker").first).to_be_visible()
+    assert "2009" in tab.text("#current .claim >> nth=0")
+    assert any("2009" in quote for quote in tab.page.locator("#panel mark").all_text_contents())
     said = claims(tab)
-    assert "2009" in said
     assert tab.width()[0] <= 390
     assert tab.cut_off() == []
     found = Axe().run(tab.page).response["violations"]

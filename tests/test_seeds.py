@@ -14,6 +14,8 @@ import pytest
 from index import Index
 from rag import Answer, Engine, Evidence, Settings, Token, Turn
 from rag.answer import Reason
+from rag.llm.kv_cache import KVCache
+from rag.llm.llama import LlamaCpp
 
 pytestmark = pytest.mark.model
 
@@ -93,7 +95,9 @@ def test_nobody_is_told_that_the_page_clock_is_the_date(engine: Engine) -> None:
     assert "2020" not in answer.text
 
 
-def test_cancel_while_the_model_reads(engine: Engine) -> None:
+def test_cancel_while_the_model_reads(engine: Engine, llm: LlamaCpp) -> None:
+    assert isinstance(llm.kv_cache, KVCache)
+    llm.kv_cache.clear()  # so that there is something to read
     cancel = threading.Event()
     stream = engine.stream("What have Putin and Abe agreed to do about North Korea and the islands?", cancel=cancel)
     assert isinstance(next(stream), Evidence)
