@@ -17,6 +17,7 @@ import pytest
 from index.embedder import SentenceEmbedder
 from index.fetch import Fetcher
 from index.read import read
+from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -107,9 +108,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
+@pytest.fixture
+def embedder() -> BagOfWordsEmbedder:
+    """One of the test's own, which needs no model."""
+    return BagOfWordsEmbedder()
+
+
 @pytest.fixture(scope="session")
-def embedder() -> SentenceEmbedder:
-    """The real default embedder. A missing model is an error that says how to get it, never a skip."""
+def real_embedder() -> SentenceEmbedder:
+    """The default embedder. A missing model is an error that says how to get it, never a skip."""
     loaded = SentenceEmbedder()
     loaded.load()
     return loaded

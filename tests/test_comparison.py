@@ -204,8 +204,8 @@ def test_a_filter_holds_for_every_side(index: Index) -> None:
     assert answer.sections[1].heading == "BBC: I found nothing about this."
 
 
-def test_the_real_embedder_finds_what_is_said_in_other_words(tmp_path: Path, embedder: SentenceEmbedder) -> None:
-    with Index.open(tmp_path / "real", embedder=embedder) as index:
+def test_the_real_embedder_finds_what_is_said_in_other_words(tmp_path: Path, real_embedder: SentenceEmbedder) -> None:
+    with Index.open(tmp_path / "real", embedder=real_embedder) as index:
         index.add((CNN, USA, BBC, FEES))
         answer = compared(index, "What did different outlets say about why she resigned?")
         quotes = {one.source: one.quote for one in answer.citations}

@@ -42,11 +42,6 @@ OTHER_REPORT = Article(
 
 
 @pytest.fixture
-def embedder() -> BagOfWordsEmbedder:
-    return BagOfWordsEmbedder()
-
-
-@pytest.fixture
 def index(tmp_path: Path, embedder: BagOfWordsEmbedder) -> Iterator[Index]:
     with Index.open(tmp_path / "home", embedder=embedder) as opened:
         yield opened

@@ -26,11 +26,6 @@ HARVEST = "Farmers brought in the wheat harvest early. Rain had been rare. Price
 
 
 @pytest.fixture
-def embedder() -> BagOfWordsEmbedder:
-    return BagOfWordsEmbedder()
-
-
-@pytest.fixture
 def articles(tmp_path: Path) -> Path:
     folder = tmp_path / "articles"
     folder.mkdir()

@@ -50,8 +50,8 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator[Running]:
-    with Index.open(tmp_path_factory.mktemp("home"), embedder=embedder) as index:
+def running(tmp_path_factory: pytest.TempPathFactory, real_embedder: Any) -> Iterator[Running]:
+    with Index.open(tmp_path_factory.mktemp("home"), embedder=real_embedder) as index:
         index.sync([SEEDS])
         with Engine.open(index=index, settings=Settings(read_ahead="off")) as engine:  # the first test stops a reading
             demo = web.build(engine)

@@ -149,8 +149,8 @@ def test_a_cancelled_list_keeps_what_it_has(engine: Engine) -> None:
     assert answer.reason == Reason.CANCELLED
 
 
-def test_articles_about_a_subject_need_not_name_it(home: Path, embedder: SentenceEmbedder) -> None:
-    index = Index.open(home, embedder=embedder)
+def test_articles_about_a_subject_need_not_name_it(home: Path, real_embedder: SentenceEmbedder) -> None:
+    index = Index.open(home, embedder=real_embedder)
     storm = [
         "Hurricane Ada made landfall near Mobile with winds of 130 miles an hour.",
         "Hurricane Ada flooded the streets of Mobile; the storm surge broke the harbor wall.",

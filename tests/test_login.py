@@ -19,6 +19,7 @@ from benchmarks.harness.browser import FLAGS
 from index import Article, Index
 from rag import Engine
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
+from tests.test_auth import RIGHT, WRONG, Clock
 from ui import auth, proxy, web
 from ui.auth import Accounts
 from ui.hashing import MOST_OF_ADDRESS
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Served = Callable[..., "Page"]
-
-RIGHT, WRONG = "correct horse battery", "incorrect horse battery"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Page:

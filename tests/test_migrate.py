@@ -69,11 +69,6 @@ HARVEST = "Farmers brought in the wheat harvest early. Rain had been rare."
 
 
 @pytest.fixture
-def embedder() -> BagOfWordsEmbedder:
-    return BagOfWordsEmbedder()
-
-
-@pytest.fixture
 def old_home(tmp_path: Path, embedder: BagOfWordsEmbedder) -> Path:
     """A home of layout 1: a folder, a removed file, an article handed in, a copy of it, and ids of what is gone."""
     folder, made, home = tmp_path / "articles", tmp_path / "made", tmp_path / "old"

@@ -35,14 +35,14 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, embedder: Any, llm: Any) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, real_embedder: Any, llm: Any) -> Run:
     parser = ArgumentParser()
     dataset.options(parser)
     folder = parser.parse_args([]).data
     if not folder.exists():
         pytest.skip(f"the evaluation data is not there: {folder}")
     data = dataset.squad(folder)
-    with Index.open(tmp_path_factory.mktemp("home"), embedder=embedder) as index:
+    with Index.open(tmp_path_factory.mktemp("home"), embedder=real_embedder) as index:
         index.add(data.articles)
         engine = Engine.open(index=index, llm=llm, settings=Settings())
         asked = dataset.alternating(dataset.later_half(data).questions, EACH * EVERY)

@@ -100,8 +100,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory, embedder: Any) -> Iterator[Index]:
-    with Index.open(tmp_path_factory.mktemp("home"), embedder=embedder) as opened:
+def index(tmp_path_factory: pytest.TempPathFactory, real_embedder: Any) -> Iterator[Index]:
+    with Index.open(tmp_path_factory.mktemp("home"), embedder=real_embedder) as opened:
         opened.sync([SEEDS])
         yield opened
 

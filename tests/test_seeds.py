@@ -42,8 +42,8 @@ def articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(articles: Path, tmp_path_factory: pytest.TempPathFactory, embedder: Any, llm: Any) -> Iterator[Engine]:
-    with Index.open(tmp_path_factory.mktemp("home"), embedder=embedder) as index:
+def engine(articles: Path, tmp_path_factory: pytest.TempPathFactory, real_embedder: Any, llm: Any) -> Iterator[Engine]:
+    with Index.open(tmp_path_factory.mktemp("home"), embedder=real_embedder) as index:
         index.sync([articles])
         yield Engine.open(index=index, llm=llm, settings=Settings())
 

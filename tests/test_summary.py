@@ -158,8 +158,8 @@ def test_nothing_to_summarise_is_a_refusal(index: Index, question: str, reason: 
     assert text in answer.text
 
 
-def test_the_real_embedder_covers_the_subject(tmp_path: Path, embedder: SentenceEmbedder) -> None:
-    with Index.open(tmp_path / "real", embedder=embedder) as index:
+def test_the_real_embedder_covers_the_subject(tmp_path: Path, real_embedder: SentenceEmbedder) -> None:
+    with Index.open(tmp_path / "real", embedder=real_embedder) as index:
         index.add(DAM)
         answer = summary(index, "Summarise the coverage of the collapse of the dam")
         assert {"a", "b"} <= {claim.citations[0].article_id for claim in answer.claims}

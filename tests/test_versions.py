@@ -41,11 +41,6 @@ FORBIDDEN = replace(
 
 
 @pytest.fixture
-def embedder() -> BagOfWordsEmbedder:
-    return BagOfWordsEmbedder()
-
-
-@pytest.fixture
 def index(tmp_path: Path, embedder: BagOfWordsEmbedder) -> Iterator[Index]:
     with Index.open(tmp_path / "home", embedder=embedder) as opened:
         yield opened
