@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from typing import Any
 
 from index.errors import ReadError
 
@@ -55,3 +56,11 @@ class Archive:
         if len(content) > MAX_MEMBER_BYTES:
             raise ReadError(f"{name[:80]!r} in it unpacks to more than {MAX_MEMBER_BYTES >> 20} MiB; save it as text")
         return content
+
+    def xml(self, name: str) -> Any:
+        """The root element of a member. Raises ReadError as `read`, lxml.etree.XMLSyntaxError for what is no XML."""
+        from lxml import etree
+
+        # No entities, no network, no huge trees: what a document needs is plain elements.
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+        return etree.fromstring(self.read(name), parser)

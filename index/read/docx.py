@@ -61,9 +61,9 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
         text = _Text(document.styles)
         blocks = list(text.blocks(document.element.body))
         for name in sorted(filter(_NOTES.fullmatch, archive.names), reverse=True):  # footnotes before endnotes
-            blocks += text.notes(_xml(archive.read(name)))
+            blocks += text.notes(archive.xml(name))
         for name in sorted(filter(_DIAGRAMS.fullmatch, archive.names)):
-            blocks += _diagram(_xml(archive.read(name)))
+            blocks += _diagram(archive.xml(name))
         known = document.core_properties
         title, author, language = known.title, known.author, known.language
     except ReadError:
@@ -91,13 +91,6 @@ def _left_out(archive: Archive, text: _Text) -> Iterator[LeftOut]:
     for name in sorted(archive.names):
         if name.startswith("word/embeddings/") and not name.endswith("/"):
             yield LeftOut(f"the embedded file {name.removeprefix('word/embeddings/')[:80]!r}; add it by itself")
-
-
-def _xml(content: bytes) -> Any:
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    return etree.fromstring(content, parser)
 
 
 def _joined(blocks: list[tuple[str, str]]) -> str:

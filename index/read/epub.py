@@ -29,8 +29,8 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
     if _CONTAINER not in archive.names:
         raise ReadError("this is a zip archive but no EPUB, whatever its name says; give it the ending it should have")
     encrypted = _encrypted(archive)
-    place = _first(_xml(archive.read(_CONTAINER)), "rootfile", "full-path")
-    package = _xml(archive.read(place))
+    place = _first(_xml(archive, _CONTAINER), "rootfile", "full-path")
+    package = _xml(archive, place)
     chapters: list[Any] = []
     left_out: list[ReadError] = []
     for name, kind in _spine(package, posixpath.dirname(place)):
@@ -84,20 +84,18 @@ def _encrypted(archive: Archive) -> set[str]:
     """
     if _ENCRYPTION not in archive.names:
         return set()
-    entries = _all(_xml(archive.read(_ENCRYPTION)), "EncryptedData")
+    entries = _all(_xml(archive, _ENCRYPTION), "EncryptedData")
     names = [[one.get("URI") for one in entry.iter("{*}CipherReference")] for entry in entries]
     if not all(names):
         raise ReadError("the book is encrypted; get a copy that is not")
     return {posixpath.normpath(unquote(name or "")).lstrip("/") for some in names for name in some}
 
 
-def _xml(content: bytes) -> Any:
+def _xml(archive: Archive, name: str) -> Any:
     from lxml import etree
 
-    # No entities, no network, no huge trees: what a package needs is plain elements.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        return etree.fromstring(content, parser)
+        return archive.xml(name)
     except etree.XMLSyntaxError as error:
         raise ReadError(f"the EPUB is damaged ({error}); get it again") from error
 

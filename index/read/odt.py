@@ -46,14 +46,14 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
     manifest = archive.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in archive.names else b""
     if b"encryption-data" in manifest:
         raise ReadError("it is encrypted; save it without a password")
-    content_tree = _xml(archive.read("content.xml"))
+    content_tree = _xml(archive, "content.xml")
     body = next(content_tree.iter(_OFFICE + "body"), None)
     if body is None:
         raise ReadError("the ODT is damaged (it has no text); save it again from its program")
-    styles = _xml(archive.read("styles.xml")) if "styles.xml" in archive.names else None
+    styles = _xml(archive, "styles.xml") if "styles.xml" in archive.names else None
     reader = _Reader([tree for tree in (styles, content_tree) if tree is not None])
     blocks = [*reader.blocks(body), *reader.notes]
-    meta = _xml(archive.read("meta.xml")) if "meta.xml" in archive.names else None
+    meta = _xml(archive, "meta.xml") if "meta.xml" in archive.names else None
     draft = Draft(
         "",
         tidy(_joined(blocks), indented=True),
@@ -72,12 +72,11 @@ def parse(content: bytes) -> tuple[Draft | ReadError, ...]:
     return draft, *left_out
 
 
-def _xml(content: bytes) -> Any:
+def _xml(archive: Archive, name: str) -> Any:
     from lxml import etree
 
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        return etree.fromstring(content, parser)
+        return archive.xml(name)
     except etree.XMLSyntaxError as error:
         raise ReadError(f"the ODT is damaged ({error}); save it again from its program") from error
 

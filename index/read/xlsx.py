@@ -43,22 +43,16 @@ def looks(archive: Archive) -> dict[str, Look]:
         return {}
     try:
         percent_styles = _percent_styles(archive)
-        return {name: _look(archive.read(place), percent_styles) for name, place in _sheets(archive)}
+        return {name: _look(archive.xml(place), percent_styles) for name, place in _sheets(archive)}
     except (etree.XMLSyntaxError, ValueError, TypeError):
         return {}
-
-
-def _xml(content: bytes) -> Any:
-    from lxml import etree
-
-    return etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
 
 
 def _sheets(archive: Archive) -> Iterator[tuple[str, str]]:
     """The name of each sheet, and the member of the archive that it is in."""
     relations = "xl/_rels/workbook.xml.rels"
-    targets = {one.get("Id"): one.get("Target") or "" for one in _xml(archive.read(relations)).iter("{*}Relationship")}
-    for sheet in _xml(archive.read(_WORKBOOK)).iter("{*}sheet"):
+    targets = {one.get("Id"): one.get("Target") or "" for one in archive.xml(relations).iter("{*}Relationship")}
+    for sheet in archive.xml(_WORKBOOK).iter("{*}sheet"):
         place = posixpath.normpath(posixpath.join("/xl", targets.get(sheet.get(f"{_R}id"), ""))).lstrip("/")
         if place in archive.names and "worksheet" in place:
             yield sheet.get("name") or "", place
@@ -68,7 +62,7 @@ def _percent_styles(archive: Archive) -> frozenset[str]:
     """The styles of cells, by their number, that show a percentage."""
     if "xl/styles.xml" not in archive.names:
         return frozenset()
-    styles = _xml(archive.read("xl/styles.xml"))
+    styles = archive.xml("xl/styles.xml")
     formats = {one.get("numFmtId"): one.get("formatCode") or "" for one in styles.iter("{*}numFmt")}
     percent = {number for number, code in formats.items() if "%" in _LITERAL.sub("", code)}
     percent |= {str(number) for number in _PERCENT_FORMATS if str(number) not in formats}
@@ -76,8 +70,7 @@ def _percent_styles(archive: Archive) -> frozenset[str]:
     return frozenset(str(number) for number, of_format in enumerate(cells) if of_format in percent)
 
 
-def _look(content: bytes, percent_styles: frozenset[str]) -> Look:
-    tree = _xml(content)
+def _look(tree: Any, percent_styles: frozenset[str]) -> Look:
     columns: set[int] = set()
     for column in tree.iter("{*}col"):
         if column.get("hidden") in ("1", "true"):
