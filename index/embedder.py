@@ -1,7 +1,8 @@
 """Embedder: sentences and questions → unit vectors. Imports sentence_transformers, as index/reranker.py does.
 
 sentence-transformers defines what the vector of a text is. Where ONNX Runtime computes the same vectors, as compared
-once (index/onnx_encoder.py), it is used instead, and PyTorch is not loaded.
+once (index/runtime.py), it is used instead, and PyTorch is not loaded. A process that embeds very many texts loads it
+after all, where the processor computes bfloat16, which is faster still (index/bfloat16_encoder.py).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from index import models
+from index.bert import UnsupportedError
+from index.bfloat16_encoder import BFLOAT16, is_possible
 from index.errors import ModelError
 from index.language import script
-from index.onnx_encoder import OnnxEncoder, compared
-from index.onnx_graph import UnsupportedError
+from index.onnx_encoder import ONNX
 from index.process import use_native
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ QUESTIONS_COME_S = 60.0
 """How long after a question the next one is expected: time to read an answer and to type another question."""
 QUESTIONS_AHEAD = 8
 """Questions that go ahead of waiting documents at most, so that many who ask do not hold up a sync for good."""
+MANY = 400
+"""Texts for each core, from which on a process has PyTorch compute documents in bfloat16 where it can. For so many,
+ONNX Runtime takes about as much longer as it takes to load PyTorch and the model, 1.2 s on a quiet machine and 2 s on a
+busy one. So a process loses at most twice what it would if it knew how many texts will come."""
 LEAST_PIECES, LEAST_LONG_PIECES = 1000, 100
 """Pieces of a script in the vocabulary of a model that knows it, and pieces of more than one letter: one of the two.
 All-MiniLM-L6-v2 has 27,762 of Latin, 488 Chinese characters and at most 92 of any other script, nearly all of a single
@@ -97,7 +103,12 @@ def in_batches(embedder: Embedder, batches: Iterable[Sequence[str]]) -> Iterator
 
 
 class Encoder(Protocol):
-    """A loaded model: texts → unit vectors. Used by one caller at a time."""
+    """A loaded model: texts → unit vectors. Used by one caller at a time.
+
+    `name` is that of the runtime, for people.
+    """
+
+    name: str
 
     @property
     def dimension(self) -> int:
@@ -129,16 +140,23 @@ class SentenceEmbedder:
         self._before_question, self._before_document = self._model_entry.prefixes
         weights = max(self._model_entry.files, key=lambda file: file.size)
         self.name = f"{self._model_entry.name}@{weights.sha256[:12]}"
-        self._loading = threading.Lock()
+        self._loading, self._loading_for_many = threading.Lock(), threading.Lock()
         self._model_lock = _QuestionsFirst()
         self._is_reference = reference
         self._loaded: Encoder | None = None
+        self._loaded_for_many: Encoder | None = None
+        self._documents = 0
         self._scripts: frozenset[str] | None = None
 
     @property
     def dimension(self) -> int:
         """Length of a vector; loads the model."""
         return self._model().dimension
+
+    @property
+    def runtime(self) -> str:
+        """What computes documents now, for instance "ONNX Runtime"; loads the model."""
+        return self._for_many(self._model()).name
 
     def load(self) -> None:
         """Load the weights now. Raises ModelError when they are missing or damaged."""
@@ -160,13 +178,15 @@ class SentenceEmbedder:
         if progress is not None and len(known) < len(texts):
             progress(len(texts) - len(known))
         by_length = known
+        self._documents += len(known)
         first, threads = 0, cores()
         while first < len(by_length):
+            many = self._for_many(model)
             with self._model_lock.documents():
                 beside = self._model_lock.questions_come
                 rows = by_length[first : first + (BATCH_BESIDE_QUESTIONS if beside else BATCH * threads)]
                 batch = [self._before_document + texts[i] for i in rows]
-                vectors[rows] = model.documents(batch, threads=1 if beside else threads)
+                vectors[rows] = model.documents(batch, threads=1) if beside else many.documents(batch, threads=threads)
             first += len(rows)
             if progress is not None:
                 progress(len(rows))
@@ -193,22 +213,43 @@ class SentenceEmbedder:
 
     def _fastest(self, folder: Path) -> Encoder:
         """ONNX Runtime, where its vectors are those of sentence-transformers."""
-        reference: list[_Reference] = []
-
-        def vectors(texts: Sequence[str]) -> NDArray[np.float32]:
-            reference.append(_Reference(folder))
-            return reference[0].documents(texts, threads=cores())
-
-        comparison = compared(folder, vectors)
+        reference = _Comparing(folder)
+        comparison = ONNX.compared(folder, reference.vectors)
+        if reference.encoder is not None and is_possible():
+            BFLOAT16.compared(folder, reference.vectors)  # while it is loaded
         if comparison.is_near:
             try:
-                return OnnxEncoder(folder)
+                return ONNX.load(folder)
             except UnsupportedError as error:
                 reason = str(error)
         else:
             reason = comparison.reason
         _log.info("%s: computed with PyTorch, not with ONNX Runtime: %s", self.name, reason)
-        return reference[0] if reference else _Reference(folder)
+        return reference.encoder or _Reference(folder)
+
+    def _for_many(self, model: Encoder) -> Encoder:
+        """What computes documents: `model`, until so many were wanted that loading something faster pays."""
+        if self._loaded_for_many is not None:
+            return self._loaded_for_many
+        if self._is_reference or self._documents < MANY * cores() or not is_possible():
+            return model
+        with self._loading_for_many:  # meanwhile, questions are computed by `model`
+            if self._loaded_for_many is None:
+                self._loaded_for_many = self._fastest_for_many() or model
+            return self._loaded_for_many
+
+    def _fastest_for_many(self) -> Encoder | None:
+        """PyTorch in bfloat16, where its vectors are near to those of sentence-transformers."""
+        folder = models.locate(self._model_entry.name, "embedder")
+        comparison = BFLOAT16.compared(folder, _Comparing(folder).vectors)
+        reason = comparison.reason
+        if comparison.is_near:
+            try:
+                return BFLOAT16.load(folder)
+            except UnsupportedError as error:
+                reason = str(error)
+        _log.info("%s: documents are not computed in bfloat16: %s", self.name, reason)
+        return None
 
     def _knows(self, text: str) -> bool:
         """Whether the model knows the script that most letters of a text are of."""
@@ -296,6 +337,8 @@ class _QuestionsFirst:
 class _Reference:
     """See Encoder. The vectors of sentence-transformers, with PyTorch."""
 
+    name = "PyTorch"
+
     def __init__(self, folder: Path) -> None:
         """Load the model in `folder`. Raises ModelError."""
         # Everything is on disk: neither transformers nor the hub client may look further.
@@ -329,6 +372,18 @@ class _Reference:
         import numpy as np
 
         return np.asarray(found, dtype=np.float32)
+
+
+class _Comparing:
+    """The vectors of sentence-transformers, which is loaded when it is first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.encoder: _Reference | None = None
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.encoder = self.encoder or _Reference(self._folder)
+        return self.encoder.documents(texts, threads=cores())
 
 
 _OPTIONS = {"normalize_embeddings": True, "show_progress_bar": False, "batch_size": BATCH}

@@ -1,23 +1,24 @@
-"""ONNX graph: the folder of a BERT from models.txt → the graph that ONNX Runtime runs, and the weights beside it.
+"""ONNX graph: a BERT → the graph that ONNX Runtime runs, and the weights beside it.
 
-The graph is written from config.json and the weights are those of model.safetensors, so nothing is traced and no copy
-of the weights lies on the disk. ONNX is protobuf, and so few of its messages are needed that they are written here.
+The graph is written from the sizes of the model and the weights are those of model.safetensors, so nothing is traced
+and no copy of the weights lies on the disk. ONNX is protobuf, and so few of its messages are needed that they are
+written here.
 Numbers of fields: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
 from __future__ import annotations
 
-import json
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from index.bert import Bert
 
 FLOAT, INT32 = 1, 6
 """Types of ONNX tensors."""
@@ -28,30 +29,11 @@ VERSION = 1
 a vector, so that they are compared again."""
 MICROSOFT = "com.microsoft"
 """Domain of ONNX Runtime's fused operators; its own optimizer puts them in the place of what is exported."""
-MOST_HEADER_BYTES = 10_000_000
-MODULES = (
-    ["sentence_transformers.models.Transformer", "sentence_transformers.models.Pooling"],
-    [
-        "sentence_transformers.models.Transformer",
-        "sentence_transformers.models.Pooling",
-        "sentence_transformers.models.Normalize",
-    ],
-)
-POOLING = {"pooling_mode_mean_tokens": True}
-
-
-class UnsupportedError(Exception):
-    """Why a model is not computed by ONNX Runtime. `lasting` if the next process would find the same."""
-
-    def __init__(self, reason: str, *, lasting: bool = True) -> None:
-        """For instance "it is no BERT"."""
-        super().__init__(reason)
-        self.lasting = lasting
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A serialized ONNX model, its weights by name, and what is needed to feed it.
+    """A serialized ONNX model and its weights by name.
 
     Inputs: `ids` and `mask` (1 for a token, 0 for padding), both int32 of shape (texts, tokens). Output: `vectors`, of
     unit length, shape (texts, dimension).
@@ -59,39 +41,13 @@ class Graph:
 
     model: bytes
     weights: Mapping[str, NDArray[np.float32]]
-    dimension: int
-    most_tokens: int
 
 
-def read(folder: Path) -> Graph:
-    """The graph of the sentence-transformers folder `folder`. Raises UnsupportedError for anything but a BERT with mean
-    pooling, and OSError or ValueError for files that cannot be read."""
-    config = _json(folder / "config.json")
-    if config.get("architectures") != ["BertModel"] or config.get("hidden_act") != "gelu":
-        raise UnsupportedError("it is no BERT")
-    if config.get("position_embedding_type", "absolute") != "absolute":
-        raise UnsupportedError("its positions are not absolute")
-    if [module["type"] for module in _json(folder / "modules.json")] not in MODULES:
-        raise UnsupportedError("it has more steps than a transformer, pooling and normalizing")
-    pooling = _json(folder / "1_Pooling" / "config.json")
-    modes = {name: value for name, value in pooling.items() if name.startswith("pooling_mode") and value}
-    if modes != POOLING or pooling.get("include_prompt") is False:
-        raise UnsupportedError("its vectors are no means of those of the tokens")
-    if (folder / "config_sentence_transformers.json").exists():
-        raise UnsupportedError("it may have prompts of its own")
-    weights = _Weights(folder / "model.safetensors")
-    model, arranged = _written(config, weights)
-    settings = _json(folder / "sentence_bert_config.json")
-    if settings.get("do_lower_case"):
-        raise UnsupportedError("its texts are changed before they are cut into tokens")
-    most_tokens = min(int(settings.get("max_seq_length") or 512), int(config["max_position_embeddings"]))
-    return Graph(model, arranged, int(config["hidden_size"]), most_tokens)
-
-
-def _written(config: Mapping[str, Any], weights: _Weights) -> tuple[bytes, dict[str, NDArray[np.float32]]]:
+def write(bert: Bert) -> Graph:
+    """The graph of `bert`. Raises UnsupportedError when it lacks weights."""
     import numpy as np
 
-    epsilon, heads = float(config["layer_norm_eps"]), int(config["num_attention_heads"])
+    epsilon, weights = bert.epsilon, bert.weights
     arranged: dict[str, NDArray[np.float32]] = {}
     nodes: list[bytes] = []
 
@@ -126,7 +82,7 @@ def _written(config: Mapping[str, Any], weights: _Weights) -> tuple[bytes, dict[
         domain=MICROSOFT,
         unused="lengths",
     )
-    for number in range(int(config["num_hidden_layers"])):
+    for number in range(bert.layers):
         layer = f"encoder.layer.{number}"
         own = [f"{layer}.attention.self.{name}" for name in ("query", "key", "value")]
         # In the order of C, as ONNX has it: what numpy joins of turned arrays is in that of Fortran.
@@ -136,7 +92,7 @@ def _written(config: Mapping[str, Any], weights: _Weights) -> tuple[bytes, dict[
             "Attention",
             [state, f"{layer}.qkv", f"{layer}.qkv_bias", "mask"],
             f"{layer}.read",
-            _int("num_heads", heads),
+            _int("num_heads", bert.heads),
             domain=MICROSOFT,
         )
 
@@ -159,36 +115,7 @@ def _written(config: Mapping[str, Any], weights: _Weights) -> tuple[bytes, dict[
     add("Cast", ["mask"], "counted", _int("to", FLOAT))
     add("Einsum", ["counted", state], "sum", _text("equation", "bt,btd->bd"))
     add("LpNormalization", ["sum"], "vectors", _int("axis", 1), _int("p", 2))
-    return _model(nodes, arranged, int(config["hidden_size"])), arranged
-
-
-class _Weights:
-    """The tensors of a safetensors file, mapped into memory."""
-
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as stream:
-            (size,) = struct.unpack("<Q", stream.read(8))
-            if size > MOST_HEADER_BYTES:
-                raise UnsupportedError("its weights are no safetensors file")
-            self._header = json.loads(stream.read(size))
-        self._path, self._start = path, 8 + size
-        prefixes = {"", "bert."}
-        self._prefix = next((one for one in prefixes if f"{one}embeddings.LayerNorm.weight" in self._header), "")
-
-    def __getitem__(self, name: str) -> NDArray[np.float32]:
-        import numpy as np
-
-        entry = self._header.get(self._prefix + name)
-        if entry is None:
-            raise UnsupportedError(f"it has no weights called {name}")
-        if entry["dtype"] != "F32":
-            raise UnsupportedError(f"its weights are {entry['dtype']}")
-        start = self._start + int(entry["data_offsets"][0])
-        return np.memmap(self._path, np.dtype("<f4"), "r", start, tuple(entry["shape"]))
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return Graph(_model(nodes, arranged, bert.dimension), arranged)
 
 
 def _model(nodes: list[bytes], weights: Mapping[str, NDArray[np.float32]], dimension: int) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 
 import index.search
 from index import Article, Index, models
-from index.onnx_encoder import Comparison
+from index.runtime import Comparison, Runtime
 from tests.fakes import BagOfWordsEmbedder
 from ui import cli, doctor
 from ui.doctor import Status
@@ -181,9 +181,22 @@ def test_what_computes_the_vectors_is_shown(
     cosine: float, reason: str, status: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(models, "locate", lambda name, role: tmp_path)
-    monkeypatch.setattr(doctor, "remembered", lambda folder: Comparison("", cosine, reason))
+    monkeypatch.setattr(Runtime, "remembered", lambda runtime, folder: Comparison("", cosine, reason))
     check = doctor.check_runtime(models.choose(None, "embedder"))
     assert check.status == status
     assert (reason or "least cosine 0.999900") in check.found
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
     assert "not installed" in doctor.check_runtime(models.choose(None, "embedder")).found
+
+
+def test_what_computes_the_vectors_of_large_syncs_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(models, "locate", lambda name, role: tmp_path)
+    embedder = models.choose(None, "embedder")
+    monkeypatch.setattr(doctor, "is_possible", lambda: False)
+    assert "no bfloat16" in doctor.check_runtime_for_many(embedder).found
+    monkeypatch.setattr(doctor, "is_possible", lambda: True)
+    assert "not compared yet" in doctor.check_runtime_for_many(embedder).found
+    for cosine, reason, shown in ((0.9999, "", "least cosine 0.999900"), (0.5, "its vectors differ", "the same, for")):
+        monkeypatch.setattr(Runtime, "remembered", lambda runtime, folder, c=cosine, r=reason: Comparison("", c, r))
+        check = doctor.check_runtime_for_many(embedder)
+        assert (check.status, shown in check.found) == (Status.FINE, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from index import bfloat16_encoder, models
 from index import embedder as embedding
-from index import models
+from index.bert import UnsupportedError
+from index.bfloat16_encoder import BFLOAT16, is_possible
 from index.embedder import BATCH_BESIDE_QUESTIONS, QUESTIONS_COME_S, SentenceEmbedder
-from index.onnx_encoder import STAMP, TOKENS, OnnxEncoder, compared, remembered, shares
-from index.onnx_graph import UnsupportedError
+from index.onnx_encoder import ONNX, OnnxEncoder
+from index.passes import TOKENS, shares
+from index.runtime import SAMPLES, Runtime
 
 BATCH = embedding.BATCH * embedding.cores()
 
@@ -31,6 +35,8 @@ DOCUMENTS = [f"Farmer {n} brought in the harvest early." for n in range(10 * BAT
 
 class WatchedModel:
     """Gives a vector for each text; `on_pass` hears of each batch of documents while it is read."""
+
+    name = "a stand-in"
 
     def __init__(self) -> None:
         self.passes: list[str] = []
@@ -211,9 +217,9 @@ def test_vectors_are_compared_once_and_again_for_other_weights(folder: Path) -> 
         asked.append(len(texts))
         return encoder.documents(texts, threads=1)
 
-    assert remembered(folder) is None
-    assert compared(folder, same).is_near
-    assert compared(folder, same).is_near
+    assert ONNX.remembered(folder) is None
+    assert ONNX.compared(folder, same).is_near
+    assert ONNX.compared(folder, same).is_near
     assert len(asked) == 1
     weights = folder / "model.safetensors"
     time_ns = weights.stat().st_mtime_ns
@@ -221,13 +227,13 @@ def test_vectors_are_compared_once_and_again_for_other_weights(folder: Path) -> 
     shutil.copy(weights, copy)
     copy.replace(weights)
     os.utime(weights, ns=(time_ns + 1, time_ns + 1))
-    assert remembered(folder) is None
-    assert not compared(folder, lambda texts: np.roll(same(texts), 1, axis=1)).is_near
-    found = remembered(folder)
+    assert ONNX.remembered(folder) is None
+    assert not ONNX.compared(folder, lambda texts: np.roll(same(texts), 1, axis=1)).is_near
+    found = ONNX.remembered(folder)
     assert found is not None
     assert "cosine" in found.reason
-    (folder / STAMP).write_text(json.dumps({"of": 1}))
-    assert remembered(folder) is None
+    (folder / ONNX.stamp).write_text(json.dumps({"of": 1}))
+    assert ONNX.remembered(folder) is None
 
 
 @pytest.mark.model
@@ -245,6 +251,127 @@ def test_a_search_loads_neither_pytorch_nor_sentence_transformers(tmp_path: Path
     place = Path(__file__).parent.parent
     tried = subprocess.run([sys.executable, "-c", program], cwd=place, text=True, capture_output=True, check=False)
     assert (tried.stdout.strip(), tried.returncode) == ("[]", 0), tried.stderr
+
+
+def unlike(texts: Sequence[str], *, threads: int) -> NDArray[np.float32]:
+    return np.zeros((len(texts), 2), dtype=np.float32)
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> WatchedModel:
+    """What computes many documents: from two batches on, where it is near to what it is compared with."""
+    loaded = WatchedModel()
+    runtime = Runtime("many", ".many.json", 1, (), lambda folder: loaded)  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(embedding, "BFLOAT16", runtime)
+    monkeypatch.setattr(embedding, "MANY", 2 * embedding.BATCH)
+    monkeypatch.setattr(embedding, "is_possible", lambda: True)
+    monkeypatch.setattr(embedding, "_Reference", lambda folder: WatchedModel())
+    monkeypatch.setattr(models, "locate", lambda name, role: tmp_path)
+    return loaded
+
+
+def test_bfloat16_is_loaded_once_so_many_documents_were_wanted_that_it_pays(
+    model: WatchedModel, embedder: SentenceEmbedder, many: WatchedModel
+) -> None:
+    batch, compared = f"{BATCH} documents", f"{len(SAMPLES)} documents"
+    embedder.embed_documents(DOCUMENTS[:BATCH])
+    assert (model.passes, many.passes) == ([batch], [])
+    assert embedder.runtime == "a stand-in"
+    vectors = embedder.embed_documents(DOCUMENTS[: 2 * BATCH])
+    assert vectors[:, 0].tolist() == [len(text) for text in DOCUMENTS[: 2 * BATCH]]
+    assert (model.passes, many.passes) == ([batch], [compared, batch, batch])
+    embedder.embed_query(QUESTION)
+    embedder.embed_documents(DOCUMENTS[:BATCH_BESIDE_QUESTIONS])
+    assert model.passes[1:] == ["question", f"{BATCH_BESIDE_QUESTIONS} documents"]
+    other = SentenceEmbedder()
+    other.embed_documents(DOCUMENTS)
+    assert many.passes[3:] == [batch] * 10  # compared once
+
+
+def test_bfloat16_is_not_used_where_it_is_far_from_the_reference_or_impossible(
+    model: WatchedModel, embedder: SentenceEmbedder, many: WatchedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "documents", unlike)
+    embedder.embed_documents(DOCUMENTS)
+    assert len(model.passes) == 10
+    monkeypatch.undo()
+    monkeypatch.setattr(SentenceEmbedder, "_model", lambda self: model)
+    monkeypatch.setattr(embedding, "is_possible", lambda: False)
+    monkeypatch.setattr(models, "locate", lambda name, role: pytest.fail("it was looked for"))
+    SentenceEmbedder().embed_documents(DOCUMENTS * 10)
+    assert not many.passes
+
+
+def test_a_processor_that_computes_bfloat16_is_known_by_its_flags(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    monkeypatch.setattr(bfloat16_encoder, "CPUINFO", cpuinfo)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    found = bfloat16_encoder.features.__wrapped__
+    assert found() == ()
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx512f avx512_vnni\n\nprocessor\t: 1\nbugs\t\t: none\n")
+    assert found() == ()
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx512_bf16 avx512_vnni amx_bf16 amx_tile\n")
+    assert found() == ("avx512_bf16", "amx_bf16")
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx512_bf16\n")
+    assert found() == ("avx512_bf16",)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert found() == ()
+
+
+def test_bfloat16_is_refused_where_the_processor_lacks_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bfloat16_encoder, "features", lambda: ())
+    with pytest.raises(UnsupportedError, match="does not compute bfloat16"):
+        bfloat16_encoder.Bfloat16Encoder(tmp_path)
+
+
+needs_bfloat16 = pytest.mark.skipif(not is_possible(), reason="the processor does not compute bfloat16")
+
+
+@pytest.mark.model
+@needs_bfloat16
+def test_vectors_in_bfloat16_are_near_to_those_in_float32_on_any_number_of_threads(folder: Path) -> None:
+    encoder, exact = BFLOAT16.load(folder), ONNX.load(folder)
+    texts = [*SAMPLES, *DOCUMENTS[:30], ""]
+    expected = exact.documents(texts, threads=1)
+    for threads in (1, 2, 3):
+        found = encoder.documents(texts, threads=threads)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+        assert (found * expected).sum(axis=1).min() > 0.9995
+    assert BFLOAT16.compared(folder, lambda texts: exact.documents(texts, threads=1)).is_near
+    assert BFLOAT16.remembered(folder) is not None
+
+
+@pytest.mark.model
+@needs_bfloat16
+def test_passes_in_bfloat16_leave_the_threads_of_pytorch_as_they_are(folder: Path) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        found: list[int] = []
+        encoder = BFLOAT16.load(folder)
+        monitored = encoder.compute
+
+        def compute(ids: NDArray[np.int32], mask: NDArray[np.int32]) -> NDArray[np.float32]:
+            vectors = monitored(ids, mask)
+            found.append(torch.get_num_threads())
+            return vectors
+
+        encoder.compute = compute  # type: ignore[method-assign]
+        encoder.documents(DOCUMENTS, threads=2)
+        other = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        assert set(found) == {3}
+        with bfloat16_encoder._one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_without_onnx_runtime_sentence_transformers_computes(monkeypatch: pytest.MonkeyPatch) -> None:

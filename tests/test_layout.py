@@ -31,7 +31,9 @@ HEAVY = {
     # It has two nouns, bi-encoder and cross-encoder, and each has its file.
     "sentence_transformers": {"index/embedder.py", "index/reranker.py"},
     "onnxruntime": {"index/onnx_encoder.py"},
-    "tokenizers": {"index/onnx_encoder.py"},
+    "tokenizers": {"index/passes.py"},
+    # The reranker's activation and the reference's threads are PyTorch's, which sentence-transformers runs on.
+    "torch": {"index/bfloat16_encoder.py", "index/embedder.py", "index/reranker.py"},
     "httpx": {"index/model_server.py"},
     "ray": {"index/cluster.py", "index/shard_actors.py"},
     "llama_cpp": {"rag/llm/native.py"},

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index import models
+from index.bfloat16_encoder import BFLOAT16, is_possible
 from index.embedder import VARIABLE, named
 from index.errors import Error, ModelError
 from index.home import DATABASE, loose, resolve
 from index.model_address import Address, is_address
 from index.model_server import ModelServer
-from index.onnx_encoder import remembered
+from index.onnx_encoder import ONNX
 from rag import power
 from rag.settings import Settings
 
@@ -163,12 +164,13 @@ def check_models(llm: str | None = None) -> Iterator[Check]:
         yield checked
         if model.role == "embedder" and name in used and checked.status is Status.FINE:
             yield check_runtime(model)
+            yield check_runtime_for_many(model)
 
 
 def check_runtime(model: Model) -> Check:
     """What computes the vectors of an embedder that is there: ONNX Runtime or PyTorch."""
     name = "embedder runs on"
-    found = remembered(models.locate(model.name, "embedder"))
+    found = ONNX.remembered(models.locate(model.name, "embedder"))
     if find_spec("onnxruntime") is None:
         slow = "PyTorch, more slowly, for ONNX Runtime is not installed"
         return Check(name, Status.ABSENT, slow, "pip install --constraint constraints.txt onnxruntime")
@@ -177,6 +179,19 @@ def check_runtime(model: Model) -> Check:
     if not found.is_near:
         return Check(name, Status.ABSENT, f"PyTorch, more slowly, for with ONNX Runtime {found.reason}")
     return Check(name, Status.FINE, f"ONNX Runtime, with the vectors of PyTorch (least cosine {found.cosine:.6f})")
+
+
+def check_runtime_for_many(model: Model) -> Check:
+    """What computes the vectors of so many documents that loading PyTorch pays."""
+    name = "large syncs embed with"
+    if not is_possible():
+        return Check(name, Status.FINE, "the same: the processor has no bfloat16, or PyTorch is not installed")
+    found = BFLOAT16.remembered(models.locate(model.name, "embedder"))
+    if found is None:
+        return Check(name, Status.FINE, "not compared yet; the first large sync compares PyTorch in bfloat16")
+    if not found.is_near:
+        return Check(name, Status.FINE, f"the same, for with PyTorch in bfloat16 {found.reason}")
+    return Check(name, Status.FINE, f"PyTorch in bfloat16 (least cosine {found.cosine:.6f})")
 
 
 def check_server(address: str, what: str) -> Check:
