@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from index.store import Store
 
 DEADLINE_S = 10.0
-"""Of one question: a shard that has not answered by then is missing. The first question after a start waits for the
-vectors to be read."""
+"""Of one question: a shard that has not answered by then is missing, or has used up half of what was left for one step.
+The first question after a start waits for the vectors to be read."""
 COPY_S = 600.0
 """Longest wait for a shard that copies, looks through all it has, or makes its vectors ready."""
 TRIES = 3
@@ -339,7 +339,8 @@ class _Asking:
     def _call(self, step: str, arguments: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
         if not arguments:
             return {}
-        given = self._shards.call(step, arguments, timeout_s=max(0.0, self._until - time.monotonic()))
+        # Half of what is left: a machine that is silent must not use up the time of the others for the next steps.
+        given = self._shards.call(step, arguments, timeout_s=max(0.0, self._until - time.monotonic()) / 2)
         for name in arguments.keys() - given.keys():
             self._generations.pop(name, None)
             self._missing[name] = None

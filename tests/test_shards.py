@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -306,6 +307,17 @@ class Late(LocalShards):
         return given
 
 
+class Silent(LocalShards):
+    """One of the shards cannot be reached, which nobody is told, so that it is waited for."""
+
+    def call(self, method: str, arguments: Mapping[str, tuple[Any, ...]], *, timeout_s: float) -> dict[str, Any]:
+        if "b" in arguments and method == "count":
+            time.sleep(timeout_s)
+        given = super().call(method, arguments, timeout_s=timeout_s)
+        given.pop("b" if method == "count" else "", None)
+        return given if timeout_s > 0 else {}
+
+
 class Changing(LocalShards):
     """An article is added to the index while a question is answered for the first time."""
 
@@ -326,6 +338,21 @@ def test_a_shard_that_is_lost_half_way_is_named(tmp_path: Path, small: Path) -> 
             hits = index.search(question)
             assert hits.missing == ("b",)
             assert not {hit.article.id for hit in hits} & held(shards)["b"]
+    shards.close()
+
+
+def test_a_shard_that_is_silent_leaves_the_others_time(
+    tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.sharded.DEADLINE_S", 2.0)
+    shards = Silent(tmp_path, NAMES, EMBEDDER)
+    with Index.open(small, embedder=Words(), shards=shards) as index:
+        index.spread()
+        begun_s = time.monotonic()
+        hits = index.search("harbour bridge market")
+        assert time.monotonic() - begun_s < 2.0
+        assert hits
+        assert hits.missing == ("b",)
     shards.close()
 
 
