@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import threading
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -529,6 +531,20 @@ def test_a_parser_that_hangs_is_ended_and_the_next_file_is_read() -> None:
     with pytest.raises(ReadError, match="longer than 1 s"):
         worker.parse(".md", b"[" * (8 << 20))
     worker.timeout_s = 60.0
+    (draft,) = worker.parse(".md", TALKS.encode())
+    assert getattr(draft, "text", "") == TALKS
+    worker.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPROF"), reason="the clock alone is the limit here")
+def test_a_file_that_waits_for_a_processor_is_not_too_slow() -> None:
+    worker = Worker(timeout_s=8.0)
+    worker.parse(".md", TALKS.encode())
+    process = worker._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    resumed = threading.Timer(9.0, process.send_signal, [signal.SIGCONT])
+    resumed.start()
     (draft,) = worker.parse(".md", TALKS.encode())
     assert getattr(draft, "text", "") == TALKS
     worker.close()

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 LOCK = "briefings.lock"
 HOME = "home"
 """The owner of what is added at the command line: whoever has the home. Other owners are those of conversations."""
-NAME_CHARS = 60
 QUESTION_CHARS = 1000
 MOST_OF_ONE_OWNER = 200
 """Briefings of one owner: more than anybody reads, and few enough to be asked one after the other."""
@@ -156,8 +155,8 @@ class Briefings:
         made = secrets.token_hex(8)
         generation, digests = seen or (0, {})
         row = (
-            made, owner, _shortened(name or rest), question, kind, operators.strip(), json.dumps(list(articles)),
-            conversations.utc_now(), "", "", generation,
+            made, owner, conversations.shortened(name or rest), question, kind, operators.strip(),
+            json.dumps(list(articles)), conversations.utc_now(), "", "", generation,
         )  # fmt: skip
         with self._kept.writing() as sql:
             conversations.make_briefings(sql)
@@ -341,8 +340,3 @@ def _note_seen(sql: sqlite3.Connection, briefing: str, digests: dict[str, str]) 
 def _only(known: Briefing) -> Filter:
     """Which articles it is asked of, by the operators beside its question and in it."""
     return filters.parse(known.operators)[1].also(filters.parse(known.question)[1])
-
-
-def _shortened(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= NAME_CHARS else f"{words[: NAME_CHARS - 1].rsplit(' ', 1)[0]}…"

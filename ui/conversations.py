@@ -238,7 +238,7 @@ class Conversations:
             )
             sql.execute(
                 "UPDATE conversation SET updated = ?, title = CASE title WHEN '' THEN ? ELSE title END WHERE id = ?",
-                (now, _shortened(question), conversation),
+                (now, shortened(question), conversation),
             )
         return number
 
@@ -296,7 +296,7 @@ class Conversations:
 
     def rename(self, conversation: str, owner: str, title: str) -> None:
         """Give it another title, cut to a line of TITLE_CHARS. Raises InputError for an empty one."""
-        title = _shortened(storable(title))
+        title = shortened(storable(title))
         if not title:
             raise InputError("the title is empty; write one")
         with self.writing(conversation, owner) as sql:
@@ -573,7 +573,7 @@ def _make(path: Path) -> bool:
     return os.access(path.parent, os.W_OK)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
     """The first TITLE_CHARS of `text` on one line, ending with a whole word."""
     words = " ".join(text.split())
     if len(words) <= TITLE_CHARS:

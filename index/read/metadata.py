@@ -128,14 +128,8 @@ def is_article(node: Mapping[str, Any]) -> bool:
 
 def linked_nodes(tree: Any) -> Iterator[dict[str, Any]]:
     """All JSON-LD nodes of a page, those in other nodes too."""
-    for script in tree.iter("script"):
-        if "ld+json" not in (script.get("type") or ""):
-            continue
-        content = re.sub(r"^\s*<!\[CDATA\[|\]\]>\s*$", "", script.text or "")
-        try:
-            waiting: deque[object] = deque([json.loads(content, strict=False)])
-        except (ValueError, RecursionError):
-            continue
+    for linked in _linked(tree):
+        waiting: deque[object] = deque([linked])
         while waiting:
             node = waiting.popleft()
             if isinstance(node, dict):
@@ -157,14 +151,21 @@ def transcripts(tree: Any) -> list[str]:
 
 def _articles(tree: Any) -> Iterator[dict[str, Any]]:
     """JSON-LD nodes of articles."""
+    for linked in _linked(tree):
+        yield from _article_nodes(linked)
+
+
+def _linked(tree: Any) -> Iterator[object]:
+    """The JSON-LD of each script of a page that has any."""
     for script in tree.iter("script"):
         if "ld+json" not in (script.get("type") or ""):
             continue
         content = re.sub(r"^\s*<!\[CDATA\[|\]\]>\s*$", "", script.text or "")
         try:
-            yield from _article_nodes(json.loads(content, strict=False))
+            linked = json.loads(content, strict=False)
         except (ValueError, RecursionError):
             continue
+        yield linked
 
 
 def _article_nodes(nodes: object) -> Iterator[dict[str, Any]]:
@@ -176,8 +177,7 @@ def _article_nodes(nodes: object) -> Iterator[dict[str, Any]]:
             yield from _article_nodes(
                 [item for item in node["@graph"] if isinstance(item, dict) and "@graph" not in item]
             )
-        types = node.get("@type")
-        if any(isinstance(kind, str) and ARTICLE_TYPE.search(kind) for kind in _listed(types)):
+        if is_article(node):
             yield node
 
 

@@ -136,7 +136,9 @@ def parse(content: bytes) -> Draft | tuple[Draft | ReadError, ...]:
 
 def _read(document: Any) -> Draft | tuple[Draft | ReadError, ...]:
     if len(document) > MAX_PAGES:
-        raise ReadError(f"{len(document)} pages are over the limit of {MAX_PAGES}; split it")
+        raise ReadError(
+            f"{len(document)} pages are over the limit of {MAX_PAGES}; split it: qpdf --split-pages={MAX_PAGES} OLD NEW"
+        )
     pages, heights, filled, lost = [], [], [], []
     form.init(document)
     for number in range(len(document)):

@@ -1,10 +1,12 @@
 """Worker: another process that parses, so that no file can hold up or bring down the program that reads it.
 
 Parsers of markup and of office formats are large, and some input makes them slow, hungry or crash. Here a file that
-takes longer than TIMEOUT_S or more than MEMORY_BYTES costs a ReadError. A process starts at the first file that needs
-it, serves one file at a time, and ends with the program. Of several Workers, only as many start as are busy at once.
+takes more processor time than TIMEOUT_S or more memory than MEMORY_BYTES costs a ReadError. A process starts at the
+first file that needs it, serves one file at a time, and ends with the program. Of several Workers, only as many start
+as are busy at once.
 
-Request: a line of JSON (format, or DRAW; size in bytes; options), then the content. Reply: a line of JSON.
+Request: a line of JSON (format, or DRAW; size in bytes; most processor time; options), then the content. Reply: a line
+of JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import base64
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -30,13 +33,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_S = 60.0
-"""Longest time for one file, so that one made to take long does not stop a sync."""
+"""Most processor time for one file, so that one made to take long does not stop a sync: three thousand pages of a PDF
+take nearly as long."""
+PATIENCE = 5
+"""How many times as long a file may take by the clock: on a computer that has much else to do it waits for a processor,
+and is not at fault."""
 MEMORY_BYTES = 2 << 30
 """A limit on address space, of which parsers map far more than they use; a file is 32 MiB at most."""
 
 DRAW = "draw"
 """In place of a format: what is asked for is a picture of a page of a PDF."""
 
+_PROFILING: signal.Signals | None = getattr(signal, "SIGPROF", None)
+"""The signal that comes when a process has used its time; Windows has none, and there the clock alone is the limit."""
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from index.read.worker import serve; serve(int(sys.argv[2]))"
 
 
@@ -66,7 +75,8 @@ class Worker:
 
     def _answer(self, kind: str, content: bytes, options: Mapping[str, str | int | None]) -> dict[str, Any]:
         with self._lock:
-            reply = self._ask({"kind": kind, "size": len(content), "options": dict(options)}, content)
+            request = {"kind": kind, "size": len(content), "cpu_s": self.timeout_s, "options": dict(options)}
+            reply = self._ask(request, content)
             if reply.get("is_broken"):  # out of memory a library may be half loaded: the next file gets a fresh process
                 self.close()
         if "error" in reply:
@@ -94,7 +104,7 @@ class Worker:
             is_late.set()
             process.kill()
 
-        timer = threading.Timer(self.timeout_s, stop)
+        timer = threading.Timer(self.timeout_s * (PATIENCE if _PROFILING is not None else 1), stop)
         timer.daemon = True
         timer.start()
         try:
@@ -106,7 +116,7 @@ class Worker:
             self.close()
             raise ReadError(
                 f"reading it took longer than {self.timeout_s:.0f} s; split it, or save it as text"
-                if is_late.is_set()
+                if is_late.is_set() or (_PROFILING is not None and process.returncode == -_PROFILING)
                 else "reading it broke the parser or took too much memory; split it, or save it as text"
             ) from None
         except BaseException:
@@ -165,7 +175,11 @@ def serve(memory_bytes: int) -> None:
     from index.read import formats
 
     while line := requests.readline():
-        replies.write(json.dumps(_answer(formats, json.loads(line), requests)).encode() + b"\n")
+        request = json.loads(line)
+        _limit_time(request["cpu_s"])
+        reply = _answer(formats, request, requests)
+        _limit_time(0.0)
+        replies.write(json.dumps(reply).encode() + b"\n")
         replies.flush()
 
 
@@ -206,6 +220,13 @@ def _item(reply: dict[str, Any]) -> Draft | ReadError:
     if "error" in reply:
         return ReadError(reply["error"])
     return Draft(**{**reply, "places": tuple(Place(**one) for one in reply["places"])})
+
+
+def _limit_time(cpu_s: float) -> None:
+    """End this process when it has used so much more processor time; 0 for no limit."""
+    if _PROFILING is not None:
+        signal.signal(_PROFILING, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
 
 
 def _limit_memory(size_bytes: int) -> None:
