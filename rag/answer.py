@@ -253,8 +253,8 @@ class Answer:
 
     `kind` is the kind of question that was answered (rag/kind.py). Kinds that answer in rows have them in `sections`;
     `total` is how many rows there are, of which a limit may have left some out. `text` holds the rows as plain text.
-    `counts` are numbers of articles by what was asked for, "outlet", "month" or "year"; "" is for those of which it is
-    not known.
+    `counts` are numbers of articles by what was asked for, "outlet", "day", "month" or "year"; "" is for those of which
+    it is not known.
     """
 
     question: str
@@ -520,7 +520,7 @@ def _escaped(line: str) -> str:
 
 
 def counts_in_words(dimension: str, counts: Mapping[str, int]) -> str:
-    """Numbers of articles by outlet, month or year as a sentence."""
+    """Numbers of articles by outlet, day, month or year as a sentence."""
     unknown = "outlet unknown" if dimension == "outlet" else "without a date"
     return f"By {dimension}: {', '.join(f'{name or unknown} {count:,}' for name, count in counts.items())}."
 

@@ -350,3 +350,23 @@ def test_a_list_of_several_names_ends_soon_after_it_is_stopped(engine: Engine, m
     answer = engine.ask("Which articles mention Jeremy Hunt and the budget?", kind="list", cancel=cancel)
     assert answer.reason == Reason.CANCELLED
     assert len(read) == 1
+
+
+def test_an_outlet_that_is_not_there_is_named_as_missing(engine: Engine) -> None:
+    answer = engine.ask("Which articles of the Guardian mention Jeremy Hunt?", kind="list")
+    assert answer.text.startswith("No outlet here is called “Guardian”, so the articles of all were looked through. 3 ")
+    for question in ("Which articles of CNN mention Jeremy Hunt?", "Which articles mention Jeremy Hunt?"):
+        assert "No outlet" not in engine.ask(question, kind="list").text
+
+
+def test_a_question_that_breaks_off_is_not_clear(engine: Engine) -> None:
+    for question in ("Which articles mention", "Which articles are about?", "articles that mention ..."):
+        assert engine.ask(question, kind="list").reason == Reason.UNCLEAR
+
+
+def test_what_is_of_the_year_is_a_subject_and_days_are_counted(engine: Engine) -> None:
+    wanted = asked_for(understand("Which articles mention the Person of the Year?", ()))
+    assert wanted is not None
+    assert (wanted.subject, wanted.by) == ("the Person of the Year", ())
+    by_day = engine.ask("How many articles mention Jeremy Hunt by day?", kind="count")
+    assert by_day.counts == {"day": {"2022-10-17": 1, "2022-11-02": 1, "2022-11-20": 1}}

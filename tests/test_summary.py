@@ -99,6 +99,10 @@ def test_a_question_says_what_to_summarise(question: str, subject: str, limit: i
     assert (found.subject, found.limit, found.since and str(found.since)) == (subject, limit, since)
 
 
+def test_words_without_content_are_no_subject(index: Index) -> None:
+    assert summary(index, "summary of the").text.startswith("What the articles report, in 5 sentences of 5 ")
+
+
 def test_a_follow_up_keeps_the_subject() -> None:
     found = asked("Shorter, in two sentences", "Summarise the coverage of the dam")
     assert (found.subject.lower(), found.limit) in (("the dam", 2), ("shorter", 2))

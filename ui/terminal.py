@@ -142,12 +142,12 @@ def _checked(one: Checked, *, columns: int = 0) -> str:
 
 
 def render_counts(dimension: str, counts: Mapping[str, int]) -> str:
-    """Numbers of articles by outlet, month or year, as a bar chart."""
+    """Numbers of articles by outlet, day, month or year, as a bar chart."""
     names = {name: line(name)[:BAR_NAME] or "not known" for name in counts}
     width = max(map(len, names.values()), default=0)
     most = max(counts.values(), default=1)
     bars = [
-        f"  {names[name]:{width}} {'█' * max(1, round(BAR * count / most))} {count}" for name, count in counts.items()
+        f"  {names[name]:{width}} {'█' * max(1, round(BAR * count / most))} {count:,}" for name, count in counts.items()
     ]
     return "\n".join([f"By {line(dimension)}:", *bars])
 

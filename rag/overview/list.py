@@ -15,7 +15,7 @@ from index.errors import InputError
 from index.mentions import Name
 from index.passage import sentences
 from rag.answer import Citation, Claim, Reason, Section, counts_in_words
-from rag.grounding.lexicon import is_akin, stems, words
+from rag.grounding.lexicon import MONTHS, is_akin, stems, words
 from rag.overview import Overview
 from rag.overview.scope import Scope, narrowed, within
 
@@ -58,11 +58,12 @@ _REQUEST = re.compile(
     r"me|us|for|all|every|the list of|a list of)\b[\s,]*)+",
     re.IGNORECASE,
 )
-_UNITS = "outlet|source|newspaper|paper|publication|publisher|month|year"
+_UNITS = "outlet|source|newspaper|paper|publication|publisher|day|month|year"
 _AT_THE_END = re.compile(
     rf"""(?:[\s,;(]|^)+(?:and\s+|but\s+)?(?:
-        (?:(?:broken\ down|grouped|counted|split(?:\ up)?|sorted|ordered|listed|in\ (?:the\ )?order)\s+)?
-            (?:by|per|for\ each|in\ each|of)\s+(?:the\s+|each\s+)?(?P<each>{_UNITS})s?
+        (?:(?:broken\ down|grouped|counted|split(?:\ up)?|sorted|ordered|listed|in\ (?:the\ )?order)\s+
+            (?:by|per|for\ each|in\ each|of)|by|per|for\ each|in\ each|of\ each)
+            \s+(?:the\s+|each\s+)?(?P<each>{_UNITS})s?
             (?:\s*(?:,|and|,\s*and|and\s+by)\s*(?:by\s+)?(?P<also>{_UNITS})s?)?
       | (?:did|do|does|has|have|are|were)\s+(?:there\s+)?(?:by|in|from|of)?\s*(?:each|every)\s+
             (?P<whose>{_UNITS})s?(?:\s+(?:publish|print|write|written|carry|carried|run|have|had)(?:ed)?)?
@@ -92,7 +93,7 @@ _OF_OUTLETS = re.compile(
     r"(?:outlets?|newspapers?|papers|publications?|news sources)\b",
     re.IGNORECASE,
 )
-_COUNTED_BY = {"month": "month", "year": "year"}
+_COUNTED_BY = {"day": "day", "month": "month", "year": "year"}
 _PASSIVE = re.compile(
     r"^(?:in |on |by )?(?:which|what|where|how (?:many|often|frequently))\b(?: \w+){0,4}? ?"
     r"\b(?:is|are|was|were|does|do|did|has|have) (?P<subject>.+?) "
@@ -107,6 +108,15 @@ _ALONE = re.compile(
     r"published|were|was|my|this|collection|library|index|them|those|it|that|by|per|same|again)\b[\s,]*)*$",
     re.IGNORECASE,
 )
+_UNFINISHED = re.compile(
+    rf"^(?:(?:which|what|in which|the|all|any)\s+)*(?:{_ARTICLES})\s+(?:that\s+)?(?:{_NAMES}|{_TREATS})$", re.IGNORECASE
+)
+"""A frame without a subject: "which articles mention"."""
+_OF_NAMED = re.compile(
+    rf"\b(?:{_ARTICLES})\s+(?:published\s+)?(?:from|of|by)\s+(?:the\s+)?"
+    rf"(?P<name>[A-Z][\w.&'’-]*(?:\s[A-Z][\w.&'’-]*)*)\s+(?:that\s+)?(?:{_NAMES})\b"
+)
+"""What may be an outlet; one that the index has was taken out of the question before."""
 _JOINT = re.compile(r"\s*,\s*(?:(?:and|or)\b)?|\s+(?:and|or|as well as)\s+", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“„«][^\"“”„«»]+[\"”“»]")
 
@@ -114,9 +124,9 @@ _QUOTED = re.compile(r"[\"“„«][^\"“”„«»]+[\"”“»]")
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a question asks a list of: articles that mention `subject`, or treat it (`is_about`), all if it is empty; in
-    which order, and what to count them by: outlet, month, year. If `is_of_outlets`, it asks for outlets rather than for
-    articles. `is_bare` if the subject is all that the question has:
-    a name is then looked for as it is, other words by what they mean."""
+    which order, and what to count them by: outlet, day, month, year. If `is_of_outlets`, it asks for outlets rather
+    than for articles. `is_bare` if the subject is all that the question has: a name is then looked for as it is, other
+    words by what they mean."""
 
     subject: str
     is_about: bool = False
@@ -213,6 +223,8 @@ def _listed(
         return _nothing(wanted, question, scope, index, in_title)
     counts = {dimension: _counted(dimension, rows) for dimension in wanted.by}
     lead = _lead(wanted, rows, scope, in_title, len(shown))
+    if (of := _OF_NAMED.search(question.text)) and of["name"].split()[0] not in MONTHS:
+        lead = f"No outlet here is called “{of['name']}”, so the articles of all were looked through. {lead}"
     spoken = [counts_in_words(dimension, numbers) for dimension, numbers in counts.items()]
     if wanted.is_of_outlets and (named := sum(bool(outlet) for outlet in counts["outlet"])):
         lead = f"{named} outlet{'s' * (named != 1)}. {lead}"
@@ -292,7 +304,7 @@ def _subject(text: str) -> Wanted:
         if found:
             return Wanted(text[found.start("subject") : found.end("subject")].strip(), is_about)
     rest = text[found.end() :] if (found := _REQUEST.match(masked)) else text
-    if _ALONE.match(masked) or _ALONE.match(rest):
+    if _ALONE.match(masked) or _ALONE.match(rest) or _UNFINISHED.match(rest):
         return Wanted("")
     return Wanted(rest, not (_QUOTED.search(rest) or re.search(r"\b[A-Z0-9]", rest)), is_bare=True)
 
@@ -466,11 +478,11 @@ def _nothing(wanted: Wanted, question: Question, scope: Scope, index: Index, in_
 
 
 def _counted(dimension: str, rows: Iterable[_Row]) -> Mapping[str, int]:
-    """How many rows there are of each outlet, the most first, or of each month or year, the oldest first. What is not
-    known is counted under ""."""
+    """How many rows there are of each outlet, the most first, or of each day, month or year, the oldest first. What is
+    not known is counted under ""."""
     if dimension == "outlet":
         return dict(Counter(row.article.source or "" for row in rows).most_common())
-    length = len("2018-03") if dimension == "month" else len("2018")
+    length = {"day": len("2018-03-21"), "month": len("2018-03"), "year": len("2018")}[dimension]
     return dict(sorted(Counter((row.article.published or "")[:length] for row in rows).items()))
 
 

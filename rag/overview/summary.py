@@ -210,7 +210,8 @@ def asked_for(question: Question, last_published: str | None) -> Asked:
     subject = text.strip()
     while (bare := _ALL_OF_IT.sub("", subject).strip(" ,?")) != subject:
         subject = bare
-    if not words(subject) and since is None and question.history and question.only.articles is None:
+    subject = subject if words(subject) else ""
+    if not subject and since is None and question.history and question.only.articles is None:
         before = asked_for(replace(question, text=question.history[-1].question, history=()), last_published)
         subject, since = before.subject, before.since
     only = question.only.also(Filter.of(after=str(since - timedelta(days=1)))) if since else question.only

@@ -55,7 +55,7 @@ def found(kind: str, sections: Sequence[Section]) -> str:
 
 
 def chart(dimension: str, counts: Mapping[str, int]) -> str:
-    """Numbers of articles by outlet, month or year as bars, each with its number; beyond MOST_BARS, folded."""
+    """Numbers of articles by outlet, day, month or year as bars, each with its number; beyond MOST_BARS, folded."""
     most = max(counts.values(), default=1)
     bars = [_bar(dimension, name, number, most) for name, number in counts.items()]
     title = f"Articles by {escape(dimension)}"
