@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from index import home as homes
 from index import lock, precedence, ranking
+from index.errors import LayoutError, StoreError
 from index.home import DATABASE, opener
 from index.ranking import CANDIDATES, MATCHES, Found
 from index.snapshot import FILES, Snapshots
@@ -114,11 +115,21 @@ class Shard:
     """The articles of one shard. Safe to use from several threads at once."""
 
     def __init__(self, home: Path, embedder: str) -> None:
-        """In the folder `home`, which is made if it is not there; `embedder` is the name of that of the index."""
+        """In the folder `home`, which is made if it is not there; `embedder` is the name of that of the index.
+
+        What is there and cannot be used, as it is damaged, of another layout or of another embedder, is forgotten: it
+        is a copy.
+        """
         homes.make(home)
         self.home = home
         self._embedder = embedder
-        self._store = Store(home / DATABASE, embedder=embedder)
+        try:
+            self._store = Store(home / DATABASE, embedder=embedder)
+        except (LayoutError, StoreError):
+            if not (home / STATE).exists():  # it may be an index itself
+                raise
+            self._delete()
+            self._store = Store(home / DATABASE, embedder=embedder)
         self._snapshots = Snapshots(home)
         self._lock = threading.Lock()
         self._lengths: tuple[str, int, dict[int, int]] = ("", 0, {})
@@ -138,7 +149,7 @@ class Shard:
     @property
     def state(self) -> State:
         """Of which index this is a shard; of none in a new home."""
-        with contextlib.suppress(OSError, ValueError, TypeError):
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
             kept = json.loads((self.home / STATE).read_text(encoding="utf-8"))
             return State(**{**kept, "names": tuple(kept["names"])})
         return State()
@@ -148,12 +159,13 @@ class Shard:
         with self._store.read() as generation:
             return self.state, generation.counts()
 
-    def begin(self, database: str) -> dict[str, bytes]:
-        """Be a shard of the index with this database, forgetting any other, and expect changes until `end`: article id
-        → digest of what there is of it here."""
+    def begin(self, database: str, embedder: str) -> dict[str, bytes]:
+        """Be a shard of the index with this database and embedder, forgetting any other, and expect changes until
+        `end`: article id → digest of what there is of it here."""
         state = self.state
         with lock.write_lock(self.home):
             if state.database != database:
+                self._embedder = embedder
                 self._forget_all()
                 state = State(database)
             self._write(State(database, state.generation, state.names, is_moving=True))
@@ -258,10 +270,14 @@ class Shard:
     def _forget_all(self) -> None:
         """Begin with an empty database."""
         self._store.close()
-        for path in (*self.home.glob(f"{DATABASE}*"), *self.home.glob(FILES), self.home / MARKER):
-            path.unlink(missing_ok=True)
+        self._delete()
         self._store = Store(self.home / DATABASE, embedder=self._embedder)
         self._snapshots = Snapshots(self.home)
+
+    def _delete(self) -> None:
+        # The marker first: while it is there, a database that is gone was lost.
+        for path in (self.home / MARKER, *self.home.glob(f"{DATABASE}*"), *self.home.glob(FILES)):
+            path.unlink(missing_ok=True)
 
 
 class LocalShards:

@@ -111,19 +111,24 @@ def spread(
             f"{', '.join(full)}: the articles there are of another index, or of this one before it was rebuilt; to put "
             "those of this index in their place: citewire cluster init --replace --cluster HOST:PORT"
         )
-    held = _all(shards, "begin", dict.fromkeys(everywhere, (database,)))
+    held = _all(shards, "begin", dict.fromkeys(everywhere, (database, store.embedder)))
     owners = {article_id: owner(document, names) for article_id, document in documents.items()}
     copied = dropped = 0
 
     # What is gone or has changed goes first, so that no two rows have one id.
     for name, has in held.items():
-        stale = [article_id for article_id, digest in has.items() if digests.get(article_id) != digest]
-        if stale:
-            again = [one for one in stale if owners.get(one) == name]
-            _all(shards, "copy_in", {name: (store.rows(again), stale)})
-            copied, dropped = copied + len(again), dropped + len(stale) - len(again)
-            held[name] = {one: digest for one, digest in has.items() if one not in stale}
-            held[name].update({one: digests[one] for one in again})
+        stale = {article_id for article_id, digest in has.items() if digests.get(article_id) != digest}
+        again = sorted(one for one in stale if owners.get(one) == name)
+        if gone := stale.difference(again):
+            _all(shards, "copy_in", {name: (None, sorted(gone))})
+        for first in range(0, len(again), AT_ONCE):
+            some = again[first : first + AT_ONCE]
+            _all(shards, "copy_in", {name: (store.rows(some), some)})
+            interrupt.tick("shards", min(first + AT_ONCE, len(again)), len(again))
+        copied, dropped = copied + len(again), dropped + len(gone)
+        held[name] = {one: digest for one, digest in has.items() if one not in stale} | {
+            one: digests[one] for one in again
+        }
 
     # Documents whole, in the order of the index.
     missing: dict[str, list[str]] = {name: [] for name in held}
@@ -132,9 +137,9 @@ def spread(
             missing[owners[article_id]].append(article_id)
     total, done = sum(map(len, missing.values())), 0
     for first in range(0, max(map(len, missing.values()), default=0), AT_ONCE):
-        some = {name: ids[first : first + AT_ONCE] for name, ids in missing.items() if ids[first:]}
-        _all(shards, "copy_in", {name: (store.rows(ids),) for name, ids in some.items()})
-        done += sum(map(len, some.values()))
+        batches = {name: ids[first : first + AT_ONCE] for name, ids in missing.items() if ids[first:]}
+        _all(shards, "copy_in", {name: (store.rows(ids),) for name, ids in batches.items()})
+        done += sum(map(len, batches.values()))
         interrupt.tick("shards", done, total)
     copied += total
 
@@ -179,7 +184,7 @@ class Search:
         the article and start of all that were ranked. Raises StoreError when no shard answers."""
         for _ in range(TRIES):
             try:
-                return self._run(_Asking(shards, time.monotonic() + DEADLINE_S), embedder)
+                return self._run(_Asking(shards), embedder)
             except OutdatedError:
                 continue
         raise StoreError("the shards change too fast to be searched; ask again when they are in step")
@@ -194,6 +199,7 @@ class Search:
             counting = beside.submit(asking.count, words, self.of)
             wordings = tuple(embedder.embed_query(wording) for wording in (self.query, *self.rewordings))
         counts = counting.result()
+        asking.begin()  # loading the model, for the first question after a start, is not the shards' delay
         passages = sum(count.passages for count in counts)
         if not passages:
             return Hits((), asking.missing), {}, {}
@@ -276,7 +282,7 @@ def follow(store: Store, shards: Shards, interrupt: Interrupt) -> None:
 def missing(shards: Shards, of: tuple[str, int]) -> tuple[str, ...]:
     """The names of the shards that do not answer, and of those that are not in step with the index; `of` as for
     Search."""
-    asking = _Asking(shards, time.monotonic() + DEADLINE_S)
+    asking = _Asking(shards)
     asking.count((), of)
     return asking.missing
 
@@ -284,12 +290,16 @@ def missing(shards: Shards, of: tuple[str, int]) -> tuple[str, ...]:
 class _Asking:
     """One question, put to the shards step by step until its deadline."""
 
-    def __init__(self, shards: Shards, until: float) -> None:
-        """`until` is a time of time.monotonic."""
+    def __init__(self, shards: Shards) -> None:
+        """The time of the shards begins."""
         self._shards = shards
-        self._until = until
+        self.begin()
         self._generations: dict[str, int] = {}
         self._missing: dict[str, None] = {}
+
+    def begin(self) -> None:
+        """Let the time of the shards begin anew."""
+        self._until = time.monotonic() + DEADLINE_S
 
     @property
     def missing(self) -> tuple[str, ...]:

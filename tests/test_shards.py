@@ -7,6 +7,7 @@ import random
 import time
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,10 +16,12 @@ import pytest
 
 from index import Index
 from index.article import Article
-from index.errors import InputError, StoreError
+from index.errors import InputError, LayoutError, StoreError
+from index.home import DATABASE
 from index.run import Cancelled
-from index.shard import LocalShards, Shard
+from index.shard import STATE, LocalShards, Shard, State
 from index.sharded import owner
+from index.store.connections import MARKER
 from rag import Engine
 from rag.settings import Settings
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
@@ -30,7 +33,6 @@ from ui.folders import Folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -439,3 +441,111 @@ def test_documents_are_spread_evenly() -> None:
     for number in range(3000):
         counts[owner(f"article {number}", NAMES)] += 1
     assert min(counts.values()) > 900
+
+
+class Named(Words):
+    """The same under another name, as after the model was changed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+def test_shards_can_be_given_to_an_index_of_another_embedder(tmp_path: Path, index: Index, shards: LocalShards) -> None:
+    with Index.open(tmp_path / "other", embedder=Named("other"), shards=shards) as other:
+        other.add(made(5))
+        other.spread(replace_other=True)
+        assert all_held(shards) == ids_of(other)
+        assert other.search("harbour").missing == ()
+    name = next(iter(held(shards)))
+    shards.shards.pop(name).close()
+    with Shard(tmp_path / "shards" / name, EMBEDDER) as again:
+        assert again.digests() == {}
+
+
+@pytest.mark.parametrize("stopped_at", [MARKER, DATABASE])
+def test_a_shard_that_is_killed_while_it_forgets_opens_again(
+    tmp_path: Path, stopped_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def killed(path: Path, *, missing_ok: bool = False) -> None:
+        if path.name == stopped_at:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok=missing_ok)
+
+    with Shard(tmp_path / "a", EMBEDDER) as shard:
+        shard.begin("one", EMBEDDER)
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", killed)
+            with pytest.raises(KeyboardInterrupt):
+                shard.begin("two", EMBEDDER)
+    with Shard(tmp_path / "a", EMBEDDER) as shard:
+        assert shard.begin("two", EMBEDDER) == {}
+
+
+@pytest.mark.parametrize("state", ["{}", "[]", "x", '{"names": 3}'])
+def test_a_shard_that_is_damaged_begins_anew_and_an_index_is_left_alone(tmp_path: Path, state: str) -> None:
+    with Shard(tmp_path / "a", EMBEDDER) as shard:
+        shard.begin("one", EMBEDDER)
+        (shard.home / STATE).write_text(state)
+        assert shard.state == State()
+    (tmp_path / "a" / DATABASE).write_bytes(b"no database" * 500)
+    with Shard(tmp_path / "a", EMBEDDER) as shard:
+        assert shard.begin("one", EMBEDDER) == {}
+    with Index.open(tmp_path / "index", embedder=Named("other")):
+        pass
+    with Index.open(tmp_path / "index", embedder=Named("other")) as opened:
+        opened.add(made(3))
+    with pytest.raises(LayoutError):
+        Shard(tmp_path / "index", EMBEDDER)
+
+
+class Watched(LocalShards):
+    """Notes how many articles are copied at once."""
+
+    most = 0
+
+    def call(self, method: str, arguments: Mapping[str, tuple[Any, ...]], *, timeout_s: float) -> dict[str, Any]:
+        for values in arguments.values() if method == "copy_in" else ():
+            self.most = max(self.most, len(values[0].tables["article"]) if values[0] is not None else 0)
+        return {} if timeout_s <= 0 else super().call(method, arguments, timeout_s=timeout_s)
+
+
+def test_articles_that_all_have_changed_are_copied_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.sharded.AT_ONCE", 8)
+    shards, articles = Watched(tmp_path / "shards", NAMES[:2], EMBEDDER), made(40)
+    with Index.open(tmp_path / "home", embedder=Words()) as alone:
+        alone.add(articles)
+    with Index.open(tmp_path / "home", embedder=Words(), shards=shards) as index:
+        index.spread()
+    with Index.open(tmp_path / "home", embedder=Words()) as alone:
+        alone.remove_articles([one.id for one in articles])
+        alone.add([replace(one, text=f"{one.text} Anew.") for one in reversed(articles)])
+    with Index.open(tmp_path / "home", embedder=Words(), shards=shards) as index:
+        index.spread()
+        assert all_held(shards) == ids_of(index)
+        assert index.missing == ()
+    assert 0 < shards.most <= 8
+    shards.close()
+
+
+def test_the_time_that_a_question_takes_to_embed_is_not_that_of_the_shards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Words):
+        def embed_query(self, text: str) -> NDArray[np.float32]:
+            time.sleep(1.5)
+            return super().embed_query(text)
+
+    shards = Watched(tmp_path / "shards", NAMES, EMBEDDER)
+    with Index.open(tmp_path / "home", embedder=Slow(), shards=shards) as index:
+        index.add(made(10))
+        index.spread()
+        monkeypatch.setattr("index.sharded.DEADLINE_S", 1.0)
+        hits = index.search("harbour")
+        assert hits
+        assert hits.missing == ()
+    shards.close()

@@ -163,9 +163,9 @@ class Store:
             with database.transaction(connection, "IMMEDIATE"):
                 self._refuse_other(connection)
                 self._refuse_altered(connection)
-                put = {row[1] for some in copied for row in some.tables["article"]}
-                writer.delete_articles(connection, {*drop, *put})
-                rows.delete_beside(connection, {*drop, *put})
+                gone = {*drop, *rows.replaced(connection, copied)}
+                writer.delete_articles(connection, gone)
+                rows.delete_beside(connection, gone)
                 for some in copied:
                     rows.insert(connection, some)
                 writer.forget_unused_vectors(connection)

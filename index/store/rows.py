@@ -88,6 +88,14 @@ def insert(connection: sqlite3.Connection, rows: Rows) -> None:
         set_meta(connection, key, value)
 
 
+def replaced(connection: sqlite3.Connection, copied: Collection[Rows]) -> set[str]:
+    """The ids of the articles that are to be put, and of those that are in their places now."""
+    articles = [row for some in copied for row in some.tables["article"]]
+    places = json.dumps([row[0] for row in articles])
+    there = connection.execute("SELECT id FROM article WHERE rowid IN (SELECT value FROM json_each(?))", (places,))
+    return {row[1] for row in articles} | {article_id for (article_id,) in there}
+
+
 def delete_beside(connection: sqlite3.Connection, article_ids: Collection[str]) -> None:
     """Delete what hangs on articles beside their texts. The caller holds the transaction."""
     for table in ("edit", "tag", "place"):
