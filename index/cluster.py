@@ -49,6 +49,9 @@ CALLS_AT_ONCE = 32
 """Calls that a named actor takes at a time, more than will ever wait in it."""
 POLL_S = 0.1
 """How often a waiting caller looks at its cancel event."""
+SILENT_S = 10.0
+"""A named actor from which nothing has come for so long is asked whether it is there, and taken for lost when that is
+not answered for as long again."""
 
 
 @dataclass(eq=False, slots=True)
@@ -342,24 +345,29 @@ class Actors:
         with contextlib.suppress(LostError):
             getattr(self._handle(machine), method).remote(*values)
 
-    def stream(
-        self, machine: str, method: str, *values: Any, cancel: threading.Event, silent_s: float
-    ) -> Iterator[Any]:
+    def stream(self, machine: str, method: str, *values: Any, cancel: threading.Event) -> Iterator[Any]:
         """What a generator yields, as it comes; ends soon after `cancel` is set. Raises LostError when the machine is
-        gone or nothing has come for `silent_s`, and what the generator raises."""
-        results = getattr(self._handle(machine), method).remote(*values)
+        gone or cannot be reached, and what the generator raises."""
+        handle = self._handle(machine)
+        results, there = getattr(handle, method).remote(*values), None
         heard_s = time.monotonic()
         while not cancel.is_set():
             ready, _ = self._ray.wait([results], timeout=POLL_S)
+            silent_s = time.monotonic() - heard_s
             if ready:
                 try:
                     result = next(results)
                 except StopIteration:
                     return
-                yield self._got(machine, result, silent_s)
-                heard_s = time.monotonic()
-            elif time.monotonic() - heard_s > silent_s:
-                raise LostError(f"nothing came for {silent_s:.0f} seconds")
+                yield self._got(machine, result, SILENT_S)
+                heard_s, there = time.monotonic(), None
+            elif there is not None and self._ray.wait([there], timeout=0)[0]:
+                self._got(machine, there, SILENT_S)
+                heard_s, there = time.monotonic(), None
+            elif silent_s > SILENT_S and there is None:
+                there = handle.__ray_ready__.remote()  # it may only be busy
+            elif silent_s > 2 * SILENT_S:
+                raise LostError(f"it cannot be reached for {silent_s:.0f} seconds")
 
     def end(self, machine: str) -> None:
         """End the one on this machine, if there is one."""

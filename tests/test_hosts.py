@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,8 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.fakes import ScriptedLLM
+from tests.test_cluster import REPLY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rag.settings import Settings
 
     Host = subprocess.Popen[str]
 
@@ -44,8 +50,11 @@ from index.errors import InputError
 from index.shard_actors import ShardActors
 from rag import Engine
 from rag.settings import Settings
+from rag import Answer, Token
+from rag.llm import replicas
 from tests.fakes import BagOfWordsEmbedder, ScriptedLLM
-from tests.test_cluster import ASKED, REPLY, articles
+from tests.test_cluster import ASKED, REPLY, SMALL, articles
+from tests.test_hosts import slow
 
 def connected(address, tries):
     try:
@@ -70,14 +79,46 @@ with connected(address, 100) as shards, Index.open(Path(folder) / "home", embedd
     print(json.dumps({"failed": failed, "held": held, "nodes": nodes}), flush=True)
     with Index.open(Path(folder) / "home", embedder=embedder) as alone:
         expected = list(alone.search(ASKED, k=20))
-    for _ in sys.stdin:
+    for line in sys.stdin:
         begun = time.monotonic()
+        if line == "write\\n":
+            failed = replicas.start(SMALL, slow)
+            llm = replicas.Replicas.open(SMALL)
+            while llm.at_once() < len(failed):
+                time.sleep(0.2)
+            with Engine.open(index=index, llm=llm, settings=SMALL) as engine:
+                words = ""
+                for event in engine.stream(ASKED):
+                    if isinstance(event, Token) and not words:
+                        print(json.dumps({"failed": failed}), flush=True)
+                    if isinstance(event, Token):
+                        words += event.text
+                    if isinstance(event, Answer):
+                        took_s = time.monotonic() - begun
+                        print(json.dumps({"words": words, "text": event.text, "took_s": took_s}), flush=True)
+            replicas.stop()
+            continue
         hits = index.search(ASKED, k=20)
         with Engine.open(index=index, llm=ScriptedLLM(REPLY, REPLY), settings=settings) as engine:
             answer = engine.ask(ASKED)
         found = {"is_whole": list(hits) == expected, "hits": len(hits), "missing": answer.missing, "text": str(answer)}
         print(json.dumps({**found, "took_s": time.monotonic() - begun}), flush=True)
 """
+
+
+class SlowLLM(ScriptedLLM):
+    """Notes on which host it writes, and takes its time between words."""
+
+    def stream(self, *arguments: Any, **options: Any) -> Iterator[str]:
+        with open(os.environ["NOTES_OF_TEST"], "a") as file:  # noqa: PTH123
+            file.write(f"{socket.gethostname()}\n")
+        for piece in super().stream(*arguments, **options):
+            time.sleep(0.5)
+            yield piece
+
+
+def slow(settings: Settings) -> SlowLLM:
+    return SlowLLM(REPLY)
 
 
 @dataclass(slots=True)
@@ -121,6 +162,9 @@ class Network:
             if subprocess.run(command, capture_output=True, check=False).returncode == 0:
                 return way[0]
         pytest.skip("this kernel cannot make a link slow")
+
+    def hurry(self, name: str) -> None:
+        subprocess.run(["tc", "-n", self.prefix, "qdisc", "delete", "dev", name, "root"], check=True)
 
     def end_processes(self) -> None:
         """End what runs on the hosts, and what that starts meanwhile."""
@@ -168,9 +212,9 @@ class Asking:
         found: dict[str, Any] = json.loads(line)
         return found
 
-    def ask(self) -> dict[str, Any]:
+    def ask(self, what: str = "search") -> dict[str, Any]:
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{what}\n")
         self._process.stdin.flush()
         return self.heard()
 
@@ -194,6 +238,7 @@ def hosts(network: Network) -> Iterator[tuple[Asking, dict[str, Any]]]:
             "RAY_TMPDIR": folder,
             "RAY_USAGE_STATS_ENABLED": "0",
             "CITEWIRE_OFFLINE": "1",
+            "NOTES_OF_TEST": f"{folder}/notes",
         }
         (Path(folder) / "ray").mkdir()
         stack.callback(network.end_processes)
@@ -224,7 +269,7 @@ def hosts(network: Network) -> Iterator[tuple[Asking, dict[str, Any]]]:
                 f"--object-store-memory={STORE_BYTES}",
             )  # fmt: skip
         asking = Asking(begin("head", sys.executable, "-c", PROGRAM, head, folder, str(len(HOSTS))))
-        yield asking, asking.heard()
+        yield asking, {**asking.heard(), "notes": Path(folder) / "notes"}
 
 
 def test_a_host_that_cannot_be_reached_is_named_and_its_articles_come_back(
@@ -254,6 +299,19 @@ def test_a_host_behind_a_slow_link_is_waited_for(network: Network, hosts: tuple[
     asking, _ = hosts
     whole = asking.ask_until(is_whole=True)
     network.slow("west")
-    slow = asking.ask()
-    assert (slow["is_whole"], slow["missing"], slow["text"]) == (True, [], whole["text"])
-    assert slow["took_s"] < 2 * 10.0
+    late = asking.ask()
+    network.hurry("west")
+    assert (late["is_whole"], late["missing"], late["text"]) == (True, [], whole["text"])
+
+
+def test_an_answer_goes_on_elsewhere_when_the_host_that_writes_it_cannot_be_reached(
+    network: Network, hosts: tuple[Asking, dict[str, Any]]
+) -> None:
+    asking, started = hosts
+    assert set(asking.ask("write")["failed"].values()) == {""}
+    [writing] = started["notes"].read_text().split()
+    network.cut(writing)
+    found = asking.heard()
+    network.mend(writing)
+    assert (found["words"].strip(), found["text"]) == (REPLY, REPLY)
+    assert started["notes"].read_text().split() == [writing, *({"east", "west"} - {writing})]

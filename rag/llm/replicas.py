@@ -47,9 +47,6 @@ CALL_S = 10.0
 """Longest wait for tokens to be counted."""
 NONE_S = 60.0
 """Longest wait of a question while no replica answers: one that is started again loads its model."""
-SILENT_S = 120.0
-"""A replica from which nothing has come for so long is taken for lost. It says what it reads batch by batch, so either
-others wait in it, or its machine stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +313,7 @@ class _One:
                 return
             key, ended = uuid.uuid4().hex, False
             try:
-                for event in self._actors.stream(self._machine, method, key, *values, cancel=cancel, silent_s=SILENT_S):
+                for event in self._actors.stream(self._machine, method, key, *values, cancel=cancel):
                     if not isinstance(event, tuple):
                         yield event
                     elif on_read is not None:
