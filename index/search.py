@@ -823,6 +823,7 @@ class Index:
             with self._store.read() as generation:
                 if self._shards is None:
                     self._snapshots.of(generation)
+                    generation.words.prepare()
                 derived.keep_only(self.home, generation.article_ids())
         if self._shards is not None:
             self._follow(self._shards)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -77,7 +76,7 @@ class Count:
 @dataclass(frozen=True, slots=True)
 class Request:
     """A question with what is known of its words in all shards: the rarity of each, the worth of each pair, the mean
-    number of words of a passage, and, of many words, the rarest."""
+    number of words of a passage."""
 
     asked: Asked
     only: Filter
@@ -86,8 +85,6 @@ class Request:
     worth: tuple[float, ...]
     context_rarities: tuple[float, ...]
     mean_words: float
-    rare: tuple[str, ...] | None = None
-    rare_in_context: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +128,6 @@ class Shard:
             self._delete()
             self._store = Store(home / DATABASE, embedder=embedder)
         self._snapshots = Snapshots(home)
-        self._lock = threading.Lock()
-        self._lengths: tuple[str, int, dict[int, int]] = ("", 0, {})
 
     def __enter__(self) -> Self:
         """The shard itself."""
@@ -188,6 +183,7 @@ class Shard:
             self._write(state)
         with self._store.read() as generation:
             self._snapshots.of(generation)
+            generation.words.prepare()
 
     def count(self, words: Sequence[str]) -> Count:
         """How many passages have each of `words`, each an `expression`."""
@@ -201,12 +197,9 @@ class Shard:
         with self._read(of) as generation:
             words, asked = generation.words, request.asked
             among = generation.passing(request.only) if request.only else None
-            lengths = self._lengths_of(generation)
-            known: dict[str, Any] = {"mean_words": request.mean_words, "lengths": lengths, "among": among}
-            matches = words.match_as_part(asked.words, MATCHES, rarities=request.rarities, rare=request.rare, **known)
-            context = words.match_as_part(
-                asked.context, MATCHES, rarities=request.context_rarities, rare=request.rare_in_context, **known
-            )
+            known: dict[str, Any] = {"mean_words": request.mean_words, "among": among}
+            matches = words.match(asked.words, MATCHES, rarities=request.rarities, **known)
+            context = words.match(asked.context, MATCHES, rarities=request.context_rarities, **known)
             phrases = words.match_phrases(asked.pairs, among=among, worth=request.worth)
             vectors = self._snapshots.of(generation)
             if vectors is None:
@@ -251,13 +244,6 @@ class Shard:
             if generation.number != of:
                 raise OutdatedError
             yield generation
-
-    def _lengths_of(self, generation: Generation) -> dict[int, int]:
-        """How many words each passage of this generation has, kept for the next question."""
-        with self._lock:
-            if self._lengths[:2] != (generation.database, generation.number):
-                self._lengths = (generation.database, generation.number, generation.words.lengths())
-            return self._lengths[2]
 
     def _write(self, state: State) -> None:
         draft = self.home / f"{STATE}.tmp"

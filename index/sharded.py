@@ -25,7 +25,7 @@ from index.errors import InputError, StoreError
 from index.hit import Hits
 from index.ranking import CANDIDATES, MATCHES, Asked
 from index.shard import OutdatedError, Request, State
-from index.store.words import phrase_expression, phrase_worth, rarest, word_rarity
+from index.store.words import phrase_expression, phrase_worth, word_rarity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -205,7 +205,6 @@ class Search:
             return Hits((), asking.missing), {}, {}
         in_all = dict(zip(words, map(sum, zip(*(count.held for count in counts), strict=True)), strict=True))
         held = tuple(tuple(in_all[word] for word in some) for some in lists)
-        rare, rare_in_context = rarest(asked.words, held[0]), rarest(asked.context, held[2])
         read = ranking.readable(wordings)
         request = Request(
             asked,
@@ -215,8 +214,6 @@ class Search:
             tuple(phrase_worth(passages, one) for one in held[1]),
             tuple(word_rarity(passages, one) for one in held[2]),
             sum(count.words for count in counts) / passages,
-            None if rare is None else tuple(rare),
-            None if rare_in_context is None else tuple(rare_in_context),
         )
 
         proposed: dict[str, Proposed] = asking.all("propose", lambda _: (request,))

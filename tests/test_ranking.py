@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from index import Article, Index
-from index.store import words
 from tests.fakes import BagOfWordsEmbedder
 
 if TYPE_CHECKING:
@@ -81,18 +80,6 @@ def test_words_that_follow_each_other_as_in_the_query_count_more(index: Index) -
     assert [hit.article.id for hit in found[:2]] == ["together", "apart"]
     assert found[0].similarity == pytest.approx(found[1].similarity)
     assert [hit.article.id for hit in index.search("bank river")[:2]] == ["apart", "together"]
-
-
-def test_passages_with_common_words_alone_may_be_passed_over(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    index.add([Article(f"day-{n}", f"On day {n} the ferry was late.") for n in range(8)])
-    index.add([Article("whale", "A whale held up the ferry. It was late.")])
-    whole = index.search("whale ferry late", k=20)
-    monkeypatch.setattr(words, "ENOUGH", 1)
-    pruned = index.search("whale ferry late", k=20)
-    assert (pruned[0].article.id, pruned[0].score) == ("whale", whole[0].score)
-    assert {hit.article.id for hit in pruned if hit.bm25} == {"whale"}
-    assert len([hit for hit in whole if hit.bm25]) == 10
-    assert index.search("ferry late ferry", k=1)[0].bm25 > 0
 
 
 def test_a_query_of_stop_words_alone_is_still_a_query(index: Index) -> None:

@@ -8,6 +8,7 @@ embedder and no file formats.
     schema       the tables
     connections  connections to the file, which a rebuild or restore may replace
     generation   what can be read: sources, articles, passages; with their `words` and `vectors`
+    postings     what was read of the word index, kept for the next search
     writer       what a change writes
     rows         all that there is of some articles, for another database
     check        whether every row is as it was written
@@ -29,6 +30,7 @@ from index.store import check, migrate, rows, schema, writer
 from index.store.check import Fault
 from index.store.connections import MARKER, Connections, empty_log, lost, traces, write_ahead_log
 from index.store.generation import Generation, StoredPassage
+from index.store.postings import LastPostings
 from index.store.schema import LAYOUT, MEND, REBUILD
 from index.store.words import maker
 
@@ -55,6 +57,7 @@ class Store:
         self.path = path
         self.embedder = embedder
         self._connections = Connections(self, path)
+        self._postings = LastPostings()
         try:
             with self._connections.connection(create=not self._connections.is_there()) as connection:
                 self._prepare(connection, generation)
@@ -82,7 +85,7 @@ class Store:
                 self._connections.connection() as connection,
                 database.transaction(connection, "DEFERRED"),
             ):
-                generation = Generation(connection)
+                generation = Generation(connection, self._postings)
                 self._refuse_other(connection)
                 yield generation
         except (TypeError, ValueError, LookupError, OverflowError) as error:

@@ -16,6 +16,7 @@ from index.errors import StoreError
 from index.language import READ_CHARS, language_of_article
 from index.place import from_json
 from index.store import schema
+from index.store.postings import LastPostings
 from index.store.schema import ARTICLE_FIELDS, ARTICLE_ROW, LEFT_OUT, MEND, chunks, marks
 from index.store.vectors import StoredVectors
 from index.store.words import Words
@@ -56,10 +57,9 @@ class _Article:
 class Generation:
     """Queries over one generation of the store. Valid inside `Store.read`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Within a transaction of `connection`."""
+    def __init__(self, connection: sqlite3.Connection, postings: LastPostings | None = None) -> None:
+        """Within a transaction of `connection`. `postings` are kept from one reader to the next."""
         self._sql = connection
-        self.words = Words(connection)
         self.vectors = StoredVectors(connection)
         meta = schema.meta(connection)
         try:
@@ -69,6 +69,8 @@ class Generation:
             self.languages = tuple(meta.get("languages", "").split())
         except (KeyError, ValueError) as error:
             raise StoreError(f"the number of the generation, or the id of the database, was altered; {MEND}") from error
+        kept = (postings or LastPostings()).of(self.database, self.number, meta.get("words", ""))
+        self.words = Words(connection, kept)
 
     def roots(self) -> list[str]:
         """What the user asked to be indexed."""

@@ -8,7 +8,6 @@ how they are made, in index/tokens.py or index/language.py, raises RULES.
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import re
@@ -16,11 +15,15 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from index.tokens import HANGUL, UNSPACED, other_terms, terms
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
+
+    from index.store.postings import Postings
 
 RULES = 2
 """Version of the rules by which index/tokens.py and index/language.py make words."""
@@ -33,12 +36,6 @@ BM25_K1, BM25_B, BM25_LEAST_RARITY = 1.2, 0.75, 1e-6
 """What FTS5 has in its bm25()."""
 TOTALS = 1
 """Id of the row in which FTS5 keeps the number of its rows, and of the words in each of its columns."""
-ENOUGH = 2048
-"""Passages with a rarer word of a query, besides which those that hold only common ones are not scored. Of the 32 best
-of 29,000 passages, 1 in 1,000 is missed so (docs/experiments.md)."""
-_BM25 = f"-bm25(words{f', {OCCURRENCE_WEIGHT}' * 3})"
-
-
 EACH_USE = "CREATE VIRTUAL TABLE temp.word_use USING fts5vocab('main', 'words', 'instance')"
 """Makes a view of the word index, of the connection alone, with a row for each place where a passage has a word."""
 
@@ -65,36 +62,48 @@ def expression(form: str, *, as_written: bool = False) -> str:
 class Words:
     """The words of one generation. Valid inside `Store.read`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        """Within a transaction of `connection`."""
+    def __init__(self, connection: sqlite3.Connection, postings: Postings) -> None:
+        """Within a transaction of `connection`; `postings` are those of the generation that it sees."""
         self._sql = connection
+        self._postings = postings
 
-    def match(self, words: Sequence[str], k: int, *, among: Collection[int] | None = None) -> dict[int, float]:
+    def prepare(self) -> None:
+        """Read what every search needs, 10 ms for 30,000 passages, so that the first one does not wait for it."""
+        self._postings.passages(self._sql)
+
+    def match(
+        self,
+        words: Sequence[str],
+        k: int,
+        *,
+        among: Collection[int] | None = None,
+        rarities: Sequence[float] | None = None,
+        mean_words: float | None = None,
+    ) -> dict[int, float]:
         """The `k` passages best by BM25 for any of `words`, each an `expression`, id → score; greater is better.
 
         `among` are the ids of the passages that may be found, if not all may. How rare a word is, is counted in all
-        of them even so. Without it, passages that hold none but common words may be passed over, if ENOUGH others
-        hold a rarer one.
+        of them even so. Where this word index is one of several that are searched as one, `rarities` are those of the
+        words, and `mean_words` is the mean number of words of a passage, in all of them.
         """
-        if not words:
+        passages, total = self.size()
+        if not words or not total:
             return {}
-        which = "SELECT rowid FROM words WHERE words MATCH ?" if among is None else "SELECT value FROM json_each(?)"
-        if among is None:
-            rare = rarest(words, self.frequencies(words))
-            chosen = None if rare is None else _any_of(rare)
-        else:
-            chosen = json.dumps(list(among))
-        # The plus keeps SQLite from searching the word index anew for every id.
-        where = "" if chosen is None else f"AND +rowid IN ({which})"
-        best = (
-            f"SELECT rowid AS id, {_BM25} AS score FROM words WHERE words MATCH ? {where} ORDER BY score DESC LIMIT ?"
-        )
-        # One row for all: between two rows another thread may run, and this one wait for its turn.
-        found, scores = self._sql.execute(
-            f"SELECT json_group_array(id), json_group_array(score) FROM ({best})",
-            (_any_of(words), *(() if chosen is None else (chosen,)), k),
-        ).fetchone()
-        return dict(zip(json.loads(found), json.loads(scores), strict=True))
+        known = self._postings.passages(self._sql)
+        norms = BM25_K1 * (1 - BM25_B + BM25_B * known.sizes / (mean_words or total / passages))
+        sums = np.zeros(len(known.ids))
+        for at, word in enumerate(words):  # in the order of the words, in which FTS5's bm25() adds them as well
+            posting = self._postings.of(self._sql, word)
+            rarity = rarities[at] if rarities is not None else word_rarity(passages, len(posting.places))
+            weights = OCCURRENCE_WEIGHT * posting.counts
+            sums[posting.places] += rarity * (weights * (BM25_K1 + 1) / (weights + norms[posting.places]))
+        places = known.matching(sums, among)
+        scores = sums[places]
+        if len(scores) > k:
+            best = scores >= np.partition(scores, -k)[-k]
+            places, scores = places[best], scores[best]
+        first = np.lexsort((places, -scores))[:k]
+        return dict(zip(known.ids[places[first]].tolist(), scores[first].tolist(), strict=True))
 
     def match_phrases(
         self,
@@ -146,75 +155,6 @@ class Words:
         passages, *by_column = _numbers(row[0]) if row is not None and row[0] else (0,)
         return passages, sum(by_column)
 
-    def lengths(self) -> dict[int, int]:
-        """Passage id → how many words it has, title and other spellings included."""
-        return {one: sum(_numbers(sizes)) for one, sizes in self._sql.execute("SELECT id, sz FROM words_docsize")}
-
-    def match_as_part(
-        self,
-        words: Sequence[str],
-        k: int,
-        *,
-        rarities: Sequence[float],
-        mean_words: float,
-        lengths: Mapping[int, int],
-        among: Collection[int] | None = None,
-        rare: Sequence[str] | None = None,
-    ) -> dict[int, float]:
-        """`match` where this word index is one of several that are searched as one: with the rarity of each word and
-        the mean number of words of a passage in all of them, and the `rarest` words in all.
-
-        FTS5 reckons with what it has itself. Its score of a single word says how often a passage has that word, since
-        all else that goes into it is known; from that the score in all is computed, as FTS5 would. `lengths` are those
-        of `lengths`.
-        """
-        import numpy as np
-
-        passages, total = self.size()
-        chosen = None if among is None else json.dumps(list(among))
-        if chosen is None and rare is not None:
-            query = "SELECT json_group_array(rowid) FROM words WHERE words MATCH ?"
-            (chosen,) = self._sql.execute(query, (_any_of(rare),)).fetchone()
-        where = "" if chosen is None else "AND +rowid IN (SELECT value FROM json_each(?))"
-        query = (  # materialized, for bm25() cannot be used in an aggregate
-            f"WITH one AS MATERIALIZED (SELECT rowid AS id, {_BM25} AS score FROM words WHERE words MATCH ? {where}) "
-            "SELECT json_group_array(id), json_group_array(score) FROM one"
-        )
-        found = []
-        for word, held, rarity in zip(words, self.frequencies(words) if words else (), rarities, strict=True):
-            if not held:
-                continue
-            ids, scores = self._sql.execute(query, (word, *(() if chosen is None else (chosen,)))).fetchone()
-            rows = np.array(json.loads(ids), dtype=np.int64)
-            if not len(rows):
-                continue
-            sizes = np.array([lengths[one] for one in rows.tolist()], dtype=np.float64)
-            share = np.array(json.loads(scores)) / word_rarity(passages, held)
-            here = BM25_K1 * (1 - BM25_B + BM25_B * sizes / (total / passages))
-            weight = OCCURRENCE_WEIGHT * np.round(share * here / (BM25_K1 + 1 - share) / OCCURRENCE_WEIGHT)
-            in_all = BM25_K1 * (1 - BM25_B + BM25_B * sizes / mean_words)
-            found.append((rows, rarity * (weight * (BM25_K1 + 1) / (weight + in_all))))
-        if not found:
-            return {}
-        matched = np.unique(np.concatenate([rows for rows, _ in found]))
-        sums = np.zeros(len(matched))
-        for rows, scores in found:  # in the order of the words, in which FTS5 adds them as well
-            sums[np.searchsorted(matched, rows)] += scores
-        best = np.lexsort((matched, -sums))[:k]
-        # SQLite writes fewer digits than there are; without that, scores that `match` gives as equal would differ.
-        query = "SELECT json_group_array(value) FROM json_each(?)"
-        (written,) = self._sql.execute(query, (json.dumps(sums[best].tolist()),)).fetchone()
-        return dict(zip(matched[best].tolist(), json.loads(written), strict=True))
-
-
-def rarest(words: Sequence[str], held: Sequence[int]) -> list[str] | None:
-    """The rarest of `words`, which ENOUGH passages hold, `held` of them each; None if that is all."""
-    by_rarity = sorted(zip(held, words, strict=True))
-    for last, number in enumerate(itertools.accumulate(number for number, _ in by_rarity), start=1):
-        if number >= ENOUGH and last < len(words):
-            return [word for _, word in by_rarity[:last]]
-    return None
-
 
 def word_rarity(passages: int, held: int) -> float:
     """What FTS5's bm25() makes of a word that `held` of the passages have."""
@@ -251,7 +191,3 @@ def _for_each(aggregate: str) -> str:
         f"(SELECT json_group_array((SELECT {aggregate} FROM words WHERE words MATCH wanted.value)) "
         "FROM json_each(?) AS wanted)"
     )
-
-
-def _any_of(words: Sequence[str]) -> str:
-    return " OR ".join(words)
