@@ -370,6 +370,8 @@ def test_settings_are_remembered_and_hold_for_the_next_question(
     tab = visit(site)
     tab.expect("#status", "ready")
     tab.open("Settings")
+    tab.page.locator("#place [data-opened]").wait_for(state="attached", timeout=PATIENCE_MS)  # its name is stored
+    tab.page.wait_for_function("localStorage.getItem('citewire')", timeout=PATIENCE_MS)
     before = tab.page.evaluate("localStorage.getItem('citewire')")
     tab.page.get_by_role("radio", name="Quote the articles").check()
     tab.page.wait_for_function("before => localStorage.getItem('citewire') !== before", arg=before, timeout=PATIENCE_MS)
