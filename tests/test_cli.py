@@ -664,7 +664,8 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
     for command in ("index add", "index sync", "index list", "index show", "index remove", "index status",
                     "index check", "index rebuild", "index edit", "index tag", "index forget", "search", "ask", "check",
                     "briefing add", "briefing run", "chat", "serve", "mcp", "auth token add", "models list",
-                    "models pull", "models verify", "models recommend", "models calibrate", "doctor"):  # fmt: skip
+                    "models pull", "models verify", "models tune", "models recommend", "models calibrate",
+                    "doctor"):  # fmt: skip
         with pytest.raises(SystemExit) as stopped:
             cli.main([*command.split(), "--help"])
         assert stopped.value.code == 0

@@ -177,6 +177,37 @@ def test_the_same_prompt_gives_the_same_answer_whatever_was_read_before(llm: Lla
         assert ask(llm, FOX) == expected
 
 
+@model
+def test_who_stops_while_a_passage_is_read_costs_the_next_one_nothing_and_changes_no_answer(
+    answers: dict[str, str],
+) -> None:
+    fresh = load("smollm2-135m")
+    try:
+        for moment in range(4):
+            left = Listener(fresh, replace(LONG, question=f"Who left at moment {moment}?"))
+            assert left.reading.wait(timeout=60)
+            time.sleep(0.02 * moment)
+            left.cancel.set()
+            left.join()
+            assert (left.text, left.error) == ("", None)
+            assert ask(fresh, FOX) == answers[FOX.question]
+    finally:
+        fresh.close()
+
+
+@model
+def test_a_batch_that_is_halted_is_not_evaluated(llm: LlamaCpp) -> None:
+    native = llm._native
+    tokens = list(range(100, 200))
+    native.forget_after(0)
+    llm._read.clear()
+    native.halt()
+    assert not native.evaluate(tokens, 0)
+    native.go_on()
+    assert native.evaluate(tokens, 0)
+    native.forget_after(0)
+
+
 class OneByOne(Quoting):
     """Forces nothing."""
 

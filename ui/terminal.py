@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rag import Answer, Citation, Claim
     from rag.answer import Disagreement
     from rag.checked import Check, Checked
+    from rag.llm.repack import Measured
     from ui.conversations import Feedback, Summary
 
 UNSUPPORTED = "(no supporting quote found)"
@@ -309,6 +310,22 @@ def render_calibration(found: Mapping[str, Any]) -> str:
     lines.append(f"{'caution':<10}{'not answered':>14}{'answered though no text says it':>34}")
     for caution, shares in found["caution"].items():
         lines.append(f"{caution:<10}{shares['not answered']:>14.0%}{shares['answered without an answer']:>34.0%}")
+    return "\n".join(lines)
+
+
+def render_tuning(rows: Sequence[tuple[str, Measured]]) -> str:
+    """What `citewire models tune` measured, and how the weights are used from now on."""
+    lines = [f"{'tokens a second on one thread':<32}{'read':>6}{'written':>9}{'an answer':>11}"]
+    for name, found in rows:
+        lines.append(name)
+        for way, speed, is_used in (
+            ("as in the file", found.as_in_file, not found.repack),
+            ("repacked", found.repacked, found.repack),
+        ):
+            figures = "  not with this llama.cpp"
+            if speed is not None:
+                figures = f"{1 / speed.read_s:>6.0f}{1 / speed.write_s:>9.0f}{speed.answer_s:>9.1f} s"
+            lines.append(f"  {way:<30}{figures}{'   used from now on' if is_used else ''}")
     return "\n".join(lines)
 
 

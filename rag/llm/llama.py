@@ -28,6 +28,7 @@ from rag.llm.kv_cache import MemoryKVCache
 from rag.llm.lookup import Lookup
 from rag.llm.low_priority import lower_priority
 from rag.llm.native import Native
+from rag.llm.repack import repacks
 from rag.llm.template import BATCH_TOKENS, Template, Tokens, in_batches
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class LlamaCpp:
         self._closed = threading.Event()
         self._vocabulary = threading.Lock()
         self._requests: SimpleQueue[_Request | None] = SimpleQueue()
+        self._turn = threading.Lock()
+        self._answering: _Request | None = None
         self._worker = threading.Thread(target=self._serve, name=f"llm {name}", daemon=True)
         self._worker.start()
         # A worker inside llama.cpp while the interpreter goes away would crash.
@@ -131,6 +134,7 @@ class LlamaCpp:
         adapter: Path | None = None,
         ahead_threads: int = 1,
         guesses: int = 0,
+        repack: bool | None = None,
     ) -> LlamaCpp:
         """Load the GGUF file at `path`. `name` and `sha256` are those in models.txt; None and "" for a file of the
         user's own. `adapter` is the GGUF file of a LoRA, with which it judges.
@@ -138,7 +142,8 @@ class LlamaCpp:
         `context_tokens` is lowered to what the model was trained for. `threads` 0 takes one for each core
         this process may use; `gpu_layers` -1 puts as many layers on a GPU as llama.cpp does by itself. Passages are
         read ahead by `ahead_threads` threads of low priority, 0 as above. `guesses` is how many tokens of an answer are
-        guessed at a time from the passages, GUESSES where it is worth it; 0 writes one token after the other.
+        guessed at a time from the passages, GUESSES where it is worth it; 0 writes one token after the other. `repack`
+        lays the weights out anew; by default where rag/llm/repack.py found it worth it.
 
         Raises ModelError when the file is no usable GGUF chat model, or memory does not suffice.
         """
@@ -150,6 +155,7 @@ class LlamaCpp:
             threads=threads or _cores(),
             gpu_layers=gpu_layers,
             adapter=adapter,
+            repack=repacks(path) if repack is None else repack,
         )
         try:
             template = Template(native.renderer())
@@ -261,6 +267,7 @@ class LlamaCpp:
                 return
             self._closed.set()
             self._requests.put(None)
+            self._native.halt()
             self._worker.join()
             self._low.shutdown()
             self._native.free()
@@ -320,11 +327,17 @@ class LlamaCpp:
                     yield event
         finally:
             request.abandoned.set()
+            with self._turn:
+                if self._answering is request:
+                    self._native.halt()
 
     # From here on everything runs in the worker thread.
 
     def _serve(self) -> None:
         while (request := self._requests.get()) is not None:
+            with self._turn:
+                self._answering = request
+                self._native.go_on()
             try:
                 if not self._halted(request):
                     request.answer(request)
@@ -351,7 +364,8 @@ class LlamaCpp:
                     request.events.put(piece)
                 if loop.closes(batch[-1], piece) or position + len(batch) == last:
                     return
-                self._native.evaluate(batch, position, adapted=request.adapted)
+                if not self._native.evaluate(batch, position, adapted=request.adapted):
+                    return
                 position += len(batch)
 
     def _write_freely(self, request: _Request, max_tokens: int) -> None:
@@ -371,19 +385,23 @@ class LlamaCpp:
             if not decided:
                 guesses = lookup.guesses(self._guesses) if position + self._guesses < last else ()
                 decided.extend(self._decided((token, *guesses), position, adapted=request.adapted))
+            if not decided:
+                return
             position += 1
             token = decided.popleft()
 
     def _decided(self, tokens: Tokens, position: int, *, adapted: bool) -> list[int]:
         """Evaluate a token and guesses of what follows: the tokens that do, the guesses that came true and one more.
         Nothing is kept of the others. Where two tokens are nearly as likely, the batch does not decide: the token
-        before them is evaluated once more by itself, as without guesses."""
-        self._native.evaluate(tokens, position, adapted=adapted, every=True)
+        before them is evaluated once more by itself, as without guesses. None when halted."""
+        if not self._native.evaluate(tokens, position, adapted=adapted, every=True):
+            return []
         following = list[int]()
         for place in range(len(tokens)):
             if len(tokens) > 1 and self._native.lead(place) < _SURE_LEAD:
                 self._native.forget_after(position + place)
-                self._native.evaluate(tokens[place : place + 1], position + place, adapted=adapted)
+                if not self._native.evaluate(tokens[place : place + 1], position + place, adapted=adapted):
+                    return following
                 return [*following, self._native.likeliest()]
             following.append(self._native.likeliest(at=place))
             if following[-1:] != list(tokens[place + 1 : place + 2]):
@@ -437,8 +455,7 @@ class LlamaCpp:
     def _evaluate(self, block: _Block, request: _Request) -> bool:
         if self._halted(request):
             return False
-        self._native.evaluate(block.tokens, self._position, adapted=block.adapted)
-        return True
+        return self._native.evaluate(block.tokens, self._position, adapted=block.adapted)
 
     def _splice(self, block: _Block, request: _Request) -> bool:
         """Append a passage or a turn as it was read alone after the instructions, now or earlier; False when halted."""
@@ -496,7 +513,8 @@ class LlamaCpp:
             self._read.clear()
             self._native.forget_after(0)
             for block in instructions:
-                self._evaluate(block, request)
+                if not self._evaluate(block, request):
+                    return False
                 self._read.append(block)
         for block in _spliced(layout, request.places):
             cache = self._cache_of(block)

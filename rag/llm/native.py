@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _ABORTED = 2
 """What llama_decode returns when its abort callback stopped it (llama.h)."""
+_GO_ON, _HALT = b"\0", b"\1"
+_IS_SET = ctypes.CDLL("msvcrt" if os.name == "nt" else None).strlen
+"""An abort callback that is not Python, so that it waits for no other thread: what it is given is a text, and whether
+that is empty says whether to go on."""
 _MAIN, _ASIDE = 0, 1
 
 
@@ -31,11 +35,14 @@ class Native:
     alone after the instructions, or put back as it was read before.
     """
 
-    def __init__(self, api: Any, model: Any, context: Any, *, context_tokens: int, adapter: Any = None) -> None:
+    def __init__(
+        self, api: Any, model: Any, context: Any, *, context_tokens: int, adapter: Any = None, repacked: bool = False
+    ) -> None:
         """Use `load`."""
         import numpy
 
         self.context_tokens = context_tokens
+        self._repacked = repacked
         self._adapter, self._adapts = adapter, False
         self._api, self._model, self._context, self._numpy = api, model, context, numpy
         self._threads = int(api.llama_n_threads(context))
@@ -46,6 +53,8 @@ class Native:
         self._eos_text = self._text(api.llama_vocab_eos(self._vocabulary))
         self._memory = api.llama_get_memory(context)
         self._batch = api.llama_batch_init(BATCH_TOKENS, 0, 1)
+        self._signal = ctypes.create_string_buffer(_GO_ON, 2)
+        self._obey_halt()
         self.splices = bool(api.llama_memory_can_shift(self._memory)) and not (
             api.llama_model_is_recurrent(model) or api.llama_model_is_hybrid(model)
         )
@@ -61,8 +70,10 @@ class Native:
         threads: int,
         gpu_layers: int = -1,
         adapter: Path | None = None,
+        repack: bool = True,
     ) -> Self:
-        """Load a model, and an adapter (LoRA) of it if there is one, and make a context. Raises ModelError."""
+        """Load a model, and an adapter (LoRA) of it if there is one, and make a context. With `repack`, llama.cpp lays
+        the weights out anew where it can. Raises ModelError."""
         try:
             with path.open("rb") as file:
                 if file.read(4) != b"GGUF":
@@ -73,7 +84,7 @@ class Native:
         api = _quiet_api()
         _complaints.clear()
         wanted = api.llama_model_default_params()
-        wanted.use_extra_bufts = not _has_amx(api)
+        wanted.use_extra_bufts = repacked = repack and can_repack()
         if gpu_layers >= 0:
             wanted.n_gpu_layers = gpu_layers
         model = api.llama_model_load_from_file(os.fsencode(path), wanted)
@@ -100,7 +111,7 @@ class Native:
                 f"{path}: no context of {context_tokens} tokens{_complaint()}; free some memory, set a "
                 "smaller CITEWIRE_CONTEXT_TOKENS or choose a smaller model: citewire models list"
             )
-        return cls(api, model, context, context_tokens=context_tokens, adapter=loaded)
+        return cls(api, model, context, context_tokens=context_tokens, adapter=loaded, repacked=repacked)
 
     @property
     def adapts(self) -> bool:
@@ -139,10 +150,9 @@ class Native:
         return render
 
     def build(self) -> str:
-        """What the kept state of a sequence depends on beside the model: llama.cpp, this machine, the type of KV."""
-        import llama_cpp
-
-        return f"{llama_cpp.__version__} {self._api.llama_print_system_info().decode()} f16"
+        """What the kept state of a sequence depends on beside the model: llama.cpp, this machine, how the weights are
+        laid out, how many tokens are read at once, and the type of KV."""
+        return f"{build()} {'repacked' if self._repacked else 'as in the file'} {BATCH_TOKENS} f16"
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         """The tokens of `text`. Without `special`, none of them is one of the marks a chat is built with."""
@@ -188,20 +198,34 @@ class Native:
         self._api.llama_memory_clear(self._memory, True)
         return False
 
-    def evaluate(self, tokens: Sequence[int], start: int, *, adapted: bool = False, every: bool = False) -> None:
+    def evaluate(self, tokens: Sequence[int], start: int, *, adapted: bool = False, every: bool = False) -> bool:
         """Append at most BATCH_TOKENS tokens to the first `start`, as the adapter has them if they are to be `adapted`.
-        `likeliest` then knows what follows the last token, or `every` one of them. Raises ModelError."""
+        `likeliest` then knows what follows the last token, or `every` one of them. False when it was halted; then
+        nothing is appended. Raises ModelError."""
         self._adapt(adapted)
-        self._evaluate(tokens, start, _MAIN, every=every)
+        return self._evaluate(tokens, start, _MAIN, every=every)
 
     def branch(self, tokens: int) -> None:
         """Begin aside with the first `tokens` of what was evaluated."""
         self._api.llama_memory_seq_cp(self._memory, _MAIN, _ASIDE, 0, tokens)
 
     def evaluate_aside(self, tokens: Sequence[int], start: int) -> bool:
-        """As `evaluate`, aside, and never adapted; False when it was stopped, see `stoppable`."""
+        """As `evaluate`, aside, and never adapted; False also when it was stopped, see `stoppable`."""
         self._adapt(False)
         return self._evaluate(tokens, start, _ASIDE)
+
+    def halt(self) -> None:
+        """Give up what is being evaluated, at once, and whatever is to be, until `go_on`. May be called from any
+        thread."""
+        self._signal[0] = _HALT
+
+    def go_on(self) -> None:
+        """Undo `halt`."""
+        self._signal[0] = _GO_ON
+
+    def _obey_halt(self) -> None:
+        callback = ctypes.cast(_IS_SET, self._api.ggml_abort_callback)
+        self._api.llama_set_abort_callback(self._context, callback, ctypes.addressof(self._signal))
 
     @contextmanager
     def stoppable(self, stop: Callable[[], bool], *, threads: int) -> Iterator[None]:
@@ -214,7 +238,7 @@ class Native:
             yield
         finally:
             self._api.llama_set_n_threads(self._context, self._threads, self._threads)
-            self._api.llama_set_abort_callback(self._context, self._api.ggml_abort_callback(), None)
+            self._obey_halt()
 
     def state_aside(self, start: int) -> bytes:
         """What was evaluated aside from `start` on, as bytes; what comes before goes."""
@@ -309,11 +333,17 @@ def _complaint() -> str:
     return f" ({text})" if text else ""
 
 
-def _has_amx(api: Any) -> bool:
-    """Whether llama.cpp was built to use a processor's AMX. Built by GCC 12 that crashes at the first prompt, for the
-    compiler drops most of what configures the tiles (ggml-org/llama.cpp#20824). It is not used where llama.cpp may not
-    lay out the weights anew (use_extra_bufts)."""
-    return b"AMX_INT8 = 1" in api.llama_print_system_info()
+def build() -> str:
+    """The llama.cpp that is installed, with the features of the processor that it uses."""
+    api = _quiet_api()
+    return f"{api.__version__} {api.llama_print_system_info().decode()}"
+
+
+def can_repack() -> bool:
+    """Whether weights may be laid out anew: not where llama.cpp was built to use a processor's AMX. Built by GCC 12
+    that crashes at the first prompt, for the compiler drops most of what configures the tiles
+    (ggml-org/llama.cpp#20824). It is not used where llama.cpp may not lay out the weights anew (use_extra_bufts)."""
+    return b"AMX_INT8 = 1" not in _quiet_api().llama_print_system_info()
 
 
 def _quiet_api() -> Any:

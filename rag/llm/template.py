@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 Tokens = tuple[int, ...]
 
-BATCH_TOKENS = 64
-"""Tokens read at once, and so what a cancelled request may still cost the next one (1.2 s with the default
-model on two cores; the one who cancels does not wait for it). Half as many read a fifth slower, twice as
-many hardly faster."""
+BATCH_TOKENS = 256
+"""Tokens read at once: all of a passage. 128 are read by up to a fifth faster than 64, more hardly faster still, but a
+passage cut in two is."""
 
 CHATML = (
     "{% for message in messages %}"

@@ -17,8 +17,10 @@ from ui.progress import Notes
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
     from index.models import Model
+    from rag.llm.repack import Measured
     from ui.commands.command import Commands
 
 
@@ -28,6 +30,8 @@ def declare(commands: Commands) -> None:
     add_command(group, "list", run_list, "--json")
     command = add_command(group, "pull", run_pull, stopped="stopped; to continue, run: citewire models pull")
     command.add_argument("names", nargs="*", metavar="NAME", help="default: the two models in use by default")
+    command = add_command(group, "tune", run_tune, "--json")
+    command.add_argument("names", nargs="*", metavar="NAME", help="or a GGUF file; default: the language model in use")
     add_command(group, "recommend", run_recommend, "--json")
     add_command(group, "calibrate", run_calibrate, "--json", "--llm")
     command = add_command(group, "verify", run_verify, "--json")
@@ -49,12 +53,42 @@ def run_list(options: argparse.Namespace) -> int:
 def run_pull(options: argparse.Namespace) -> int:
     """Download and verify models; without names, the two that are used by default."""
     for model in _chosen(options.names):
-        print(f"{model.name}  {models.pull(model.name, model.role)}", flush=True)
-        if model.role == "embedder":
-            with Notes() as note, suppress(ModelError):  # a search says what is wrong with it
+        path = models.pull(model.name, model.role)
+        print(f"{model.name}  {path}", flush=True)
+        with Notes() as note, suppress(ModelError):  # whoever uses it is told what is wrong with it
+            if model.role == "embedder":
                 note("comparing ONNX Runtime with PyTorch, once")
                 SentenceEmbedder(model.name).load()
+            elif model.role == "llm" and not _is_tuned(path):
+                note("measuring how it is fastest on this machine, once")
+                _tune(path)
     return OK
+
+
+def run_tune(options: argparse.Namespace) -> int:
+    """Measure whether a language model is faster on this machine with its weights repacked by llama.cpp or as they are
+    in the file, and use it so from now on."""
+    rows = []
+    with Notes() as note:
+        for name in options.names or [settings_of(None).llm]:
+            path = models.locate(name, "llm")
+            note(f"measuring {path.name}")
+            rows.append((models.identify(name, "llm").name, _tune(path)))
+    if options.json:
+        return show_json([{"model": name, **dataclasses.asdict(found), "repack": found.repack} for name, found in rows])
+    return show(terminal.render_tuning(rows))
+
+
+def _is_tuned(path: Path) -> bool:
+    from rag.llm import repack
+
+    return repack.remembered(path) is not None
+
+
+def _tune(path: Path) -> Measured:
+    from rag.llm import repack
+
+    return repack.measure(path)
 
 
 def run_recommend(options: argparse.Namespace) -> int:
