@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from index.errors import InputError
 from rag import evidence, recency
 from rag.answer import Reason, Source
+from rag.question import subject_names
 from rag.recency import newest_first
 from rag.relevance import RELEVANT, is_relevant, relevance
 
@@ -68,9 +70,20 @@ def find(question: Question, index: Index, model: LoadedModel, settings: Setting
         wide = (*wide, *_recent(question, index, wide, settings))
         newest = newest_first(question.text, wide, least_share=evidence.LEAST_SHARE)
         with model.held(settings) as llm:
-            found = replace(found, sources=evidence.select(question.text, newest, llm, settings))
+            read = _of_subject(question, newest)
+            found = replace(found, sources=evidence.select(question.text, read, llm, settings))
     clock.mark("evidence")
     return found
+
+
+def _of_subject(question: Question, hits: Sequence[Hit]) -> list[Hit]:
+    """For a question that says "he" or "it" of what was asked about before, the hits of articles that name it, if there
+    are any: of somebody else they would say the same."""
+    names = subject_names(question)
+    if not names:
+        return list(hits)
+    named = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(names)))})(?!\w)")
+    return [hit for hit in hits if named.search(f"{hit.article.title or ''} {hit.article.text}")] or list(hits)
 
 
 def _recent(question: Question, index: Index, known: Sequence[Hit], settings: Settings) -> Iterator[Hit]:

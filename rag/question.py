@@ -39,6 +39,9 @@ _LEANING = re.compile(
     re.IGNORECASE,
 )
 _POSSESSIVE = re.compile(r"\b(?:his|its|their)\b", re.IGNORECASE)
+_REFERS = re.compile(
+    r"\b(?:he|him|his|she|her|hers|it|its|they|them|their|theirs|this|that|these|those)\b", re.IGNORECASE
+)
 _EXPLETIVE = re.compile(
     r"\b(?:is|are|was|were|be|been) there\b|\bthere (?:is|are|was|were|be|has|have|will|can|could|would)\b",
     re.IGNORECASE,
@@ -131,6 +134,18 @@ def leans_on_history(question: str) -> bool:
         return True
     possessive = _POSSESSIVE.search(question)
     return possessive is not None and not any(word.kind == "name" and word.start < possessive.start() for word in asked)
+
+
+def subject_names(question: Question) -> frozenset[str]:
+    """The names, as they are written, of what a question speaks of by a pronoun alone: those of the questions that it
+    leans on and of the last answer. None for a question that has a name of its own or no such pronoun."""
+    asked = words(question.text)
+    if not question.rewordings or any(word.kind == "name" for word in asked):
+        return frozenset()
+    if len(asked) > 1 and not _REFERS.search(_EXPLETIVE.sub(" ", question.text)):
+        return frozenset()
+    before = (question.full.removesuffix(question.text), *(turn.answer for turn in question.history[-1:]))
+    return frozenset(text[word.start : word.end] for text in before for word in words(text) if word.kind == "name")
 
 
 def _leant_on(question: str, earlier: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from index.filters import Filter
 from rag.answer import Citation, Claim
 from rag.dates import dates, day_of, in_words
-from rag.grounding import claims
+from rag.grounding import answer_type, claims
 from rag.grounding.cite import LEAST_COVERAGE
 from rag.grounding.lexicon import stems, words
 from rag.grounding.statement import is_statement
@@ -77,14 +77,6 @@ _PRESENT_TENSE = re.compile("|".join(f"(?:{pattern})" for pattern in _PRESENT))
 """Questions in the present tense, or the present perfect, about what changes with time: who bears an office, whether
 and what has come about, and in what state something is."""
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
-_ASKS_WHEN = re.compile(
-    r"^\W*(?:(?:and|but|so|then|since|until|exactly) )*when\b|\bwhen\W*$|"
-    r"\b(?:what|which)(?: was| is)?(?: the)? (?:day|date|month|year)\b|\bhow long ago\b",
-    re.IGNORECASE,
-)
-"""What asks when something happened; "when" within a question mostly begins a clause."""
-_ASKS_MORE = re.compile(r"\bwhen\b.*\b(?:who|whom|whose|what|which|where|why|how)\b", re.IGNORECASE)
-"""What asks something else of that time: "When he resigned, who followed him?"."""
 _GONE = r"(?:dismissed|sacked|fired|ousted|deposed|removed|replaced|voted out)"
 _LEAVES = (
     r"(?:resign(?:s|ed)|quits?|retire[sd]|dies|died|(?:steps|stepped|stands|stood) (?:down|aside)|left office|"
@@ -238,7 +230,7 @@ def later_report(question: str, drafted: Sequence[Claim], sources: Sequence[Sour
 
 def attributed(drafted: Sequence[Claim], *, opening: str = "") -> tuple[Claim, ...]:
     """Claims whose first, if it is a few words from one article, is a sentence that says who reported it and when, the
-    day only if no `opening` gives it. Each ends like a sentence."""
+    day only if it is known and no `opening` gives it. Each ends like a sentence."""
     if not drafted:
         return ()
     first, *others = (one if one.verbatim else replace(one, text=_as_sentence(one.text)) for one in drafted)
@@ -247,9 +239,9 @@ def attributed(drafted: Sequence[Claim], *, opening: str = "") -> tuple[Claim, .
     articles = {citation.article.id: citation.article for citation in first.citations}
     (article,) = articles.values() if len(articles) == 1 else (None,)
     day = day_of(article.published) if article is not None else None
-    if article is None or day is None or not article.source:
+    if article is None or not article.source:
         return (first, *others)
-    when = "" if opening else f" on {in_words(day)}"
+    when = "" if opening or day is None else f" on {in_words(day)}"
     said = first.text.rstrip(" .")
     return (replace(first, text=f"{said}, {' '.join(article.source.split())} reported{when}."), *others)
 
@@ -257,10 +249,9 @@ def attributed(drafted: Sequence[Claim], *, opening: str = "") -> tuple[Claim, .
 def day_of_report(question: str, drafted: Sequence[Claim]) -> tuple[Claim, ...]:
     """For a question that asks when, the day on which what is claimed first was reported, as a claim, if no claim names
     a day, month or year of its own; () else. A report of the day tells what happened, not when: its date does."""
-    asks_when = _ASKS_WHEN.search(question) and not _ASKS_MORE.search(question)
-    if not asks_when or not drafted or any(dates(one.text) or _YEAR.search(one.text) for one in drafted):
+    if not answer_type.asks_when(question) or any(answer_type.names_time(one.text) for one in drafted):
         return ()
-    known = ((one, day_of(one.published)) for one in drafted[0].citations)
+    known = ((one, day_of(one.published)) for claim in drafted[:1] for one in claim.citations)
     quote, day = next(((one, day) for one, day in known if day is not None), (None, None))
     if quote is None or day is None:
         return ()

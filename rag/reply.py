@@ -29,7 +29,7 @@ from rag.clock import Clock
 from rag.combine import combine, merge_sources
 from rag.event import Evidence, Progress, Row, Token
 from rag.find import Found, find
-from rag.grounding import answerability, claims, support
+from rag.grounding import answer_type, answerability, claims, support
 from rag.grounding.answerability import Signals
 from rag.llm import Replicated, Served
 from rag.quote import Quoting
@@ -211,11 +211,16 @@ class Reply:
         if not _is_cited(drafted):
             reason = Reason.UNSUPPORTED if drafted else Reason.NOT_ANSWERED
             return Attempt(drafted, None, Reason.CANCELLED if self._is_cancelled else reason)
+        asked, texts = part.question.text, [claim.text for claim in drafted if claim.supported]
+        if answer_type.only_repeats(asked, texts):
+            return Attempt(drafted, None, Reason.CANCELLED if self._is_cancelled else Reason.NOT_ANSWERED)
         is_plausible = all(claim.support < support.SUPPORTED for claim in drafted)
         signals = None
         if (answerability.is_measured(llm.name) or isinstance(llm, Served)) and not self._is_cancelled:
             signals = self._judge(part, llm, drafted)
-            if signals and answerability.is_doubtful(signals, llm.name, self.settings.caution):
+            # Who asks for a number or a time is given something else only if there is little doubt about it.
+            least = answerability.TRUSTED if answer_type.lacks_value(asked, texts) else 0.0
+            if signals and answerability.is_doubtful(signals, llm.name, max(self.settings.caution, least)):
                 return Attempt(drafted, signals, Reason.UNSUPPORTED if is_plausible else Reason.NOT_ANSWERED)
         if is_plausible:
             if self._is_cancelled:

@@ -212,6 +212,27 @@ def test_a_pasted_article_is_no_question(index: Index) -> None:
         engine(index).ask("word " * 1000)
 
 
+def test_what_names_nothing_of_what_he_stands_for_is_not_read(tmp_path: Path) -> None:
+    with Index.open(tmp_path / "home", embedder=BagOfWordsEmbedder()) as index:
+        index.add(
+            [
+                Article("ada", "Ada Quill was arrested over Zorb Media. Quill is charged with fraud.", "Zorb"),
+                Article("bo", "A doctor is charged with manslaughter. What he was charged with is known.", "Vell"),
+            ]
+        )
+        engine = Engine.open(index=index, llm=ScriptedLLM("Quill is charged with fraud."), settings=Settings())
+        before = Turn("Who was arrested over Zorb Media?", "Ada Quill was arrested over Zorb Media.")
+        answer = engine.ask("What was he charged with?", history=[before])
+        assert [source.hit.article.id for source in answer.sources] == ["ada"]
+        assert "bo" in [source.hit.article.id for source in engine.ask("What was he charged with?").sources]
+
+
+def test_an_answer_that_only_repeats_the_question_is_none(index: Index) -> None:
+    draft = "Dr James Brown said it."
+    engine = Engine.open(index=index, llm=ScriptedLLM(draft), settings=Settings())
+    assert engine.ask("What is the name of who said that Dr James Brown said it?").refused
+
+
 def test_a_long_history_is_trimmed_to_the_context(index: Index) -> None:
     asked = engine(index, "The talks broke down in 2009.")
     history = [Turn(f"Question {n}?", "word " * 500) for n in range(20)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.answer import Turn
-from rag.question import leans_on_history, understand
+from rag.question import leans_on_history, subject_names, understand
 
 BROWN = Turn("What did Dr James Brown say about cooperation?", "It can only go so far.")
 
@@ -103,3 +103,19 @@ def test_operators_of_earlier_questions_do_not_hold() -> None:
     assert not after.only
     assert after.full == "When was the bridge built? And why?"
     assert after.history[0].question == "When was the bridge built?"
+
+
+@pytest.mark.parametrize(
+    "question", ["What was he charged with?", "what was it", "And what did he say about it?", "Why?"]
+)
+def test_a_pronoun_stands_for_the_names_of_what_was_asked_and_answered(question: str) -> None:
+    before = Turn("Who was arrested over Zorb Media?", "It was Ada Quill.")
+    assert subject_names(understand(question, [before])) == {"Zorb", "Media", "Ada", "Quill"}
+
+
+@pytest.mark.parametrize(
+    "question", ["And what did Bo Lund say?", "And how many died when the ferry sank?", "Who owns the harbor bridge?"]
+)
+def test_a_question_with_a_subject_of_its_own_keeps_to_no_other(question: str) -> None:
+    before = Turn("Who was arrested over Zorb Media?", "It was Ada Quill.")
+    assert subject_names(understand(question, [before])) == frozenset()

@@ -266,3 +266,9 @@ def test_hasty_wordings_ask_when_as_well() -> None:
     ):
         (added,) = recency.day_of_report(question, (claim,))
         assert added.text == "This was reported on 2 June 2021."
+
+
+def test_a_few_words_of_an_article_without_a_date_name_their_outlet(index: Index) -> None:
+    index.add([Article("toll", "The toll of the harbor bridge is 15 crowns.", "Zorb", "Post")])
+    answer = asked(index, "How high is the toll of the harbor bridge of Zorb source:post", "15 crowns.")
+    assert answer.text.endswith("15 crowns, Post reported.")

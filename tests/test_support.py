@@ -233,6 +233,28 @@ def test_numbers_in_words_are_those_in_digits(words: str, digits: str) -> None:
     assert flaws(Pair(f"The ferry took {words} men.", ("The ferry took 7 men.",)))
 
 
+def test_a_number_behind_a_name_is_an_age() -> None:
+    quote = "Quill was seven years old when she first sailed. Ada Quill, 75, has sailed a hundred times."
+    second = quote.split(". ", 1)[1]
+    assert flaws(Pair("Ada Quill is 75 years old.", (second,), quote)) == ()
+    assert flaws(Pair("Ada Quill is 74 years old.", (second,), quote))
+
+
+def test_a_name_may_stand_before_the_passage_of_its_quote() -> None:
+    quote = "They noted that the paint was edible."
+    claim = "The Donkeys said that the paint was edible."
+    assert flaws(Pair(claim, (quote,), quote, contexts=("The activists are called Donkeys.",))) == ()
+    assert flaws(Pair(claim, (quote,), quote))
+
+
+def test_who_told_whom_does_not_carry_what_was_told() -> None:
+    quote = "“We are really disappointed,” Ada Quill, the lawyer of Zorb Media, told the Journal after the arrest."
+    frame = "Ada Quill, the lawyer of Zorb Media, told the Journal after the arrest"
+    assert flaws(Pair(f"{frame} that they were shutting down.", (quote,))) == ("shutting", "down")
+    assert flaws(Pair(f"{frame} that they were disappointed.", (quote,))) == ()
+    assert flaws(Pair(f"{frame} of their disappointment.", (quote,))) == ()
+
+
 def test_numbers_in_words_that_stand_beside_each_other_are_two() -> None:
     quote = "Between 200 and 300 men took the ferry."
     assert flaws(Pair("Between two hundred and three hundred men took the ferry.", (quote,))) == ()

@@ -53,10 +53,10 @@ class Quote:
 def align(claim: str, sources: Sequence[Source], *, question: str = "") -> tuple[Quote, ...]:
     """The fewest quotes that carry the words of `claim`, best first; () when no passage says anything like it.
 
-    The first quote covers most of the claim's weighted words (ties: most of the question's, then the better
-    passage); each further one adds at least LEAST_GAIN, and something that neither the quotes before it nor the
-    question say. A claim repeats words of the question, and they are found anywhere: what they could lift is an answer
-    from one place to a question about another.
+    The first quote covers most of the claim's weighted words (ties: most of the question's, then the sentence of its
+    passage that the search found nearest, then the better passage); each further one adds at least LEAST_GAIN, and
+    something that neither the quotes before it nor the question say. A claim repeats words of the question, and they
+    are found anywhere: what they could lift is an answer from one place to a question about another.
     """
     wanted = words(claim)
     if not wanted:
@@ -99,10 +99,14 @@ def _gain(quote: Quote, wanted: Sequence[Word], covered: set[str]) -> float:
     return sum(word.weight for word in wanted if word.stem in has and word.stem not in covered)
 
 
-def _fit(quote: Quote, wanted: Sequence[Word], covered: set[str], asked: frozenset[str]) -> tuple[float, int, int]:
+def _fit(
+    quote: Quote, wanted: Sequence[Word], covered: set[str], asked: frozenset[str]
+) -> tuple[float, bool, int, int]:
     has = known(quote.text)
     question_share = len(asked & has) / len(asked) if asked else 0.0
     gain = _gain(quote, wanted, covered)
     weight = sum(word.weight for word in wanted)
     fit = gain / weight + QUESTION_WEIGHT * question_share
-    return (round(fit if is_statement(quote.text) else ASIDE_WEIGHT * fit, 6), -quote.source.number, -quote.start)
+    is_nearest = quote.source.hit.nearest.start == quote.start
+    fit = round(fit if is_statement(quote.text) else ASIDE_WEIGHT * fit, 6)
+    return (fit, is_nearest, -quote.source.number, -quote.start)

@@ -129,6 +129,8 @@ AT_LEAST = re.compile(rf"\b(?:{_LEAST}){_BEFORE_NUMBER}", re.IGNORECASE)
 AT_MOST = re.compile(rf"\b(?:{_MOST}|nearly|almost|close to){_BEFORE_NUMBER}", re.IGNORECASE)
 """Words before a number that is not exceeded, or not reached."""
 
+AGE = re.compile(r"\b[A-Z][\w’'-]*,? (?:\(\d{1,3}\)|(?<=, )\d{1,3}(?=,))")
+"""The age of somebody, as news give it: "Ada Quill, 75, said", "Ada Quill (75)"."""
 AKIN_CHARS = 4
 AKIN_SHARE = 0.85
 """Fewest characters, and least share of those of the shorter one, that two names must have in common from their start
@@ -251,6 +253,8 @@ def known(text: str, language: str | None = None) -> frozenset[str]:
     for one, other in itertools.pairwise(read):
         if other.text[0].isdecimal() and text[one.start].isupper():
             others.add(_code((one, other)))
+    if spoken in (None, "English") and AGE.search(text):  # who is "Quill, 75," is 75 years old
+        others |= {_stem("years"), _stem("old"), _stem("aged")}
     others |= {day.isoformat() for _, _, day in foreign.full_dates(text)}
     others |= {digits for _, _, digits in foreign.han_numbers(text, spoken, is_any=True)}
     return found | others

@@ -23,6 +23,7 @@ from rag.grounding.lexicon import (
     AT_MOST,
     COLLECTION,
     COUNTED_ARTICLES,
+    SPEECH,
     Word,
     antonyms,
     is_akin,
@@ -66,6 +67,8 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _PAUSE = re.compile(r"[,;:.!?()–—，；：。！？、،؛؟।]")
+_SAYS_THAT = re.compile(rf"{SPEECH.pattern}(?: [^,;]{{1,60}}?)?? that\b")
+"""Somebody says something, perhaps to somebody: "told the paper on Monday that"."""
 _QUOTATION = re.compile(r"[\"“]([^\"“”]{3,})[\"”]")
 
 
@@ -130,15 +133,16 @@ def features(pair: Pair) -> dict[str, float]:
 
 def flaws(pair: Pair) -> tuple[str, ...]:
     """What of the claim is false by the quotes, in its own words: numbers and quotations that no quote has, names
-    that are nowhere near or in whose place the closest quote has another, words that one of claim and closest
-    quote negates, numbers that are "at least" where every quote has them as "up to", and what is done where it is
-    only meant to be. A word that opens the claim is a name if the question has it as one."""
+    that are nowhere near or in whose place the closest quote has another, words that one of claim and closest quote
+    negates, numbers that are "at least" where every quote has them as "up to", what is done where it is only meant to
+    be, and what somebody is said to have said of which no quote has a word. A word that opens the claim is a name if
+    the question has it as one."""
     view = _View(pair)
     wrong = [
         pair.claim[word.start : word.end]
         for word in view.wanted
         if (word.is_number and word.stem not in view.quoted)
-        or (view.is_name(word) and not is_akin(word.stem, view.quoted | view.near))
+        or (view.is_name(word) and not is_akin(word.stem, view.quoted | view.near | view.before))
         or word in view.closest.replaced
         or word.stem in view.flipped
         or word in view.unbound
@@ -147,6 +151,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
         or word in view.exchanged
         or word in view.misbounded
         or word.stem in view.unrealized
+        or word in view.unsaid
     ]
     spoken = [_plain(quote) for quote in pair.quotes]
     quotations = [text for text in _QUOTATION.findall(pair.claim) if not any(_plain(text) in each for each in spoken)]
@@ -185,6 +190,11 @@ class _View:
     @cached_property
     def near(self) -> frozenset[str]:
         return known(self.pair.nearby, self.theirs)
+
+    @cached_property
+    def before(self) -> frozenset[str]:
+        """What stands before the quotes, of which they may speak as "he" or "they"."""
+        return frozenset[str]().union(*(known(context, self.theirs) for context in self.pair.contexts))
 
     @cached_property
     def clauses(self) -> list[list[Word]]:
@@ -271,6 +281,14 @@ class _View:
         read = self.pair.claim, self.pair.quotes, self.pair.question
         stems_of_it = roles.exchanged(*read) | roles.misnumbered(*read)
         return frozenset(word for word in self.wanted if word.stem in stems_of_it)
+
+    @cached_property
+    def unsaid(self) -> frozenset[Word]:
+        """What the claim says that somebody said, if the quotes have no word of it: who told whom, and when, carries
+        not what was told."""
+        said = _SAYS_THAT.search(self.pair.claim) if self.ours in (None, "English") else None
+        content = [word for word in self.wanted if said is not None and word.start >= said.end()]
+        return frozenset() if any(self.carried(word) == 1.0 for word in content) else frozenset(content)
 
     @cached_property
     def unrealized(self) -> frozenset[str]:
