@@ -219,6 +219,20 @@ def test_the_least_of_what_there_is_is_not_the_most(claim: str, quote: str, is_f
 
 
 @pytest.mark.parametrize(
+    ("claim", "quote", "mended"),
+    [
+        ("At least 220 people died.", "Activists say up to 220 people died.", "Up to 220 people died."),
+        ("It lost more than $40 million.", "The bank lost nearly $40 million.", "It lost nearly $40 million."),
+        ("It lost nearly 40 ships.", "At least 40 ships were lost.", "It lost at least 40 ships."),
+        ("At least 220 people died.", "At least 220 people died.", "At least 220 people died."),
+        ("About 220 people died.", "Up to 220 people died.", "About 220 people died."),
+    ],
+)
+def test_a_bound_is_that_of_the_quotes(claim: str, quote: str, mended: str) -> None:
+    assert support.with_bounds_of_quotes(Pair(claim, (quote,))) == mended
+
+
+@pytest.mark.parametrize(
     ("words", "digits"),
     [
         ("forty", "40"),

@@ -56,10 +56,12 @@ def check(
     question: str, sentences: Sequence[str], sources: Sequence[Source], *, least: float = support.SUPPORTED
 ) -> tuple[Claim, ...]:
     """The sentences as claims, joined by spaces into one text, cited from `sources` where these support them, at least
-    so far."""
+    so far. A number that they make a bound is the bound that it is in its quotes."""
     numbering = Numbering()
     checked = []
-    for text in sentences:
+    for written in sentences:
+        quotes = cite.align(written, sources, question=question)
+        text = support.with_bounds_of_quotes(Pair(written, tuple(quote.text for quote in quotes)))
         likely, quotes = support_of(text, sources, question=question)
         citations = tuple(map(numbering.cite, quotes)) if likely >= least else ()
         checked.append(_claim(text, citations, likely))

@@ -124,9 +124,9 @@ _MOST = r"at most|(?:no|not) more than|(?<!no )(?:less|fewer) than|under|below|u
 _BEFORE_NUMBER = r"\s(?:US)?[$€£¥]?$"
 BOUNDS = re.compile(rf"\b(?:{_LEAST}|{_MOST}){_BEFORE_NUMBER}", re.IGNORECASE)
 """Words before a number that make it a bound."""
-AT_LEAST = re.compile(rf"\b(?:{_LEAST}){_BEFORE_NUMBER}", re.IGNORECASE)
+AT_LEAST = re.compile(rf"\b(?P<bound>{_LEAST}){_BEFORE_NUMBER}", re.IGNORECASE)
 """Words before a number that is reached or exceeded."""
-AT_MOST = re.compile(rf"\b(?:{_MOST}|nearly|almost|close to){_BEFORE_NUMBER}", re.IGNORECASE)
+AT_MOST = re.compile(rf"\b(?P<bound>{_MOST}|nearly|almost|close to){_BEFORE_NUMBER}", re.IGNORECASE)
 """Words before a number that is not exceeded, or not reached."""
 
 AGE = re.compile(r"\b[A-Z][\w’'-]*,? (?:\(\d{1,3}\)|(?<=, )\d{1,3}(?=,))")

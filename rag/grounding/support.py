@@ -158,6 +158,18 @@ def flaws(pair: Pair) -> tuple[str, ...]:
     return (*wrong, *quotations, *_on_the_collection(pair), *view.of_other_codes)
 
 
+def with_bounds_of_quotes(pair: Pair) -> str:
+    """The claim, in which numbers that are "at least" where every quote has them as "up to" have the words of the
+    quotes: a model that shortens a sentence takes one for the other."""
+    text, view = pair.claim, _View(pair)
+    for word in reversed(view.wanted):
+        if word in view.misbounded and (found := view.bound_of_quotes(word)):
+            stated, bound = found
+            bound = bound[0].upper() + bound[1:] if stated["bound"][0].isupper() else bound[0].lower() + bound[1:]
+            text = text[: stated.start("bound")] + bound + text[stated.end("bound") :]
+    return text
+
+
 @dataclass(frozen=True)
 class _View:
     """A pair, read."""
@@ -302,18 +314,22 @@ class _View:
         round: "at least 220" by "up to 220"."""
         if self.ours not in (None, "English"):
             return frozenset()
-        found: set[Word] = set()
-        for word in (one for one in self.wanted if one.is_number):
-            for ours, theirs in ((AT_LEAST, AT_MOST), (AT_MOST, AT_LEAST)):
-                stated = (
-                    theirs.search(quote[: other.start]) is not None
-                    for quote in self.pair.quotes
-                    for other in words(quote, self.theirs)
-                    if other.stem == word.stem
-                )
-                if ours.search(self.pair.claim[: word.start]) and all(stated) and word.stem in self.quoted:
-                    found.add(word)
-        return frozenset(found)
+        return frozenset(word for word in self.wanted if word.is_number and self.bound_of_quotes(word))
+
+    def bound_of_quotes(self, number: Word) -> tuple[re.Match[str], str] | None:
+        """The words of the claim that make a number a bound, and those that make it the opposite one in every quote
+        that has it; None where it is not so."""
+        before = [
+            quote[: word.start]
+            for quote in self.pair.quotes
+            for word in words(quote, self.theirs)
+            if word.stem == number.stem
+        ]
+        for ours, theirs in ((AT_LEAST, AT_MOST), (AT_MOST, AT_LEAST)):
+            stated, found = ours.search(self.pair.claim[: number.start]), list(map(theirs.search, before))
+            if stated and found and found[0] and all(found):
+                return stated, found[0]["bound"]
+        return None
 
     @cached_property
     def unbound(self) -> frozenset[Word]:
