@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ASKS_WHETHER = re.compile(
     r"^\W*(?:(?:and|but|so|then|or) )?"
     r"(?P<auxiliary>(?:is|are|was|were|do|does|did|has|have|had|will|can|could|would)(?:n[’']t)?) "
-    r"(?P<rest>[^?]+)\??\W*$",
+    r"(?P<rest>[^?]+)$",
     re.IGNORECASE,
 )
 _ASKS_WHICH = re.compile(r"\b(?:or|who|whom|whose|what|which|why|how)\b", re.IGNORECASE)
@@ -53,7 +53,7 @@ def statement(question: str) -> str | None:
 
     None for one that asks for more than yes or no, for one that is itself negated, and in other languages.
     """
-    found = _ASKS_WHETHER.match(" ".join(question.split()))
+    found = _ASKS_WHETHER.match(" ".join(question.split()).rstrip("?!. "))
     if found is None or language_of(question) not in (None, "English") or _ASKS_WHICH.search(found["rest"]):
         return None
     is_negated = found["auxiliary"].lower().endswith("t") or re.search(r"\b(?:not|never|no)\b", found["rest"])

@@ -61,6 +61,9 @@ ALIKE = 0.5
 """Least share of a claim's words, in the order of a quote, for the two to be about one thing, which one negates. The
 AUROC on summedits_news is .709; with 0 it is .701, with .7 .697."""
 
+BOUND_CHARS = 30
+"""Characters before a number among which the words stand that make it a bound."""
+
 _CLAUSE = re.compile(
     r"[,;:()–—]|\b(?:and|but|or|which|who|that|when|where|while|after|before|because|although|with|as|by|for|from|"
     r"including)\b",
@@ -319,15 +322,17 @@ class _View:
     def bound_of_quotes(self, number: Word) -> tuple[re.Match[str], str] | None:
         """The words of the claim that make a number a bound, and those that make it the opposite one in every quote
         that has it; None where it is not so."""
-        before = [
-            quote[: word.start]
-            for quote in self.pair.quotes
-            for word in words(quote, self.theirs)
-            if word.stem == number.stem
-        ]
         for ours, theirs in ((AT_LEAST, AT_MOST), (AT_MOST, AT_LEAST)):
-            stated, found = ours.search(self.pair.claim[: number.start]), list(map(theirs.search, before))
-            if stated and found and found[0] and all(found):
+            stated = ours.search(self.pair.claim, max(0, number.start - BOUND_CHARS), number.start)
+            if stated is None:
+                continue
+            found = [
+                theirs.search(quote, max(0, word.start - BOUND_CHARS), word.start)
+                for quote in self.pair.quotes
+                for word in words(quote, self.theirs)
+                if word.stem == number.stem
+            ]
+            if found and found[0] and all(found):
                 return stated, found[0]["bound"]
         return None
 
