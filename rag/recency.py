@@ -246,10 +246,13 @@ def attributed(drafted: Sequence[Claim], *, opening: str = "") -> tuple[Claim, .
     return (replace(first, text=f"{said}, {' '.join(article.source.split())} reported{when}."), *others)
 
 
-def day_of_report(question: str, drafted: Sequence[Claim]) -> tuple[Claim, ...]:
+def day_of_report(question: str, drafted: Sequence[Claim], *, sure: bool = True) -> tuple[Claim, ...]:
     """For a question that asks when, the day on which what is claimed first was reported, as a claim, if no claim names
-    a day, month or year of its own; () else. A report of the day tells what happened, not when: its date does."""
+    a day, month or year of its own; () else. A report of the day tells what happened, not when: its date does. Beside
+    claims that are not `sure` to answer the question, it is given only for a time that is reckoned from it."""
     if not answer_type.asks_when(question) or any(answer_type.names_time(one.text) for one in drafted):
+        return ()
+    if not sure and not any(answer_type.is_reckoned(one.text) for one in drafted):
         return ()
     known = ((one, day_of(one.published)) for claim in drafted[:1] for one in claim.citations)
     quote, day = next(((one, day) for one, day in known if day is not None), (None, None))

@@ -317,7 +317,7 @@ class Reply:
         later = recency.later_report(asked, drafted, part.found.sources)
         stated = [
             *(attributed := recency.attributed(drafted, opening=opening)),
-            *([] if opening else recency.day_of_report(asked, attributed)),
+            *([] if opening else recency.day_of_report(asked, attributed, sure=likely >= answerability.TRUSTED)),
             *claims.stated_disagreements(differing),
             *claims.numbered_after(later, drafted, differing),
         ]

@@ -272,3 +272,11 @@ def test_a_few_words_of_an_article_without_a_date_name_their_outlet(index: Index
     index.add([Article("toll", "The toll of the harbor bridge is 15 crowns.", "Zorb", "Post")])
     answer = asked(index, "How high is the toll of the harbor bridge of Zorb source:post", "15 crowns.")
     assert answer.text.endswith("15 crowns, Post reported.")
+
+
+@pytest.mark.parametrize(("text", "is_dated"), [("It opens later this year.", True), ("It rains.", False)])
+def test_what_may_be_no_answer_is_dated_only_where_its_time_is_reckoned_from_the_day(text: str, is_dated: bool) -> None:
+    quote = Citation(1, Article("a", text, published="2021-06-02"), 0, len(text))
+    claim = Claim(text, 0, len(text), (quote,), 0.5, supported=True)
+    assert bool(recency.day_of_report("When does it open?", (claim,), sure=False)) == is_dated
+    assert recency.day_of_report("When does it open?", (claim,))

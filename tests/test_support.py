@@ -254,13 +254,6 @@ def test_a_number_behind_a_name_is_an_age() -> None:
     assert flaws(Pair("Ada Quill is 74 years old.", (second,), quote))
 
 
-def test_a_name_may_stand_before_the_passage_of_its_quote() -> None:
-    quote = "They noted that the paint was edible."
-    claim = "The Donkeys said that the paint was edible."
-    assert flaws(Pair(claim, (quote,), quote, contexts=("The activists are called Donkeys.",))) == ()
-    assert flaws(Pair(claim, (quote,), quote))
-
-
 def test_who_told_whom_does_not_carry_what_was_told() -> None:
     quote = "“We are really disappointed,” Ada Quill, the lawyer of Zorb Media, told the Journal after the arrest."
     frame = "Ada Quill, the lawyer of Zorb Media, told the Journal after the arrest"

@@ -42,6 +42,11 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 """Words that tell a time, or that it was before, during or after something."""
+_RECKONED = re.compile(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|yesterday|today|tonight|tomorrow|"
+    r"(?:last|next|this) (?:week|month|year|spring|summer|autumn|fall|winter))\b",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<=[\w,] )(?:[A-Z][\w.&’'-]*)(?: (?:of |the |de )?[A-Z][\w.&’'-]*)*")
 
 
@@ -53,6 +58,11 @@ def asks_when(question: str) -> bool:
 def names_time(text: str) -> bool:
     """Whether a text names a day, month or year."""
     return bool(dates(text)) or re.search(r"\b(?:1\d|20)\d\d\b", text) is not None
+
+
+def is_reckoned(text: str) -> bool:
+    """Whether a text names a time that is reckoned from the day of its publication: "later this year"."""
+    return _RECKONED.search(text) is not None
 
 
 def lacks_value(question: str, texts: Sequence[str]) -> bool:

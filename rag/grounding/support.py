@@ -145,7 +145,7 @@ def flaws(pair: Pair) -> tuple[str, ...]:
         pair.claim[word.start : word.end]
         for word in view.wanted
         if (word.is_number and word.stem not in view.quoted)
-        or (view.is_name(word) and not is_akin(word.stem, view.quoted | view.near | view.before))
+        or (view.is_name(word) and not is_akin(word.stem, view.quoted | view.near))
         or word in view.closest.replaced
         or word.stem in view.flipped
         or word in view.unbound
@@ -205,11 +205,6 @@ class _View:
     @cached_property
     def near(self) -> frozenset[str]:
         return known(self.pair.nearby, self.theirs)
-
-    @cached_property
-    def before(self) -> frozenset[str]:
-        """What stands before the quotes, of which they may speak as "he" or "they"."""
-        return frozenset[str]().union(*(known(context, self.theirs) for context in self.pair.contexts))
 
     @cached_property
     def clauses(self) -> list[list[Word]]:
