@@ -215,8 +215,7 @@ class ClusterEmbedder:
             )
         if not self._starting:
             return
-        up, _ = ray.wait(list(self._starting), num_returns=1, timeout=0 if self._actors else LOAD_S)
-        for identity in up:
+        for identity in self._up(0.0 if self._actors else LOAD_S):
             actor = self._starting.pop(identity)
             try:
                 release, embedder = ray.get(identity)
@@ -230,6 +229,16 @@ class ClusterEmbedder:
                     f"{self.name}; install the same release on both and run there: citewire models pull"
                 )
             self._actors.append(actor)
+
+    def _up(self, timeout_s: float) -> list[Any]:
+        """The results of the actors that have started; at most so long is waited for a first one."""
+        import ray
+
+        deadline = time.monotonic() + timeout_s
+        while True:
+            up, _ = ray.wait(list(self._starting), num_returns=1, timeout=min(LOOK_S, timeout_s))
+            if up or time.monotonic() >= deadline:
+                return up
 
     def _start_missing(self) -> None:
         import ray

@@ -95,12 +95,13 @@ class ShardActors:
         """See index.sharded.Shards. A shard that has ended is not called again before it is found again."""
         from ray.exceptions import RayError, RayTaskError
 
+        handles = dict(self._handles)  # another question may find out meanwhile that one has ended
         sent = {
-            self._handles[name].call.remote(method, *values): name
-            for name, values in arguments.items()
-            if name in self._handles
+            handles[name].call.remote(method, *values): name for name, values in arguments.items() if name in handles
         }
-        ready, _ = self._ray.wait(list(sent), num_returns=len(sent), timeout=timeout_s) if sent else ((), ())
+        ready, late = self._ray.wait(list(sent), num_returns=len(sent), timeout=timeout_s) if sent else ((), ())
+        for result in late:  # if it has not begun, it need not: nobody waits for it any more
+            self._ray.cancel(result)
         given = {}
         for result in ready:
             try:
