@@ -52,8 +52,9 @@ models: $(INSTALLED) ## Download and verify the default models
 
 test: $(INSTALLED_DEV) browser models ## Run all tests, with the real models and a real browser
 	@$(BIN)/citewire models pull smollm2-135m
-	@# In two processes, each on its half of the cores.
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	@# A browser and its page take both cores; the rest runs in two processes, each on its half of the cores.
+	@$(BIN)/python -m pytest -m browser
+	@$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist worksteal
 
 lint: $(INSTALLED_DEV) ## Check style, formatting and types
 	@$(BIN)/ruff check .
