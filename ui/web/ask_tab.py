@@ -261,7 +261,8 @@ class AskTab:
             }
             for updates in self._reply(session, exchange, memory, scope, cancel):
                 if self.sessions.is_current(tab, session):
-                    yield updates
+                    # Said again each time: what is sent before Gradio has put the page together can be lost.
+                    yield {**updates, self.stop: gr.update(interactive=not cancel.is_set())}
             put_back: Updates = {}
             if exchange.answer is None and any(one.turn or one.in_history for one in replaced):
                 session.exchanges[exchange.number - 1 :] = self._whole(session, replaced, memory, request)
