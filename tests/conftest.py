@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 LOOPBACK = ("127.", "::1", "localhost")
+FIRST_PORT, PORTS = 7860, 100
+"""Where Gradio begins to look for a free port, and how many it tries."""
 KEPT_PASSAGES_BYTES = 10**9
 """Of passages that the real LLM has read."""
 
@@ -42,10 +44,14 @@ def _stays_here(family: int, address: Any) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each of several workers its own share of the cores: two models on the same cores wait for each other."""
+    """Give each of several workers a share of the cores, for two models on the same cores wait for each other, and
+    ports of its own, for between Gradio's look for a free one and its use another worker could take it."""
     worker = getattr(config, "workerinput", None)
-    if worker is not None and hasattr(os, "sched_setaffinity"):
-        place, workers = int(worker["workerid"].removeprefix("gw")), int(worker["workercount"])
+    if worker is None:
+        return
+    place, workers = int(worker["workerid"].removeprefix("gw")), int(worker["workercount"])
+    os.environ["GRADIO_SERVER_PORT"] = str(FIRST_PORT + PORTS * place)
+    if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[place::workers] or os.sched_getaffinity(0))
 
 
