@@ -79,7 +79,20 @@ def test_it_is_measured_anew_for_another_file_or_another_llama_cpp(
     assert repack.remembered(gguf) is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"as_in_file": {}, "repacked": null}', "\0", "1"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"as_in_file": {}, "repacked": null}',
+        "\0",
+        "1",
+        "[" * 100_000,
+        '{"as_in_file": {"read_s": "fast", "write_s": 1}, "repacked": {"read_s": 1, "write_s": 1}}',
+        '{"as_in_file": {"read_s": 0, "write_s": 1}, "repacked": {"read_s": 1, "write_s": NaN}}',
+    ],
+)
 def test_a_damaged_note_is_no_note(content: str, folder: Path, gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     speeds(monkeypatch, as_in_file=FAST, repacked=SLOW)
     repack.measure(gguf)

@@ -393,7 +393,7 @@ class LlamaCpp:
     def _decided(self, tokens: Tokens, position: int, *, adapted: bool) -> list[int]:
         """Evaluate a token and guesses of what follows: the tokens that do, the guesses that came true and one more.
         Nothing is kept of the others. Where two tokens are nearly as likely, the batch does not decide: the token
-        before them is evaluated once more by itself, as without guesses. None when halted."""
+        before them is evaluated once more by itself, as without guesses. Empty when halted."""
         if not self._native.evaluate(tokens, position, adapted=adapted, every=True):
             return []
         following = list[int]()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import threading
 import time
@@ -72,9 +73,17 @@ def remembered(path: Path) -> Measured | None:
     try:
         kept = json.loads(_place(path).read_text(encoding="utf-8"))
         repacked = kept["repacked"]
-        return Measured(Speed(**kept["as_in_file"]), None if repacked is None else Speed(**repacked))
-    except (OSError, ValueError, TypeError, KeyError):
+        return Measured(_kept(kept["as_in_file"]), None if repacked is None else _kept(repacked))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+
+
+def _kept(speed: dict[str, object]) -> Speed:
+    """A speed as it was written. Raises ValueError, TypeError for what is none."""
+    found = Speed(**speed)  # type: ignore[arg-type]
+    if not (0 < found.read_s < math.inf and 0 < found.write_s < math.inf):
+        raise ValueError(f"{speed} is no speed")
+    return found
 
 
 def measure(path: Path) -> Measured:
